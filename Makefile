@@ -1,0 +1,64 @@
+# Every target is one or two commands; `make` alone lists them.
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+
+# One thread a process: two processes of two threads each run three times slower on two cores.
+export OMP_NUM_THREADS := 1
+
+# The environment belongs to the content of these two files, not to their dates.
+ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
+
+.PHONY: help book test serve lab lint unit notebooks pages chromium lock clean
+.NOTPARALLEL:
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+book: $(ENVIRONMENT) ## execute the chapters and build the pages in _build/html
+	@$(BIN)/python _ext/build_book.py
+	@echo "Open _build/html/index.html in a browser, or run 'make serve'."
+
+test: chromium lint unit book notebooks pages ## everything that must hold, in the order that fails soonest
+
+serve: ## show the built pages at http://127.0.0.1:8000 (PORT=8000)
+	@test -f _build/html/index.html || { echo "There are no pages yet: run 'make book' first."; exit 1; }
+	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lab: $(ENVIRONMENT) ## open the chapters in JupyterLab
+	@$(BIN)/jupyter lab --notebook-dir=chapters --allow-root
+
+lint: $(ENVIRONMENT) ## style of code and notebooks, and that notebooks carry no outputs
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
+
+unit: $(ENVIRONMENT) chromium ## tests of the package and the widgets
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/book
+
+notebooks: $(ENVIRONMENT) ## every chapter, cell by cell, with the smallest budget
+	@VAECOURSE_BUDGET=smoke TQDM_DISABLE=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile chapters
+
+pages: $(ENVIRONMENT) chromium ## the built pages, in a real Chromium
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/book
+
+chromium: $(ENVIRONMENT)
+	@$(BIN)/python tests/browser.py
+
+lock: ## pin the newest versions that pyproject.toml allows
+	@$(PYTHON) -m venv --clear _build/lock && _build/lock/bin/pip install -qq -e '.[book,test]'
+	@_build/lock/bin/pip freeze --all --exclude pip --exclude vaecourse | sed 's/+cpu$$//' > requirements.lock
+
+clean: ## remove what was built; the environment in .venv stays
+	@rm -rf _build .pytest_cache .ruff_cache .hypothesis vaecourse.egg-info
+
+$(ENVIRONMENT):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: name one with make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; }
+	@echo "Installing the pinned requirements into .venv (a few minutes, once)."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@

@@ -1,0 +1,126 @@
+/* Shows anywidgets on a page without a kernel.
+ *
+ * A page built by myst-nb carries, in Jupyter's embedding format,
+ *   <script type="application/vnd.jupyter.widget-state+json">  the state of all its widgets, once;
+ *   <script type="application/vnd.jupyter.widget-view+json">   the place of a widget, for each view.
+ * An anywidget brings its own program and style in its state (_esm, _css), so a model that keeps
+ * values and tells its listeners is all it needs. Widgets of other kinds need a kernel and their
+ * own libraries: chapters do not show them, and a test sees to that.
+ */
+(function () {
+  "use strict";
+
+  const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
+  const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+
+  function bytes(base64) {
+    const text = atob(base64);
+    const array = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
+    return new DataView(array.buffer); // what a bytes trait is under a kernel
+  }
+
+  /** Put each binary value, which JSON cannot hold, back to the path that it was taken from. */
+  function restoreBuffers(state, buffers) {
+    for (const { path, data } of buffers) {
+      let holder = state;
+      for (const key of path.slice(0, -1)) holder = holder[key];
+      holder[path[path.length - 1]] = bytes(data);
+    }
+  }
+
+  /** The part of a widget model that anywidget promises: get, set, save_changes, on, off, send. */
+  function createModel(state) {
+    const listeners = new Map(); // event name -> array of functions
+    let changed = false;
+    const emit = (event) => {
+      for (const listener of [...(listeners.get(event) || [])]) listener();
+    };
+    return {
+      get: (name) => state[name],
+      set(name, value) {
+        if (state[name] === value) return;
+        state[name] = value;
+        changed = true;
+        emit("change:" + name);
+      },
+      // There is no kernel to send the changes to; other views of the model hear of them.
+      save_changes() {
+        if (!changed) return;
+        changed = false;
+        emit("change");
+      },
+      on(event, listener) {
+        if (!listeners.has(event)) listeners.set(event, []);
+        listeners.get(event).push(listener);
+      },
+      off(event, listener) {
+        if (event == null) listeners.clear();
+        else if (listener == null) listeners.delete(event);
+        else listeners.set(event, (listeners.get(event) || []).filter((one) => one !== listener));
+      },
+      send() {},
+    };
+  }
+
+  /** Load the program that a widget brings and let it prepare its model. */
+  async function load({ state, buffers = [] }) {
+    restoreBuffers(state, buffers);
+    const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
+    let program;
+    try {
+      program = (await import(url)).default;
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+    if (typeof program === "function") program = await program();
+    const model = createModel(state);
+    if (program.initialize) await program.initialize({ model });
+    addStyle(state._css);
+    return { model, program };
+  }
+
+  const styles = new Set();
+  function addStyle(css) {
+    if (!css || styles.has(css)) return; // several models of one kind bring the same style
+    styles.add(css);
+    const style = document.createElement("style");
+    style.textContent = css;
+    document.head.append(style);
+  }
+
+  async function show(script, entry, loaded) {
+    const el = document.createElement("div");
+    el.className = "anywidget-static";
+    script.after(el);
+    try {
+      if (!entry) throw new Error("its state is missing from the page");
+      const { model, program } = await loaded(entry);
+      await program.render({ model, el });
+    } catch (error) {
+      el.setAttribute("role", "alert");
+      el.textContent = `This figure could not start: ${error.message || error}`;
+      console.error(error);
+    }
+  }
+
+  function main() {
+    const embedded = document.querySelector(STATE);
+    if (!embedded) return;
+    const entries = JSON.parse(embedded.textContent).state;
+    const loading = new Map(); // entry -> promise: two views of one model share it
+    const loaded = (entry) => {
+      if (!loading.has(entry)) loading.set(entry, load(entry));
+      return loading.get(entry);
+    };
+    for (const script of document.querySelectorAll(VIEW)) {
+      const entry = entries[JSON.parse(script.textContent).model_id];
+      if (entry && entry.model_name !== "AnyModel") continue;
+      show(script, entry, loaded);
+    }
+  }
+
+  // As soon as the page is parsed: "DOMContentLoaded" would wait for MathJax.
+  if (document.readyState !== "loading") main();
+  else document.addEventListener("readystatechange", main, { once: true });
+})();

@@ -1,0 +1,65 @@
+/* One colour for one idea: gives the symbols of the course's formulas the classes that course.css
+ * colours. It works on formulas that MathJax has parsed, so no way of writing one can break it.
+ * Runs just before MathJax starts. */
+(function () {
+  "use strict";
+
+  const CLASSES = {
+    θ: "vc-generative",
+    ϕ: "vc-inference", // \phi
+    φ: "vc-inference", // \varphi
+    q: "vc-inference",
+    z: "vc-latent",
+    KL: "vc-gap",
+  };
+
+  const text = (node) => (node && node.isToken ? node.getText() : null);
+
+  /** The first symbol in a subtree: "(" for a group in brackets. */
+  function firstText(node) {
+    while (node && !node.isToken) node = node.childNodes && node.childNodes[0];
+    return text(node);
+  }
+
+  function contains(node, wanted) {
+    let found = false;
+    if (node) node.walkTree((inner) => (found = found || text(inner) === wanted));
+    return found;
+  }
+
+  /** Is this p a distribution: p_θ, p(x), or one side of KL(q ‖ p)? A bare p may be a number. */
+  function isDistribution(p) {
+    let whole = p;
+    const scripts = /^m(sub|sup|subsup)$/.test(p.parent.kind) && p.parent.childNodes[0] === p;
+    if (scripts) {
+      whole = p.parent;
+      if (contains(whole.childNodes[1], "θ")) return true;
+      if (whole.kind !== "msup") return false; // p_data, p_i
+    }
+    const siblings = whole.parent.childNodes;
+    const place = siblings.indexOf(whole);
+    const [before, after] = [siblings[place - 1], siblings[place + 1]].map(firstText);
+    return after === "(" || [before, after].some((symbol) => symbol === "‖" || symbol === "∥");
+  }
+
+  /** Add classes to the symbols of a parsed formula; what it says and how it is set stay. */
+  function colour({ data }) {
+    data.root.walkTree((node) => {
+      if (node.kind !== "mi") return;
+      const symbol = node.getText();
+      const name = symbol === "p" ? isDistribution(node) && "vc-generative" : CLASSES[symbol];
+      if (name) node.attributes.set("class", name);
+    });
+  }
+
+  const config = (window.MathJax = window.MathJax || {});
+  config.startup = {
+    ...config.startup,
+    ready() {
+      MathJax.startup.defaultReady();
+      for (const input of MathJax.startup.document.inputJax) {
+        if (input.name === "TeX") input.postFilters.add(colour, 100); // after MathJax's own
+      }
+    },
+  };
+})();

@@ -1,0 +1,50 @@
+"""Sphinx extension: what a page loads lies beside it, so the book opens from disk, offline."""
+
+import shutil
+from hashlib import sha256
+from importlib.metadata import distribution
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ASSETS = HERE / "assets"
+
+
+def assets_digest():
+    """Return a digest of this folder; Sphinx writes its pages anew when it changes."""
+    files = sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".js", ".css"})
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def add_static_folder(app):
+    # Jupyter Book puts every script that it finds in the static folders into every page.
+    # It looks before this event; what is added now is served, and loaded only where it is named.
+    app.config.html_static_path.append(str(ASSETS))
+
+
+def copy_mathjax(app, exception):
+    """Copy the parts of MathJax that pages can ask for: the program, its fonts, its extensions."""
+    if exception is not None or app.builder.format != "html":
+        return
+    package = distribution("sphinx-mathjax-offline")
+    program = next(file for file in package.files if file.name == "tex-mml-chtml.js")
+    source = Path(package.locate_file(program)).parent
+    target = Path(app.outdir) / "_static" / "mathjax"
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / program.name, target)
+    for folder in ("output/chtml/fonts/woff-v2", "input/tex/extensions"):
+        # all-packages.js holds all extensions at once, for pages that load no single ones
+        ignored = shutil.ignore_patterns("all-packages.js")
+        shutil.copytree(source / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
+
+
+def setup(app):
+    app.add_config_value("assets_digest", assets_digest(), "html")
+    # Formulas may come with the outputs of a cell, where Sphinx does not see them.
+    app.set_html_assets_policy("always")
+    app.add_css_file("course.css")
+    app.add_js_file("quiet_console.js", priority=100)
+    # Deferred like MathJax and listed before it, so that it runs just before it.
+    app.add_js_file("formulas.js", loading_method="defer", priority=400)
+    app.connect("builder-inited", add_static_folder)
+    app.connect("build-finished", copy_mathjax)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
