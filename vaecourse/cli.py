@@ -1,0 +1,127 @@
+"""The command `vaecourse`.
+
+It exits with 0, or with 2 and one sentence on stderr when something is wrong with what it was
+given: `main` turns into that sentence every error that the package raises on purpose.
+Commands load what they need themselves, so that `vaecourse --help` does not wait for torch.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaecourse.data.files import DataError
+
+app = typer.Typer(
+    help="The command line of the course on variational autoencoders.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="The data sets that live in files.")
+app.add_typer(data, name="data")
+
+
+def main(arguments=None):
+    """Run `vaecourse` with a list of arguments, sys.argv's by default; returns the exit status."""
+    try:
+        # Errors of use come back as exceptions; an exit that a command asks for, as its status.
+        return app(arguments, prog_name="vaecourse", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        message = error.format_message().replace(". Did you mean", ", did you mean")
+        hint = "" if message.endswith("?") else "; see `vaecourse --help`."
+        return _refuse(message.rstrip(".") + hint)
+    except (ValueError, DataError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.strerror or error}: {error.filename or 'no file named'}.")
+
+
+def _refuse(sentence):
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+@data.command("list")
+def list_data():
+    """Show each data set: its size, whether it is here, its terms, where it comes from."""
+    from vaecourse.data import files
+
+    for dataset in files.REGISTRY.values():
+        here = sum(files.find(dataset, file) is not None for file in dataset.files)
+        size = sum(file.size for file in dataset.files) / 1e6
+        print(f"{dataset.name}: {dataset.title}")
+        print(f"    {size:.1f} MB, {here} of {len(dataset.files)} files are here")
+        print(f"    Source: {dataset.source}")
+        print(f"    Licence: {dataset.licence}")
+
+
+@data.command("fetch")
+def fetch_data(name: Annotated[str, typer.Argument(help="A name that `data list` shows.")]):
+    """Download a data set, or the rest of it, and check it."""
+    from vaecourse.data import files
+
+    for path in files.fetch(name):
+        print(path)
+
+
+@data.command("verify")
+def verify_data():
+    """Check every file that is here against its SHA-256."""
+    from vaecourse.data import files
+
+    damaged = []
+    for check in files.verify():
+        state = check.problem or "is whole" if check.path else "is not here"
+        print(f"{check.dataset}: {check.path or check.file} {state}", flush=True)
+        if check.problem:
+            damaged.append(check.dataset)
+    if damaged:
+        names = " and ".join(f"`vaecourse data fetch {name}`" for name in dict.fromkeys(damaged))
+        raise DataError(f"Some files are damaged: {names} will replace them.")
+
+
+@app.command()
+def train(
+    params: Annotated[Path, typer.Argument(help="A parameter file; see vaecourse/experiments/.")],
+    output: Annotated[Path, typer.Option(help="The folder for weights and provenance.")],
+    resume: Annotated[bool, typer.Option(help="Go on where a killed run stopped.")] = False,
+):
+    """Train what a parameter file describes, every seed of it."""
+    from vaecourse import config
+
+    _train(config.read(params), output, params.stem, f"vaecourse train {params.name}", resume)
+
+
+@app.command()
+def reproduce(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Experiments; without any, all.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The folder for the results; by default data/pretrained.")
+    ] = None,
+):
+    """Make shipped results again; a run that was killed goes on where it stopped."""
+    from vaecourse import checkpoint, experiments
+
+    chosen = {name: experiments.params(name) for name in names or experiments.names()}
+    for name, params in chosen.items():
+        folder = output or checkpoint.PRETRAINED
+        _train(params, folder, name, f"vaecourse reproduce {name}", resume=True)
+
+
+def _train(params, folder, name, command, resume):
+    from vaecourse import experiments
+    from vaecourse.atomic import check_writable
+
+    check_writable(folder / name)
+    for seed in params.seeds:
+        print(f"{name}, seed {seed}")
+        record = experiments.run(params, folder / f"{name}_seed{seed}", seed, command, resume)
+        print("    " + ", ".join(f"{key} {value:.2f}" for key, value in record["metrics"].items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""What x is: images that live in files, and synthetic sets in the plane whose density is known.
+
+The names below are loaded when they are first used, so that listing or downloading files
+does not wait for torch.
+"""
+
+from importlib import import_module
+
+_MODULE = {
+    "DataError": "files",
+    "fetch": "files",
+    "verify": "files",
+    "Images": "images",
+    "binarize": "images",
+    "frey_faces": "images",
+    "mnist": "images",
+    "static_mnist": "images",
+    "SYNTHETIC": "planar",
+    "Sample": "planar",
+    "log_density": "planar",
+    # No module may be called `synthetic`: importing it would hide the function of that name.
+    "synthetic": "planar",
+}
+
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name):
+    if name in _MODULE:
+        return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    if name in _MODULE.values():
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'vaecourse.data' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,347 @@
+"""Data sets that live in files: where they are looked for, how they are fetched and checked.
+
+A file is looked for in the folder that VAECOURSE_DATA names, then in the repository's `data/`,
+then in the user's cache; in each, in the subfolder of its data set first. What counts is the
+SHA-256 of the content: nothing is parsed, and nothing downloaded gets its final name, before
+that has been checked.
+"""
+
+import hashlib
+import http.client
+import io
+import lzma
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from vaecourse.atomic import check_writable
+from vaecourse.data.arguments import check_choice
+
+TIMEOUT = 30  # seconds without a byte before a connection is given up
+_BLOCK = 1 << 16
+
+
+class DataError(RuntimeError):
+    """A data file is missing, damaged or out of reach; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set.
+
+    `sha256` and `size` (bytes) are those of the content: the file itself, except that an .xz is
+    unpacked first and a .mat stands for the array in it, row-major, one image a row.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set: its files, the terms it comes under as far as they are stated, and its source."""
+
+    name: str
+    title: str
+    files: tuple[DataFile, ...]
+    licence: str
+    source: str
+
+
+class Check(NamedTuple):
+    """What `verify` says of a file: no `path` if it is not here, no `problem` if it is whole."""
+
+    dataset: str
+    file: str
+    path: Path | None
+    problem: str | None
+
+
+def _mnist(name, sha256, size):
+    mirrors = (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    )
+    return DataFile(name, sha256, size, tuple(mirror + name for mirror in mirrors))
+
+
+def _static(name, sha256, size):
+    home = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+    return DataFile(name, sha256, size, (home + name,))
+
+
+REGISTRY = {
+    dataset.name: dataset
+    for dataset in (
+        DataSet(
+            "mnist",
+            "70,000 handwritten digits, 28 by 28 grey levels, with labels",
+            (
+                _mnist(
+                    "train-images-idx3-ubyte.gz",
+                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                    9_912_422,
+                ),
+                _mnist(
+                    "train-labels-idx1-ubyte.gz",
+                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                    28_881,
+                ),
+                _mnist(
+                    "t10k-images-idx3-ubyte.gz",
+                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                    1_648_877,
+                ),
+                _mnist(
+                    "t10k-labels-idx1-ubyte.gz",
+                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                    4_542,
+                ),
+            ),
+            "CC BY-SA 3.0, as TensorFlow's catalogue states it.",
+            "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits.",
+        ),
+        DataSet(
+            "static_mnist",
+            "MNIST, binarized once and for all: 50,000, 10,000 and 10,000 images, no labels",
+            (
+                _static(
+                    "binarized_mnist_train.amat",
+                    "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+                    78_400_000,
+                ),
+                _static(
+                    "binarized_mnist_valid.amat",
+                    "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+                    15_680_000,
+                ),
+                _static(
+                    "binarized_mnist_test.amat",
+                    "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
+                    15_680_000,
+                ),
+            ),
+            "No terms of its own were found; the images derive from MNIST.",
+            "H. Larochelle and I. Murray, The neural autoregressive distribution estimator, 2011.",
+        ),
+        DataSet(
+            "frey_faces",
+            "1,965 frames of one face, 28 by 20 grey levels, in the order of time",
+            (
+                DataFile(
+                    "frey_rawface.mat",
+                    "2438ba4f0d2a6bd8bac43de756141eaa33c8d248dd613d464bdb1210d9b7af78",
+                    1_100_400,
+                    ("https://cs.nyu.edu/~roweis/data/frey_rawface.mat",),
+                ),
+            ),
+            "No licence was found, so the course does not ship it.",
+            "B. Frey and S. Roweis, by way of S. Roweis' data page.",
+        ),
+    )
+}
+
+
+def folders():
+    """The folders that are searched, in order."""
+    named = os.environ.get("VAECOURSE_DATA")
+    repository = Path(__file__).resolve().parents[2] / "data"
+    return [*([Path(named)] if named else []), repository, _cache()]
+
+
+def find(dataset, file):
+    """The path of a file of a data set, plain or as .xz, or None."""
+    for folder in folders():
+        for place in (folder / dataset.name, folder):
+            for path in (place / file.name, place / f"{file.name}.xz"):
+                if path.is_file():
+                    return path
+    return None
+
+
+def locate(name, file_name):
+    """The data set and the registry's entry of one of its files, and the path where it lies.
+
+    Raises DataError, with where it was looked for and what to do, when it is not there.
+    """
+    dataset = dataset_named(name)
+    file = next(file for file in dataset.files if file.name == file_name)
+    path = find(dataset, file)
+    if path is None:
+        places = ", ".join(str(folder) for folder in folders())
+        raise DataError(
+            f"{file.name} was not found in any of {places}: run `vaecourse data fetch {name}`, "
+            "or name the folder that holds it in VAECOURSE_DATA."
+        )
+    return file, path
+
+
+def load(name, file_name):
+    """The checked content of a file, as bytes; DataError when it is missing or damaged."""
+    file, path = locate(name, file_name)
+    content, problem = _checked(path, file)
+    if problem:
+        raise DataError(
+            f"{path.name} in {path.parent} {problem}: run `vaecourse data fetch {name}` "
+            "to replace it."
+        )
+    return content
+
+
+def verify():
+    """Check every file of every data set; yields a `Check` for each, the absent ones too."""
+    for dataset in REGISTRY.values():
+        for file in dataset.files:
+            path = find(dataset, file)
+            problem = _checked(path, file)[1] if path else None
+            yield Check(dataset.name, file.name, path, problem)
+
+
+def fetch(name):
+    """Download what is missing or damaged of the data set `name`; returns the files' paths.
+
+    Goes to the folder that VAECOURSE_DATA names, else to the user's cache; a damaged file is
+    replaced where it lies. A download that stops leaves a `.part` file, from which the next
+    one resumes. Raises ValueError for an unknown name or a folder that cannot be
+    written, DataError when a file cannot be had.
+    """
+    dataset = dataset_named(name)
+    return [_fetch_file(dataset, file) for file in dataset.files]
+
+
+def dataset_named(name):
+    """The registry's entry; ValueError, naming the nearest, if there is none."""
+    check_choice("data set", name, tuple(REGISTRY))
+    return REGISTRY[name]
+
+
+def _cache():
+    from platformdirs import user_cache_path
+
+    return user_cache_path("vaecourse")
+
+
+# Content
+
+
+def _checked(path, file):
+    """The content of `path`, and what is wrong with it as a verb phrase, or None."""
+    try:
+        content = _content(path.read_bytes(), file.name, path.suffix == ".xz")
+    except OSError as error:
+        return b"", f"cannot be read ({error.strerror})"
+    if content is None:
+        return b"", "is cut short or altered (it cannot be unpacked)"
+    if len(content) != file.size:
+        return b"", f"is cut short or altered ({len(content):,} bytes instead of {file.size:,})"
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        return b"", "is altered (its SHA-256 is not the published one)"
+    return content, None
+
+
+def _content(raw, name, packed=False):
+    """The bytes that the registry's hash is of, or None if `raw` does not hold them."""
+    if packed:
+        try:
+            raw = lzma.decompress(raw)
+        except lzma.LZMAError:
+            return None
+    return _mat_content(raw) if name.endswith(".mat") else raw
+
+
+def _mat_content(raw):
+    """The array `ff` of a MATLAB file, an image a column there, as bytes with an image a row."""
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(io.BytesIO(raw))["ff"].T.tobytes()
+    except Exception:  # scipy raises nearly anything on a damaged file
+        return None
+
+
+# Download
+#
+# pooch would fetch and check as well, but it starts over after every interruption, and the
+# larger files here are slow to come.
+
+
+def _fetch_file(dataset, file):
+    found = find(dataset, file)
+    if found and _checked(found, file)[1] is None:
+        return found
+    folder = found.parent if found else _download_folder() / dataset.name
+    target = folder / file.name
+    part = folder / f"{file.name}.part"
+    check_writable(target)
+    failures = []
+    for url in file.urls:
+        try:
+            _download(url, part, file.name)
+            _settle(part, target, file)
+            return target
+        except (OSError, http.client.HTTPException, DataError) as error:
+            failures.append(f"{urllib.parse.urlsplit(url).netloc}: {_reason(error)}")
+    then = f"resumes from {part.name} in {folder}" if part.exists() else "starts over"
+    raise DataError(
+        f"{file.name} could not be downloaded ({'; '.join(failures)}): running this again {then}."
+    )
+
+
+def _download_folder():
+    named = os.environ.get("VAECOURSE_DATA")
+    return Path(named) if named else _cache()
+
+
+def _download(url, part, name):
+    """Append to `part` what it lacks of `url`, or start it over if the server cannot resume."""
+    from tqdm import tqdm
+
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "vaecourse"} | ({"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=TIMEOUT
+        )
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:
+            return  # nothing is left to send; whether `part` is right, its checksum tells
+        raise
+    with response:
+        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        have = have if response.status == 206 and resumed else 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=name)
+        with open(part, "ab" if have else "wb") as file, bar:
+            while block := response.read(_BLOCK):
+                file.write(block)
+                bar.update(len(block))
+            file.flush()
+            os.fsync(file.fileno())
+    size = part.stat().st_size
+    if total is not None and size < total:
+        raise DataError(f"the connection closed after {size:,} of {total:,} bytes")
+
+
+def _settle(part, target, file):
+    """Give `part` its final name if its content is right; else delete it and raise DataError."""
+    problem = _checked(part, file)[1]
+    if problem:
+        part.unlink()
+        raise DataError(f"what came {problem} and was deleted")
+    os.replace(part, target)
+
+
+def _reason(error):
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        error = error.reason
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
