@@ -1,0 +1,121 @@
+"""Trained models on disk: weights as safetensors, and beside them how they came to be."""
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+import vaecourse
+from vaecourse.atomic import check_writable, write_tensors, write_text
+from vaecourse.models import build
+
+PACKAGE = Path(vaecourse.__file__).parent
+PRETRAINED = PACKAGE.parent / "data" / "pretrained"
+TRAINING_CODE = (
+    "data/images.py",
+    "distributions.py",
+    "evaluation/test_set.py",
+    "experiments/__init__.py",
+    "models/*.py",
+    "networks.py",
+    "objectives.py",
+    "training.py",
+)
+
+
+def save(path, model, provenance):
+    """Write `path`.safetensors and `path`.json.
+
+    The JSON holds the model's parameters, the SHA-256 of the weights, and `provenance`:
+    command, settings, seed, wall time, metrics. Raises ValueError when it cannot be written.
+    """
+    path = Path(path)
+    check_writable(path)
+    weights = path.with_name(path.name + ".safetensors")
+    write_tensors(weights, model.state_dict())
+    record = {
+        "params": model.params,
+        "weights_sha256": _sha256(weights.read_bytes()),
+        **provenance,
+    }
+    write_text(path.with_name(path.name + ".json"), json.dumps(record, indent=1) + "\n")
+
+
+def load(path):
+    """The model saved under `path` (no suffix), and its record.
+
+    Raises ValueError when a file is missing or damaged or the weights belong to another model.
+    """
+    path = Path(path)
+    record = _record(path.with_name(path.name + ".json"))
+    weights = path.with_name(path.name + ".safetensors")
+    if not weights.is_file():
+        raise ValueError(f"{weights.name} is missing from {weights.parent}.")
+    if _sha256(weights.read_bytes()) != record["weights_sha256"]:
+        raise ValueError(f"{weights.name} is not the file that {path.name}.json describes.")
+    model = build(record["params"])
+    try:
+        model.load_state_dict(load_file(weights))
+    except (RuntimeError, SafetensorError):
+        raise ValueError(
+            f"{weights.name} holds the weights of another model than {record['params']}."
+        ) from None
+    return model.requires_grad_(False).eval(), record
+
+
+def pretrained(name, seed=0):
+    """A model the course ships, `data/pretrained/NAME_seedN`, and its record.
+
+    Raises ValueError that lists the shipped names when there is none of that name.
+    """
+    path = PRETRAINED / f"{name}_seed{seed}"
+    if not path.with_name(path.name + ".json").is_file():
+        shipped = ", ".join(sorted(file.stem for file in PRETRAINED.glob("*.json")))
+        raise ValueError(f"{path.name} is not a shipped model; there are: {shipped}.")
+    return load(path)
+
+
+def provenance(command, seconds, metrics):
+    """How a result came to be: command, package, libraries, machine, wall time, metrics."""
+    return {
+        "command": command,
+        "metrics": metrics,
+        "wall_seconds": round(seconds, 1),
+        "vaecourse": vaecourse.__version__,
+        "source_sha256": source_hash(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def source_hash():
+    """SHA-256 over the files that decide what training gives, to name the code behind a result."""
+    digest = hashlib.sha256()
+    for file in sorted(path for pattern in TRAINING_CODE for path in PACKAGE.glob(pattern)):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _record(path):
+    if not path.is_file():
+        raise ValueError(f"{path.name} is missing from {path.parent}.")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return record if {"params", "weights_sha256"} <= record.keys() else _refuse(path)
+    except (json.JSONDecodeError, AttributeError):
+        return _refuse(path)
+
+
+def _refuse(path):
+    raise ValueError(f"{path.name} is not the record of a trained model.")
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()

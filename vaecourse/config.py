@@ -1,0 +1,109 @@
+"""The parameter file: one JSON file describes a training run, and is checked before it starts.
+
+{"model": {"kind": "vae", "data_dim": 784, "latent_dim": 2},
+ "data": {"name": "mnist", "binarize": "sample"},
+ "training": {"epochs": 50, "batch_size": 256, "learning_rate": 0.001},
+ "seeds": [0, 1, 2]}
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class VAEParams(_Strict):
+    """The arguments of `vc.models.VAE`, without its seed."""
+
+    kind: Literal["vae"]
+    data_dim: int = Field(ge=1)
+    latent_dim: int = Field(ge=1)
+    hidden: list[int] = [256]
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    posterior: Literal["diagonal", "full"] = "diagonal"
+    activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
+    noise_variance: float | None = Field(default=None, gt=0)
+
+
+class AutoencoderParams(_Strict):
+    """The arguments of `vc.models.Autoencoder`, without its seed."""
+
+    kind: Literal["autoencoder"]
+    data_dim: int = Field(ge=1)
+    latent_dim: int = Field(ge=1)
+    hidden: list[int] = [256]
+    output: Literal["sigmoid", "linear"] = "sigmoid"
+    corruption: Literal["mask", "gaussian"] | None = None
+    level: float = Field(default=0.0, ge=0)
+    activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
+
+
+class DataParams(_Strict):
+    """MNIST, grey or binarized: "sample" draws new pixels in every epoch, "threshold" cuts at ½."""
+
+    name: Literal["mnist"]
+    binarize: Literal["sample", "threshold"] | None = None
+
+
+class TrainingParams(_Strict):
+    """The settings of `vc.training.fit`."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(default=256, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+
+
+class Params(_Strict):
+    """A parameter file."""
+
+    model: VAEParams | AutoencoderParams = Field(discriminator="kind")
+    data: DataParams
+    training: TrainingParams
+    seeds: list[int] = Field(default=[0], min_length=1)
+
+
+def read(path):
+    """The parameters in the file `path`, validated.
+
+    Raises ValueError with one sentence: the wrong key, where it stands, what was given and
+    what is accepted.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"Cannot read {path}: {error.strerror}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not JSON: {error}.") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(f"{path.name}: {_sentence(error.errors()[0], content)}") from None
+
+
+def _sentence(error, content):
+    location = [part for part in error["loc"] if part not in ("vae", "autoencoder")]
+    where = ".".join(map(str, location)) or "the whole file"
+    if error["type"] == "extra_forbidden":
+        return f"{where} is not a key that is known{_suggestion(location, content)}."
+    if error["type"] == "missing":
+        return f"{where} is missing."
+    return f"{where} is {json.dumps(error['input'])}; {error['msg'][0].lower()}{error['msg'][1:]}."
+
+
+def _suggestion(location, content):
+    """ ", did you mean …" for a misspelt key."""
+    sections = {"data": DataParams, "training": TrainingParams}
+    section = sections.get(location[0])
+    if location[0] == "model" and len(location) > 1:
+        kind = content["model"]["kind"]
+        section = VAEParams if kind == "vae" else AutoencoderParams
+    accepted = (section if section and len(location) > 1 else Params).model_fields
+    close = difflib.get_close_matches(str(location[-1]), accepted, n=1)
+    return f"; did you mean {close[0]}" if close else f"; accepted are {', '.join(accepted)}"

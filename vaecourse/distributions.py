@@ -1,0 +1,176 @@
+"""The families: what a network's output means as a distribution.
+
+Each distribution here is a `torch.distributions` one, with two additions: it draws from a
+generator that is passed in, and it keeps the parameters by the names the course uses.
+A family (`DiagonalPosterior(dim)`, `BernoulliLikelihood(dim)`, …) says how many outputs a
+network needs and turns them into a distribution. Taught in chapters 08, 09 and 10.
+"""
+
+import math
+
+import torch
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal
+
+
+def fresh_generator(device="cpu"):
+    """A generator seeded by the operating system, for callers that pass none."""
+    generator = torch.Generator(device=device)
+    generator.seed()
+    return generator
+
+
+def standard_noise(shape, like, generator):
+    """ε ~ N(0, I) of the given shape, with the dtype and device of `like`."""
+    generator = generator or fresh_generator(like.device)
+    return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+class DiagonalGaussian(Independent):
+    """N(loc, diag exp(log_var)); `loc` and `log_var` are [..., D], log densities are in nats."""
+
+    def __init__(self, loc, log_var):
+        scale = (0.5 * log_var).exp()
+        super().__init__(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+        self.loc, self.log_var, self.scale = loc, log_var, scale
+
+    def rsample(self, sample_shape=(), generator=None):
+        """z = loc + scale ⊙ ε, [*sample_shape, ..., D]; gradients reach loc and log_var."""
+        eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
+        return self.loc + self.scale * eps
+
+    def sample(self, sample_shape=(), generator=None):
+        """As `rsample`, without gradients."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class FullGaussian(MultivariateNormal):
+    """N(loc, L Lᵀ) with L = `scale_tril`, lower triangular; log densities are in nats."""
+
+    def __init__(self, loc, scale_tril):
+        super().__init__(loc, scale_tril=scale_tril, validate_args=False)
+
+    def rsample(self, sample_shape=(), generator=None):
+        """z = loc + L ε, [*sample_shape, ..., D]; gradients reach loc and L."""
+        eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
+        return self.loc + (self.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
+
+    def sample(self, sample_shape=(), generator=None):
+        """As `rsample`, without gradients."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class BernoulliPixels(Independent):
+    """Independent Bernoulli pixels, given by their `logits` [..., D].
+
+    `log_prob` also accepts grey levels in [0, 1]; what it returns is then a cross entropy,
+    not a log-likelihood (chapter 14).
+    """
+
+    def __init__(self, logits):
+        super().__init__(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
+        self.logits = logits
+
+    def sample(self, sample_shape=(), generator=None):
+        """Zeros and ones, [*sample_shape, ..., D]."""
+        with torch.no_grad():
+            probabilities = self.mean.expand(*sample_shape, *self.logits.shape)
+            generator = generator or fresh_generator(self.logits.device)
+            return torch.bernoulli(probabilities, generator=generator)
+
+
+class DiagonalPosterior:
+    """q(z|x) = N(μ, diag σ²): a network gives μ and log σ², 2 J outputs for J latents."""
+
+    def __init__(self, dim):
+        self.dim, self.num_outputs = dim, 2 * dim
+
+    def __call__(self, outputs):
+        loc, log_var = outputs.chunk(2, dim=-1)
+        return DiagonalGaussian(loc, log_var)
+
+    def prior(self, like):
+        """The standard normal of the same kind, in the dtype and on the device of `like`."""
+        zeros = torch.zeros(self.dim, dtype=like.dtype, device=like.device)
+        return DiagonalGaussian(zeros, zeros)
+
+
+class FullPosterior:
+    """q(z|x) = N(μ, L Lᵀ) with L = mask ⊙ L′ + diag σ: J + J + J (J − 1) / 2 outputs [S0.12].
+
+    The diagonal of L is σ = exp(½ log σ²), so L is always invertible and
+    log |det L| = Σ log σ; σ is then not the standard deviation of z.
+    """
+
+    def __init__(self, dim):
+        self.dim, self.num_outputs = dim, 2 * dim + dim * (dim - 1) // 2
+        self._below = torch.tril_indices(dim, dim, offset=-1)
+
+    def __call__(self, outputs):
+        loc, log_var, below = outputs.split(
+            [self.dim, self.dim, self.num_outputs - 2 * self.dim], dim=-1
+        )
+        scale_tril = torch.diag_embed((0.5 * log_var).exp())
+        row, column = self._below.to(outputs.device)
+        scale_tril[..., row, column] = below
+        return FullGaussian(loc, scale_tril)
+
+    def prior(self, like):
+        """The standard normal of the same kind, in the dtype and on the device of `like`."""
+        zeros = torch.zeros(self.dim, dtype=like.dtype, device=like.device)
+        return FullGaussian(zeros, torch.diag(torch.ones_like(zeros)))
+
+
+class BernoulliLikelihood:
+    """p(x|z) for binary pixels: a network gives one logit a pixel."""
+
+    def __init__(self, dim):
+        self.dim, self.num_outputs = dim, dim
+
+    def __call__(self, outputs):
+        return BernoulliPixels(outputs)
+
+    def check(self, x):
+        """Raise ValueError where x leaves [0, 1]."""
+        low, high = x.min().item(), x.max().item()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"x has values from {low:g} to {high:g}; "
+                "a Bernoulli likelihood takes pixels in [0, 1]."
+            )
+
+
+class GaussianLikelihood:
+    """p(x|z) = N(mean, diag σ²).
+
+    With `noise_variance` the variance is that number for every dimension and a network gives
+    the D means; without it the network gives D means and D values of log σ².
+    """
+
+    def __init__(self, dim, noise_variance=None):
+        if noise_variance is not None and not (0 < noise_variance < math.inf):
+            raise ValueError(f"noise_variance is {noise_variance}; it must be positive and finite.")
+        self.dim, self.noise_variance = dim, noise_variance
+        self.num_outputs = dim if noise_variance is not None else 2 * dim
+
+    def __call__(self, outputs):
+        if self.noise_variance is None:
+            loc, log_var = outputs.chunk(2, dim=-1)
+            return DiagonalGaussian(loc, log_var)
+        return DiagonalGaussian(outputs, torch.full_like(outputs, math.log(self.noise_variance)))
+
+    def check(self, x):
+        """Every finite x is possible under a Gaussian: nothing to refuse."""
+
+
+POSTERIORS = {"diagonal": DiagonalPosterior, "full": FullPosterior}
+LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+
+
+def named(families, name, argument):
+    """The family of that name, or a ValueError that lists the accepted names."""
+    if name not in families:
+        accepted = ", ".join(families)
+        raise ValueError(f"{argument} is {name!r}; it must be one of {accepted}.")
+    return families[name]

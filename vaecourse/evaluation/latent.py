@@ -1,0 +1,25 @@
+"""What the latents carry. Taught in chapters 09 and 13."""
+
+import torch
+from torch.distributions import kl_divergence
+
+
+@torch.no_grad()
+def kl_per_dimension(model, x):
+    """KL(q(z_j|x) ‖ p(z_j)) averaged over the rows of x [B, D]: [J], nats.
+
+    For a diagonal posterior these sum to the KL term of the bound. Raises ValueError for a
+    full covariance, whose KL does not split over dimensions.
+    """
+    model.check(x)
+    q = model.encode(x)
+    if not hasattr(q, "log_var"):
+        raise ValueError("The posterior of this model is not diagonal; its KL does not split.")
+    return kl_divergence(q.base_dist, model.prior.base_dist).mean(dim=0)
+
+
+@torch.no_grad()
+def active_units(model, x, threshold=0.01):
+    """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16]."""
+    model.check(x)
+    return model.encode(x).mean.var(dim=0) > threshold

@@ -1,0 +1,24 @@
+"""The models of the course; each knows its own parameters and can be built again from them."""
+
+from vaecourse.models.autoencoder import Autoencoder
+from vaecourse.models.vae import VAE
+
+KINDS = {"autoencoder": Autoencoder, "vae": VAE}
+
+__all__ = ["VAE", "Autoencoder", "build"]
+
+
+def build(params):
+    """A model from a dict such as `{"kind": "vae", "data_dim": 784, "latent_dim": 2}`.
+
+    The other keys are the arguments of the model's class; `model.params` is such a dict.
+    Raises ValueError for an unknown kind or argument.
+    """
+    arguments = dict(params)
+    kind = arguments.pop("kind", None)
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}.")
+    try:
+        return KINDS[kind](**arguments)
+    except TypeError as error:
+        raise ValueError(f"The parameters of the {kind} do not fit: {error}.") from None

@@ -1,0 +1,116 @@
+"""The autoencoder, plain and denoising. Taught in chapter 02."""
+
+import torch
+from torch import nn
+
+from vaecourse.distributions import fresh_generator, standard_noise
+from vaecourse.models.checks import check_data, check_dimensions
+from vaecourse.networks import mlp
+
+CORRUPTIONS = ("mask", "gaussian")
+OUTPUTS = {"sigmoid": torch.sigmoid, "linear": lambda outputs: outputs}
+
+
+def corrupt(x, corruption, level, generator=None):
+    """x̃ from x: each value set to zero with probability `level`, or noise of that deviation added.
+
+    `corruption` is "mask" or "gaussian" [VLBM08]; the shape is that of x.
+    """
+    if corruption == "mask":
+        generator = generator or fresh_generator(x.device)
+        keep = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) >= level
+        return x * keep
+    if corruption == "gaussian":
+        return x + level * standard_noise(x.shape, x, generator)
+    raise ValueError(f"corruption is {corruption!r}; it must be one of {', '.join(CORRUPTIONS)}.")
+
+
+class Autoencoder(nn.Module):
+    """x̂ = d(e(x)), trained on ‖x − x̂‖² [HS06]; with a corruption, on ‖x − d(e(x̃))‖² [VLBM08].
+
+    data_dim, latent_dim: D and J.
+    hidden: widths of the encoder's hidden layers; the decoder mirrors them. With none, both
+        maps are linear.
+    output: "sigmoid" keeps x̂ in (0, 1), "linear" leaves it free.
+    corruption, level: None, or "mask" or "gaussian" with its strength; used in training only.
+    activation: "relu", "tanh", "softplus" or "sigmoid".
+    seed: of the initial weights.
+    """
+
+    def __init__(
+        self,
+        data_dim,
+        latent_dim,
+        hidden=(256,),
+        *,
+        output="sigmoid",
+        corruption=None,
+        level=0.0,
+        activation="relu",
+        seed=0,
+    ):
+        super().__init__()
+        check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
+        if output not in OUTPUTS:
+            raise ValueError(f"output is {output!r}; it must be one of {', '.join(OUTPUTS)}.")
+        if corruption not in (None, *CORRUPTIONS):
+            accepted = ", ".join(CORRUPTIONS)
+            raise ValueError(f"corruption is {corruption!r}; it must be None or one of {accepted}.")
+        if level < 0 or (corruption == "mask" and level >= 1):
+            raise ValueError(f"level is {level}; it must be at least 0, and below 1 for a mask.")
+        self.params = {
+            "kind": "autoencoder",
+            "data_dim": data_dim,
+            "latent_dim": latent_dim,
+            "hidden": list(hidden),
+            "output": output,
+            "corruption": corruption,
+            "level": level,
+            "activation": activation,
+            "seed": seed,
+        }
+        self.data_dim, self.latent_dim = data_dim, latent_dim
+        self.output, self.corruption, self.level = output, corruption, level
+        generator = torch.Generator().manual_seed(seed)
+        self.encoder = mlp([data_dim, *hidden, latent_dim], activation, generator=generator)
+        self.decoder = mlp(
+            [latent_dim, *reversed(hidden), data_dim], activation, generator=generator
+        )
+
+    def encode(self, x):
+        """e(x), the code of x [..., D]: [..., J]."""
+        return self.encoder(x)
+
+    def decode(self, z):
+        """d(z), [..., D]."""
+        return OUTPUTS[self.output](self.decoder(z))
+
+    def squared_error(self, x, generator=None):
+        """‖x − d(e(x))‖² for each row of x [B, D], summed over dimensions: [B].
+
+        A denoising autoencoder is shown a corrupted x when a `generator` is given, the clean
+        one otherwise; it is always compared with the clean x. Raises ValueError for x of the
+        wrong shape or with NaN.
+        """
+        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        return self._squared_error(x, x if generator is None else self._shown(x, generator))
+
+    def loss(self, x, generator=None):
+        """The squared error averaged over the rows of x, corruption included: for training."""
+        return self._squared_error(x, self._shown(x, generator)).mean()
+
+    def _shown(self, x, generator):
+        return x if self.corruption is None else corrupt(x, self.corruption, self.level, generator)
+
+    def _squared_error(self, x, shown):
+        return (x - self.decode(self.encode(shown))).square().sum(dim=-1)
+
+    @torch.no_grad()
+    def reconstruct(self, x):
+        """d(e(x)) without gradients, [B, D]."""
+        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        return self.decode(self.encode(x))
+
+    def check(self, x):
+        """Raise ValueError where x [B, D] is not data for this model."""
+        check_data(x, self.data_dim, self.encoder[0].weight.dtype)

@@ -1,0 +1,115 @@
+"""The variational autoencoder, whole. Taught in chapter 09."""
+
+import torch
+from torch import nn
+
+from vaecourse.distributions import LIKELIHOODS, POSTERIORS, GaussianLikelihood, named
+from vaecourse.models.checks import check_data, check_dimensions
+from vaecourse.networks import mlp
+from vaecourse.objectives import elbo_terms
+
+
+class VAE(nn.Module):
+    """p(z) = N(0, I), p_θ(x|z) and q_φ(z|x) from two multilayer perceptrons [KW14].
+
+    data_dim, latent_dim: D and J.
+    hidden: widths of the encoder's hidden layers; the decoder mirrors them.
+    likelihood: "bernoulli" for binary pixels, "gaussian" for real data.
+    posterior: "diagonal" or "full" covariance of q(z|x).
+    activation: "relu", "tanh", "softplus" or "sigmoid".
+    noise_variance: the fixed variance of a Gaussian likelihood; without it the decoder
+        gives a variance for every dimension.
+    seed: of the initial weights.
+    """
+
+    def __init__(
+        self,
+        data_dim,
+        latent_dim,
+        hidden=(256,),
+        *,
+        likelihood="bernoulli",
+        posterior="diagonal",
+        activation="relu",
+        noise_variance=None,
+        seed=0,
+    ):
+        super().__init__()
+        check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
+        self.params = {
+            "kind": "vae",
+            "data_dim": data_dim,
+            "latent_dim": latent_dim,
+            "hidden": list(hidden),
+            "likelihood": likelihood,
+            "posterior": posterior,
+            "activation": activation,
+            "noise_variance": noise_variance,
+            "seed": seed,
+        }
+        self.data_dim, self.latent_dim = data_dim, latent_dim
+        self.likelihood = self._likelihood(likelihood, noise_variance)
+        self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
+        generator = torch.Generator().manual_seed(seed)
+        self.encoder = mlp(
+            [data_dim, *hidden, self.posterior.num_outputs], activation, generator=generator
+        )
+        self.decoder = mlp(
+            [latent_dim, *reversed(hidden), self.likelihood.num_outputs],
+            activation,
+            generator=generator,
+        )
+
+    def _likelihood(self, name, noise_variance):
+        family = named(LIKELIHOODS, name, "likelihood")
+        if family is GaussianLikelihood:
+            return family(self.data_dim, noise_variance)
+        if noise_variance is not None:
+            raise ValueError(f"noise_variance is {noise_variance}; a {name} likelihood has none.")
+        return family(self.data_dim)
+
+    @property
+    def prior(self):
+        """p(z), the standard normal over [J]."""
+        return self.posterior.prior(like=self.decoder[0].weight)
+
+    def encode(self, x):
+        """q_φ(z|x) for x [..., D]: a distribution over z [..., J]."""
+        return self.posterior(self.encoder(x))
+
+    def decode(self, z):
+        """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
+        return self.likelihood(self.decoder(z))
+
+    def elbo(self, x, num_samples=1, generator=None):
+        """The bound on log p(x) for each row of x [B, D]: [B], nats.
+
+        It always samples z, in training and in evaluation. Raises ValueError for x of the
+        wrong shape, with NaN, or outside what the likelihood can give.
+        """
+        self.check(x)
+        return elbo_terms(self, x, num_samples, generator).elbo
+
+    def loss(self, x, generator=None):
+        """−ELBO averaged over the rows of x, one draw of z each: what training minimizes.
+
+        The same estimator as `elbo`, without the checks; `fit` checks the data once.
+        """
+        return -elbo_terms(self, x, 1, generator).elbo.mean()
+
+    @torch.no_grad()
+    def sample(self, n, generator=None):
+        """n draws of x from the model, [n, D]: first z from the prior, then x given z."""
+        z = self.prior.sample((n,), generator)
+        return self.decode(z).sample((), generator)
+
+    @torch.no_grad()
+    def reconstruct(self, x):
+        """The mean of p(x|z) at the mean of q(z|x), [B, D]; a picture, not part of a bound."""
+        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        return self.decode(self.encode(x).mean).mean
+
+    def check(self, x):
+        """Raise ValueError where x [B, D] is not data for this model."""
+        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        self.likelihood.check(x)

@@ -1,0 +1,216 @@
+"""Training, top to bottom: data in memory, one generator, one loop, one resumable file.
+
+Taught in chapter 09. Everything random in a run (the order of the data, dynamic
+binarization, corruption, ε) comes from one generator, whose state is saved with the weights;
+so a run that was killed and resumed gives bit for bit what the unbroken run gives, on the
+same machine with the same number of threads.
+"""
+
+import hashlib
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from vaecourse.atomic import check_writable, write_tensors
+
+
+@dataclass
+class History:
+    """What a run went through; losses are in the units of `model.loss` (nats for a VAE).
+
+    epoch_loss: mean training loss of each epoch, weighted by batch size.
+    batch_loss: the loss of every step.
+    validation_loss: the loss on the validation data after each epoch, if there were any.
+    seconds: wall time of each epoch; the one thing here that differs from run to run.
+    """
+
+    epoch_loss: list[float] = field(default_factory=list)
+    batch_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def fit(
+    model,
+    x,
+    *,
+    epochs,
+    batch_size=256,
+    learning_rate=1e-3,
+    seed=0,
+    transform=None,
+    validation=None,
+    checkpoint=None,
+    resume=False,
+    progress=True,
+):
+    """Train `model` in place on x [N, D] with Adam [KB15], and return its `History`.
+
+    model: anything with `loss(batch, generator)` and `check(x)`.
+    transform: called as `transform(batch, generator)` on every batch, for example
+        `vc.data.binarize`; the data themselves stay as they are.
+    validation: data [M, D]; their loss is taken after each epoch, with noise of its own.
+    checkpoint: a file that is rewritten, whole, after each epoch.
+    resume: go on from `checkpoint` if it is there. The settings and the data must be those
+        it was made with, except that `epochs` may be larger.
+
+    Raises ValueError for data the model cannot take, settings out of range, or a checkpoint
+    of another run; FloatingPointError when the loss stops being finite.
+    """
+    _check_settings(epochs, batch_size, learning_rate)
+    model.check(x)
+    if validation is not None:
+        model.check(validation)
+    run = _Run(model, x, batch_size, learning_rate, seed, transform)
+    if checkpoint is not None:
+        check_writable(checkpoint)
+        if resume and Path(checkpoint).exists():
+            run.restore(checkpoint)
+    steps = math.ceil(len(x) / batch_size)
+    with tqdm(total=epochs * steps, unit="step", **({} if progress else {"disable": True})) as bar:
+        bar.update(len(run.history.epoch_loss) * steps)
+        while len(run.history.epoch_loss) < epochs:
+            run.epoch(bar)
+            if validation is not None:
+                run.validate(validation)
+            if checkpoint is not None:
+                run.save(checkpoint)
+    return run.history
+
+
+def _check_settings(epochs, batch_size, learning_rate):
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is {value!r}; it must be a positive integer.")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate is {learning_rate!r}; it must be positive and finite.")
+
+
+class _Run:
+    """The state of a training run: what must be saved so that it can go on as if never stopped."""
+
+    def __init__(self, model, x, batch_size, learning_rate, seed, transform):
+        self.model, self.x, self.batch_size, self.transform = model, x, batch_size, transform
+        self.seed = seed
+        self.settings = {
+            "model": model.params,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "seed": seed,
+            "transform": None if transform is None else transform.__name__,
+            "data": None,
+        }
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+        self.generator = torch.Generator(device=x.device).manual_seed(seed)
+        self.history = History()
+
+    def epoch(self, bar):
+        """One pass over the data in a fresh order."""
+        start, losses, weights = time.perf_counter(), [], []
+        order = torch.randperm(len(self.x), generator=self.generator, device=self.x.device)
+        for rows in order.split(self.batch_size):
+            batch = self.x[rows]
+            if self.transform is not None:
+                batch = self.transform(batch, self.generator)
+            losses.append(self._step(batch))
+            weights.append(len(rows))
+            bar.update()
+        total = sum(loss * weight for loss, weight in zip(losses, weights, strict=True))
+        self.history.epoch_loss.append(total / len(self.x))
+        self.history.batch_loss += losses
+        self.history.seconds.append(time.perf_counter() - start)
+        bar.set_postfix(loss=f"{self.history.epoch_loss[-1]:.4g}")
+
+    def _step(self, batch):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.model.loss(batch, self.generator)
+        value = loss.item()
+        if not math.isfinite(value):
+            step = len(self.history.epoch_loss) + 1
+            raise FloatingPointError(
+                f"The loss became {value} in epoch {step}; "
+                "a smaller learning_rate or a floor on the variances is the usual cure."
+            )
+        loss.backward()
+        self.optimizer.step()
+        return value
+
+    @torch.no_grad()
+    def validate(self, validation):
+        """The loss on held-out data, with noise that does not disturb the run's own."""
+        generator = torch.Generator(device=validation.device).manual_seed(self.seed)
+        total = 0.0
+        for batch in validation.split(10_000):
+            if self.transform is not None:
+                batch = self.transform(batch, generator)
+            total += self.model.loss(batch, generator).item() * len(batch)
+        self.history.validation_loss.append(total / len(validation))
+
+    def save(self, path):
+        """Write everything to one file, whole or not at all."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        tensors["generator"] = self.generator.get_state()
+        record = {"settings": self._fingerprint(), "history": asdict(self.history)}
+        write_tensors(path, tensors, {key: json.dumps(value) for key, value in record.items()})
+
+    def restore(self, path):
+        """Read what `save` wrote; raise ValueError if it belongs to another run."""
+        tensors, record = _read(path)
+        saved, current = record["settings"], self._fingerprint()
+        different = [key for key in current if saved.get(key) != current[key]]
+        if different:
+            key = different[0]
+            raise ValueError(
+                f"{Path(path).name} was made with another {key}: {_short(saved.get(key))} there, "
+                f"{_short(current[key])} here; give the same, or start without resume."
+            )
+        self.model.load_state_dict(_below(tensors, "model."))
+        adam = self.optimizer.state_dict()
+        adam["state"] = {
+            index: _below(tensors, f"adam.{index}.")
+            for index in range(len(list(self.model.parameters())))
+        }
+        self.optimizer.load_state_dict(adam)
+        self.generator.set_state(tensors["generator"])
+        self.history = History(**record["history"])
+
+    def _fingerprint(self):
+        if self.settings["data"] is None:
+            self.settings["data"] = _digest(self.x)
+        return self.settings
+
+
+def _read(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            record = {key: json.loads(value) for key, value in file.metadata().items()}
+    except (SafetensorError, AttributeError, ValueError) as error:
+        raise ValueError(f"{Path(path).name} is not a training checkpoint ({error}).") from None
+    if "generator" not in tensors or "settings" not in record:
+        raise ValueError(f"{Path(path).name} is not a training checkpoint.")
+    return tensors, record
+
+
+def _below(tensors, prefix):
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _digest(x):
+    """A fingerprint of the data: two runs are the same run only on the same numbers."""
+    array = x.detach().cpu().contiguous().numpy()
+    return f"{list(array.shape)} {hashlib.sha256(array.tobytes()).hexdigest()[:16]}"
+
+
+def _short(value):
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
