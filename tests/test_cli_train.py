@@ -1,0 +1,95 @@
+"""`vaecourse train` and `vaecourse reproduce`, from the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import vaecourse as vc
+from vaecourse import cli
+
+PARAMS = {
+    "model": {"kind": "vae", "data_dim": 784, "latent_dim": 2, "hidden": [8]},
+    "data": {"name": "mnist", "binarize": "sample"},
+    "training": {"epochs": 3, "batch_size": 2000},
+}
+
+
+@pytest.fixture
+def params(tmp_path):
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(PARAMS))
+    return path
+
+
+def command(params, output, *more):
+    line = [sys.executable, "-m", "vaecourse.cli", "train", params, "--output", output, *more]
+    return [str(part) for part in line]
+
+
+def start(line):
+    return subprocess.Popen(line, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def test_a_killed_command_resumed_gives_the_weights_of_the_unbroken_one(params, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert start(command(params, whole)).wait() == 0
+    process, state = start(command(params, broken)), broken / "small_seed0.training.safetensors"
+    while not state.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (broken / "small_seed0.json").exists()
+    assert start(command(params, broken, "--resume")).wait() == 0
+    weights = "small_seed0.safetensors"
+    assert (whole / weights).read_bytes() == (broken / weights).read_bytes()
+    assert sorted(os.listdir(whole)) == ["small_seed0.json", weights]
+
+
+def test_what_it_writes_says_how_it_came_to_be_and_recomputes(params, tmp_path):
+    assert cli.main(["train", str(params), "--output", str(tmp_path / "out")]) == 0
+    model, record = vc.checkpoint.load(tmp_path / "out" / "small_seed0")
+    assert record["command"] == "vaecourse train small.json"
+    assert record["training"]["epochs"] == 3
+    assert len(record["epoch_loss"]) == 3
+    test = vc.data.mnist("test", binarize="sample").x
+    assert vc.evaluation.evaluate(model, test) == record["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"trainng": {}}, "trainng is not a key that is known; did you mean training"),
+        ({"training": {"epochs": -1}}, "training.epochs is -1"),
+    ],
+)
+def test_a_wrong_file_gets_a_sentence_and_writes_nothing(tmp_path, capsys, change, sentence):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps({**PARAMS, **change}))
+    assert cli.main(["train", str(path), "--output", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert sentence in message and message.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_gets_a_sentence(params, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["train", str(params), "--output", str(tmp_path / "file" / "out")]) == 2
+    assert "Cannot write in the folder" in capsys.readouterr().err
+
+
+def test_data_of_another_width_than_the_model_gets_a_sentence(tmp_path, capsys):
+    path = tmp_path / "wide.json"
+    path.write_text(json.dumps({**PARAMS, "model": {**PARAMS["model"], "data_dim": 100}}))
+    assert cli.main(["train", str(path), "--output", str(tmp_path / "out")]) == 2
+    assert "x has shape [60000, 784]; it must be [B, 100]." in capsys.readouterr().err
+
+
+def test_an_unknown_experiment_gets_the_list(capsys):
+    assert cli.main(["reproduce", "mnist_gan"]) == 2
+    assert "there are: mnist_autoencoder_2d" in capsys.readouterr().err
