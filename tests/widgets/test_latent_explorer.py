@@ -1,0 +1,817 @@
+"""The latent explorer: what it packs, what it refuses, and what it does in a real browser."""
+
+import base64
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ipywidgets.embed import dependency_state
+from PIL import Image
+from scipy.stats import norm
+from torch import nn
+
+import vaecourse as vc
+from vaecourse.palette import COLOURS, COLOURS_DARK, DIGIT_COLOURS
+from vaecourse.widgets import LatentExplorer
+from vaecourse.widgets.latent_explorer.packing import pack, unpack
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "vaecourse" / "widgets" / "latent_explorer"
+HOST = (ROOT / "_ext" / "assets" / "anywidget-static.js").read_text(encoding="utf-8")
+
+
+def small_vae(**arguments):
+    """An untrained VAE on 6 × 4 images, with weights large enough that z matters."""
+    vae = vc.models.VAE(24, 2, (16,), **arguments)
+    with torch.no_grad():
+        vae.decoder[0].weight.mul_(3)
+        vae.decoder[-1].weight.mul_(3)
+    return vae
+
+
+def small_data(n=60):
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand((n, 24), generator=generator).round(), np.arange(n) % 10
+
+
+def rounded(model):
+    """The model with the weights of its decoder as the page has them."""
+    copy = vc.models.build(model.params)
+    copy.load_state_dict(model.state_dict())
+    for parameter in copy.decoder.parameters():
+        parameter.data = parameter.data.half().float()
+    return copy
+
+
+# ------------------------------------------------------------------ packing and the Python side
+
+
+def test_packing_loses_nothing():
+    rng = np.random.default_rng(0)
+    arrays = {
+        "a": rng.normal(size=(5, 3)).astype(np.float16),
+        "b": rng.normal(size=7).astype(np.float32),
+        "c": rng.integers(0, 256, (4, 2, 3)).astype(np.uint8),
+    }
+    back = unpack(*pack(arrays))
+    assert list(back) == ["a", "b", "c"]
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        np.testing.assert_array_equal(back[name], array)
+
+
+def test_packing_refuses_what_the_page_cannot_read():
+    with pytest.raises(ValueError, match="float64; it must be of float16, float32, uint8"):
+        pack({"a": np.zeros(3)})
+
+
+def test_state_holds_the_decoder_the_points_and_the_posteriors():
+    vae, (x, label) = small_vae(), small_data()
+    images = [3, 1, 4]
+    widget = LatentExplorer(vae, x, label, images=images, image_shape=(6, 4), title="T")
+    arrays, spec = unpack(widget.arrays, widget.spec["table"]), widget.spec
+    assert spec["title"] == "T" and spec["image_shape"] == [6, 4]
+    assert spec["layers"] == [[2, 16, "relu"], [16, 24, "linear"]]
+    assert spec["output"] == {"kind": "bernoulli"} and spec["posterior"] == "diagonal"
+    assert spec["digit_colours"] == list(DIGIT_COLOURS)
+    # each matrix column by column, then its bias
+    weights = torch.cat([p.detach().t().flatten() for p in vae.decoder.parameters()])
+    np.testing.assert_array_equal(arrays["weights"], weights.half().numpy())
+    with torch.no_grad():
+        q = vae.encode(x)
+    np.testing.assert_array_equal(arrays["points"], q.mean.half().numpy())
+    np.testing.assert_array_equal(arrays["labels"], label)
+    np.testing.assert_array_equal(arrays["image_labels"], label[images])
+    np.testing.assert_array_equal(arrays["images"], 255 * x[images].numpy())
+    np.testing.assert_array_equal(arrays["means"], q.mean[images].numpy())
+    sd = q.stddev[images].numpy()
+    np.testing.assert_array_equal(
+        arrays["scale_tril"], np.stack([sd[:, 0], np.zeros(3, np.float32), sd[:, 1]], 1)
+    )
+
+
+def test_full_posterior_is_packed_as_its_cholesky_factor():
+    vae, (x, label) = small_vae(posterior="full"), small_data()
+    widget = LatentExplorer(vae, x, label, images=[0, 7], image_shape=(6, 4))
+    arrays = unpack(widget.arrays, widget.spec["table"])
+    with torch.no_grad():
+        tril = vae.encode(x[[0, 7]]).scale_tril
+    assert widget.spec["posterior"] == "full"
+    np.testing.assert_array_equal(arrays["scale_tril"], tril[:, [0, 1, 1], [0, 0, 1]].numpy())
+
+
+def test_autoencoder_has_codes_and_no_posterior():
+    model = vc.models.Autoencoder(24, 2, (16,), activation="tanh", seed=3)
+    x, label = small_data()
+    widget = LatentExplorer(model, x, label, image_shape=(6, 4))
+    assert widget.spec["posterior"] is None and widget.spec["output"] == {"kind": "sigmoid"}
+    assert widget.spec["layers"][0] == [2, 16, "tanh"]
+    assert {"scale_tril", "evidence"}.isdisjoint(name for name, *_ in widget.spec["table"])
+    (low, high), (bottom, top) = widget.spec["range"]
+    codes = model.encode(x).detach().numpy()
+    inside = (codes > [low, bottom]) & (codes < [high, top])
+    assert low <= 0 <= high and bottom <= 0 <= top and inside.all(axis=1).mean() > 0.9
+
+
+def test_default_images_are_ten_of_each_label_in_turn_and_lie_on_the_plane():
+    vae, (x, label) = small_vae(), small_data(200)
+    widget = LatentExplorer(vae, x, label, image_shape=(6, 4))
+    arrays = unpack(widget.arrays, widget.spec["table"])
+    half = widget.spec["range"][0][1]
+    sd = arrays["scale_tril"][:, [0, 2]]
+    np.testing.assert_array_equal(arrays["image_labels"], np.tile(np.arange(10), 10))
+    assert (np.abs(arrays["means"]) + 2 * sd <= half).all()
+
+
+def test_plane_holds_every_picked_posterior():
+    vae, (x, label) = small_vae(), small_data()
+    with torch.no_grad():
+        vae.encoder[-1].bias[0] += 6
+    widget = LatentExplorer(vae, x, label, images=[5], image_shape=(6, 4))
+    q = vae.encode(x[5])
+    assert widget.spec["range"][0][1] >= (q.mean + 2 * q.stddev).max()
+
+
+def test_at_most_two_thousand_points_are_drawn():
+    vae, (x, _) = small_vae(), small_data(2500)
+    widget = LatentExplorer(vae, x, images=[0], image_shape=(6, 4))
+    table = {name: shape for name, _, shape in widget.spec["table"]}
+    assert table["points"] == [2000, 2] and "labels" not in table
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_evidence_is_the_integral_of_the_joint_density(likelihood):
+    noise = {"noise_variance": 0.3} if likelihood == "gaussian" else {}
+    vae, (x, label) = small_vae(likelihood=likelihood, **noise), small_data()
+    widget = LatentExplorer(vae, x, label, images=[2, 9], image_shape=(6, 4))
+    evidence = unpack(widget.arrays, widget.spec["table"])["evidence"]
+    # importance sampling from a wide proposal, which needs no grid
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        z = 1.5 * torch.randn((200_000, 2), generator=generator)
+        proposal = torch.distributions.Normal(0.0, 1.5).log_prob(z).sum(1)
+        for k, row in enumerate([2, 9]):
+            weight = vae.decode(z).log_prob(x[row]) + vae.prior.log_prob(z) - proposal
+            estimate = torch.logsumexp(weight, 0) - math.log(len(z))
+            error = (weight - estimate).exp().std() / len(z) ** 0.5
+            assert abs(evidence[k] - estimate) < 4 * error + 1e-3
+
+
+def test_evidence_is_left_out_where_the_grid_cannot_resolve_the_posterior():
+    vae, (x, label) = small_vae(likelihood="gaussian", noise_variance=1e-7), small_data()
+    widget = LatentExplorer(vae, x, label, images=[2], image_shape=(6, 4))
+    assert np.isnan(unpack(widget.arrays, widget.spec["table"])["evidence"]).all()
+
+
+def no_decoder():
+    return nn.Linear(24, 2)
+
+
+def gelu():
+    model = small_vae()
+    model.decoder = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 24))
+    return model
+
+
+def broken():
+    model = small_vae()
+    model.decoder[0].weight.data[0, 0] = math.nan
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "message"),
+    [
+        (no_decoder, {}, "model.decoder is a NoneType; it must be an nn.Sequential"),
+        (lambda: vc.models.VAE(24, 3, (16,)), {}, "model has 3 latent dimensions"),
+        (gelu, {}, "model.decoder has a GELU where the page can run only"),
+        (broken, {}, "model.decoder has weights that are NaN"),
+        (small_vae, {"x": torch.zeros(5, 23)}, r"x has shape \[5, 23\]; it must be \[N, 24\]"),
+        (small_vae, {"x": torch.full((5, 24), math.nan)}, "x has values that are NaN or outside"),
+        (small_vae, {"x": torch.full((5, 24), 1.5)}, r"outside \[0, 1\]"),
+        (small_vae, {"labels": np.zeros(3)}, r"labels has shape \[3\]; it must be \[60\]"),
+        (small_vae, {"labels": np.full(60, 11)}, "labels has values other than"),
+        (small_vae, {"images": [60]}, "images has rows outside x, which has rows 0 to 59"),
+        (small_vae, {"images": [0.5]}, "images must be a list of one or more rows"),
+        (small_vae, {"image_shape": None}, "image_shape is None and 24 pixels make no square"),
+        (small_vae, {"image_shape": (5, 5)}, "image_shape is 5 × 5; x has 24 pixels"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_sentence(model, arguments, message):
+    x, _ = small_data()
+    arguments = {"x": x, "labels": None, "image_shape": (6, 4)} | arguments
+    with pytest.raises(ValueError, match=message) as error:
+        LatentExplorer(model(), arguments.pop("x"), **arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_the_page_wears_the_colours_of_the_course():
+    css = (SOURCE / "latent_explorer.css").read_text(encoding="utf-8")
+    light, dark = css.split('[data-theme="dark"]')[:2]
+    for colours, block in ((COLOURS, light), (COLOURS_DARK, dark)):
+        for name, value in colours.items():
+            assert f"--lx-{name}: {value};" in block
+
+
+def luminance(colour):
+    channels = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("page", ["#FFFFFF", "#14181E"])
+def test_digit_colours_stand_out_by_three_to_one(page):
+    for colour in DIGIT_COLOURS:
+        low, high = sorted([luminance(colour), luminance(page)])
+        assert (high + 0.05) / (low + 0.05) >= 3
+
+
+# ------------------------------------------------------------------ the browser
+
+
+def static_page(*widgets, theme="light", copies=1):
+    """A page as the book's builder writes it: state, views, and the host script."""
+    state = dependency_state(widgets, drop_defaults=False)
+    embedded = json.dumps({"version_major": 2, "version_minor": 0, "state": state})
+    view = '<div><script type="application/vnd.jupyter.widget-view+json">{}</script></div>'
+    views = "".join(
+        view.format(json.dumps({"model_id": widget.model_id}))
+        for widget in widgets
+        for _ in range(copies)
+    )
+    return (
+        f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<title>Explorer</title><link rel="icon" href="data:,">'
+        f'<script type="application/vnd.jupyter.widget-state+json">{embedded}</script></head>'
+        f"<body>{views}<div style='height: 1500px'></div><script>{HOST}</script></body></html>"
+    )
+
+
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Open a static page of widgets; at the end the page must have been silent and offline."""
+    contexts, messages, requests = [], [], []
+
+    def open_page(html, **options):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.locator(".lx-plane").first.wait_for()
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert messages == []
+    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+def settle(page):
+    """Wait until what was asked for is painted."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The shipped VAE and an explorer of it on MNIST's test set."""
+    vae, _ = vc.checkpoint.pretrained("mnist_vae_2d")
+    test = vc.data.mnist("test", binarize="threshold")
+    return vae, test, LatentExplorer(vae, test.x, test.label, title="Digits")
+
+
+@pytest.fixture(scope="module")
+def digits_page(digits):
+    return static_page(digits[2])
+
+
+IMPORT = "const lx = await import('data:text/javascript;base64,{}');"
+
+
+def script(body):
+    """A function for page.evaluate that has the widget's own functions at hand as `lx`."""
+    source = (SOURCE / "latent_explorer.js").read_bytes()
+    return f"async (arg) => {{ {IMPORT.format(base64.b64encode(source).decode())} {body} }}"
+
+
+def pixels(page, selector=".lx-decoded canvas", index=0):
+    """The bytes [height, width, 4] of a canvas."""
+    url = page.locator(selector).nth(index).evaluate("canvas => canvas.toDataURL()")
+    png = base64.b64decode(url.partition(",")[2])
+    return np.array(Image.open(io.BytesIO(png)).convert("RGBA"))
+
+
+def colour_count(page, colour, selector=".lx-canvas"):
+    """How many pixels of a canvas have exactly this colour."""
+    wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    return int((pixels(page, selector)[..., :3] == wanted).all(axis=2).sum())
+
+
+def parse(text):
+    """The last number of a text such as "2.48 + 2.38 = 4.86"."""
+    return float(text.replace("−", "-").split()[-1])
+
+
+def shown(page):
+    """The numbers of the table, by kind."""
+    rows = page.locator(".lx-numbers tr:visible").evaluate_all(
+        "rows => rows.map(r => [r.dataset.kind, r.cells[1].textContent])"
+    )
+    return dict(rows)
+
+
+def where(page):
+    """z as the caption shows it, two decimals."""
+    text = page.locator(".lx-decoded figcaption span").inner_text().replace("−", "-")
+    return [float(part) for part in text.strip("()").split(",")]
+
+
+def test_the_mathematics_agrees_with_python(visit, digits_page):
+    page = visit(digits_page)
+    u = [0.001, 0.02, 0.3, 0.5, 0.77, 0.999]
+    a = [-40.0, -3.2, -0.1, 0.0, 0.4, 5.0, 60.0]
+    got = page.evaluate(
+        script(
+            "const uniform = lx.makeUniform(1);"
+            "const eps = Array.from({length: 20000}, () => lx.drawEps(uniform));"
+            "return {quantile: arg.u.map(lx.normalQuantile), cdf: arg.a.map(lx.normalCdf),"
+            " sigmoid: arg.a.map(lx.sigmoid), softplus: arg.a.map(lx.softplus), eps,"
+            " levels: lx.massLevels([1, 5, 3, 1], [0.4, 0.75]),"
+            " near: lx.nearestLabel([0, 0, 1, 1, 5, 5], [3, 3, 7], [0, 0], 2)}"
+        ),
+        {"u": u, "a": a},
+    )
+    np.testing.assert_allclose(got["quantile"], norm.ppf(u), atol=1e-10)
+    np.testing.assert_allclose(got["cdf"], norm.cdf(a), atol=1e-14)
+    tensor = torch.tensor(a, dtype=torch.float64)
+    np.testing.assert_allclose(got["sigmoid"], tensor.sigmoid(), rtol=1e-12)
+    np.testing.assert_allclose(got["softplus"], nn.functional.softplus(tensor), rtol=1e-12)
+    eps = np.array(got["eps"])  # four standard errors at n = 20,000
+    np.testing.assert_allclose(eps.mean(0), 0, atol=4 / len(eps) ** 0.5)
+    np.testing.assert_allclose(np.cov(eps.T), np.eye(2), atol=4 * (2 / len(eps)) ** 0.5)
+    assert got["levels"] == [5, 3]
+    assert got["near"] == {"label": 3, "votes": 2}
+
+
+def test_the_contour_of_a_cone_is_its_circle(visit, digits_page):
+    page = visit(digits_page)
+    n, radius = 41, 12.5
+    i, j = np.mgrid[:n, :n] - 20
+    grid = np.hypot(i, j)
+    segments = page.evaluate(
+        script("return lx.contour(arg.grid, arg.n, arg.level)"),
+        {"grid": grid.ravel().tolist(), "n": n, "level": radius},
+    )
+    ends = np.array(segments).reshape(-1, 2) - 20
+    np.testing.assert_allclose(np.hypot(*ends.T), radius, atol=0.05)
+    lengths = np.hypot(*(ends[::2] - ends[1::2]).T)
+    assert abs(lengths.sum() - 2 * math.pi * radius) < 0.01 * 2 * math.pi * radius
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"activation": "relu"},
+        {"activation": "tanh", "posterior": "full"},
+        {"activation": "softplus", "likelihood": "gaussian"},
+        {"activation": "sigmoid", "likelihood": "gaussian", "noise_variance": 0.2},
+    ],
+    ids=lambda arguments: arguments["activation"],
+)
+def test_decoder_likelihood_kl_and_q_agree_with_torch(visit, arguments):
+    vae, (x, label) = small_vae(**arguments), small_data()
+    images = list(range(10))
+    widget = LatentExplorer(vae, x, label, images=images, image_shape=(6, 4))
+    page = visit(static_page(widget))
+    axis = torch.linspace(-3, 3, 7)
+    grid = torch.cartesian_prod(axis, axis)
+    got = page.evaluate(
+        script(
+            "const a = await lx.unpack(Uint8Array.from(atob(arg.arrays), c => c.charCodeAt(0)),"
+            "  arg.spec.table);"
+            "const decode = lx.makeDecoder(arg.spec.layers, a.weights);"
+            "const {kind, log_var} = arg.spec.output, t = a.scale_tril, m = a.means;"
+            "const q = k => ({mean: [m[2*k], m[2*k+1]], tril: [t[3*k], t[3*k+1], t[3*k+2]]});"
+            "const like = (k, z) => { const x = Float32Array.from("
+            "    a.images.subarray(24*k, 24*k + 24), g => g / 255);"
+            "  return kind === 'bernoulli' ? lx.bernoulliLogLikelihood(x, decode(z))"
+            "    : lx.gaussianLogLikelihood(x, decode(z), log_var); };"
+            "return {out: arg.grid.map(z => [...decode(z)]),"
+            " prior: arg.grid.map(lx.priorLogDensity),"
+            " like: arg.grid.map(z => arg.images.map(k => like(k, z))),"
+            " q: arg.grid.map(z => arg.images.map(k => lx.posteriorLogDensity(q(k), z))),"
+            " kl: arg.images.map(k => lx.klTerms(q(k))),"
+            " point: arg.images.map(k => lx.posteriorPoint(q(k), [0.7, -1.1]))}"
+        ),
+        {
+            "arrays": base64.b64encode(widget.arrays).decode(),
+            "spec": widget.spec,
+            "grid": grid.tolist(),
+            "images": images,
+        },
+    )
+    with torch.no_grad():
+        page_vae, q = rounded(vae), vae.encode(x[images])
+        p = page_vae.decode(grid[:, None])
+        np.testing.assert_allclose(got["out"], page_vae.decoder(grid), atol=1e-4)
+        np.testing.assert_allclose(got["like"], p.log_prob(x[images]), rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(got["prior"], vae.prior.log_prob(grid), atol=1e-5)
+        np.testing.assert_allclose(got["q"], q.log_prob(grid[:, None]), rtol=1e-4, atol=1e-3)
+        kl = torch.distributions.kl_divergence(q, vae.prior)
+        np.testing.assert_allclose(np.sum(got["kl"], axis=1), kl, atol=1e-4)
+        if "posterior" not in arguments:
+            split = torch.distributions.kl_divergence(q.base_dist, vae.prior.base_dist)
+            np.testing.assert_allclose(got["kl"], split, atol=1e-4)
+        noise = torch.tensor([0.7, -1.1])
+        tril = torch.diag_embed(q.stddev) if "posterior" not in arguments else q.scale_tril
+        np.testing.assert_allclose(got["point"], q.mean + tril @ noise, atol=1e-5)
+
+
+def press(page, key, times=1):
+    for _ in range(times):
+        page.keyboard.press(key)
+    settle(page)
+
+
+def test_the_picture_is_torchs_to_one_grey_level(visit, digits, digits_page):
+    vae, _, widget = digits
+    vae, page, half = rounded(vae), visit(digits_page), widget.spec["range"][0][1]
+    page.locator(".lx-plane").focus()
+    # from corner to corner in steps of a quarter of the plane; Shift and an arrow is a sixteenth
+    press(page, "Shift+ArrowLeft", 8)
+    press(page, "Shift+ArrowDown", 8)
+    for row in range(5):
+        for column in range(5):
+            at = column if row % 2 == 0 else 4 - column
+            z = torch.tensor([at / 2 - 1, row / 2 - 1]) * half
+            with torch.no_grad():
+                wanted = 255 * vae.decode(z).mean.reshape(28, 28)
+            assert where(page) == pytest.approx(z.tolist(), abs=0.0051)
+            picture = pixels(page, ".lx-decoded canvas").astype(float)
+            assert np.abs(picture[..., 0] - wanted.numpy()).max() < 0.51
+            assert (picture[..., :1] == picture[..., :3]).all()
+            if column < 4:
+                press(page, "Shift+ArrowRight" if row % 2 == 0 else "Shift+ArrowLeft", 4)
+        press(page, "Shift+ArrowUp", 4)
+
+
+def noise(image, draws):
+    """The page's ε for an image: mulberry32, seeded by its place in the strip; Box and Muller."""
+    state, numbers = image + 1, []
+    for _ in range(2 * draws):
+        state = (state + 0x6D2B79F5) % 2**32
+        t = ((state ^ (state >> 15)) * (state | 1)) % 2**32
+        t ^= (t + ((t ^ (t >> 7)) * (t | 61)) % 2**32) % 2**32
+        numbers.append((t ^ (t >> 14)) / 2**32)
+    pairs = zip(numbers[::2], numbers[1::2])
+    return [
+        math.sqrt(-2 * math.log(1 - u)) * np.array([math.cos(v), math.sin(v)])
+        for u, v in ((u, 2 * math.pi * v) for u, v in pairs)
+    ]
+
+
+def test_a_picked_image_shows_its_posterior_sample_and_its_bound(visit, digits, digits_page):
+    vae, _, widget = digits
+    vae, page = rounded(vae), visit(digits_page)
+    k = 13  # the second 3
+    arrays = unpack(widget.arrays, widget.spec["table"])
+    x = torch.tensor(arrays["images"][k] / 255, dtype=torch.float32)
+    assert shown(page).keys() == {"near", "prior"}
+    page.locator(".lx-strip button").nth(k).click()
+    page.locator(".lx-resample").click()
+    page.locator(".lx-resample").click()
+    settle(page)
+    np.testing.assert_array_equal(
+        pixels(page, ".lx-x canvas")[..., 0], arrays["images"][k].reshape(28, 28)
+    )
+    with torch.no_grad():
+        q = vae.encode(x)
+        terms = torch.distributions.kl_divergence(q.base_dist, vae.prior.base_dist)
+        eps = torch.tensor(np.array(noise(k, 3)), dtype=torch.float32)
+        z = q.mean + q.stddev * eps
+        likelihood = vae.decode(z).log_prob(x)
+        elbo = likelihood - terms.sum()
+        got = shown(page)
+        assert where(page) == pytest.approx(z[-1].tolist(), abs=0.0051)
+        assert parse(got["likelihood"]) == pytest.approx(likelihood[-1].item(), abs=0.0061)
+        assert parse(got["elbo"]) == pytest.approx(elbo[-1].item(), abs=0.0061)
+        assert parse(got["mean"]) == pytest.approx(elbo.mean().item(), abs=0.0061)
+        assert parse(got["evidence"]) == pytest.approx(arrays["evidence"][k], abs=0.0051)
+        first, second, total = got["kl"].replace(" +", "").replace(" =", "").split()
+        assert [float(first), float(second)] == pytest.approx(terms.tolist(), abs=0.0051)
+        assert float(total) == pytest.approx(terms.sum().item(), abs=0.0051)
+
+        # moved by hand, z is no sample: the integrand stands in the place of the ELBO
+        page.locator(".lx-plane").focus()
+        press(page, "ArrowUp")
+        z = z[-1] + torch.tensor([0.0, 2 * widget.spec["range"][0][1] / 80])
+        likelihood = vae.decode(z).log_prob(x)
+        weight = likelihood + vae.prior.log_prob(z) - q.log_prob(z)
+        got = shown(page)
+        assert "elbo" not in got and "no sample" in page.locator(".lx-note").inner_text()
+        assert parse(got["likelihood"]) == pytest.approx(likelihood.item(), abs=0.0061)
+        assert parse(got["weight"]) == pytest.approx(weight.item(), abs=0.0061)
+
+
+def test_the_same_image_gives_the_same_samples_again(visit, digits_page):
+    page = visit(digits_page)
+    seen = []
+    for _ in range(2):
+        page.locator(".lx-strip button").nth(2).click()
+        page.locator(".lx-resample").click()
+        settle(page)
+        seen.append(shown(page)["elbo"])
+        page.locator(".lx-reset").click()
+        settle(page)
+        assert where(page) == [0, 0] and page.locator(".lx-strip [aria-checked=true]").count() == 0
+    assert seen[0] == seen[1]
+
+
+def near_colour(picture, colour, x, y, reach=2):
+    """Whether a pixel within `reach` of (x, y) is white paper with 40 % or more of this ink."""
+    ink = 255 - np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+    x, y = round(x), round(y)
+    patch = 255.0 - picture[y - reach : y + reach + 1, x - reach : x + reach + 1, :3]
+    share = patch @ ink / (ink @ ink)
+    other = np.abs(patch - share[..., None] * ink).max(axis=2)
+    return ((share > 0.4) & (other < 40)).any()
+
+
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
+def test_ellipses_are_drawn_at_one_and_two_standard_deviations(visit, posterior):
+    vae, (x, label) = small_vae(posterior=posterior), small_data()
+    with torch.no_grad():
+        vae.encoder[-1].bias[2:] = torch.tensor([-1.2, -2.4, -0.4])[: len(vae.encoder[-1].bias) - 2]
+    widget = LatentExplorer(vae, x, label, images=[4], image_shape=(6, 4))
+    page = visit(static_page(widget), viewport={"width": 900, "height": 900})
+    q, half = vae.encode(x[4]), widget.spec["range"][0][1]
+    tril = torch.diag_embed(q.stddev) if posterior == "diagonal" else q.scale_tril
+    page.locator(".lx-strip button").click()
+    page.locator(".lx-plane").focus()
+    press(page, "Shift+ArrowLeft", 16)  # z out of the way
+    press(page, "Shift+ArrowDown", 16)
+    kl = torch.distributions.kl_divergence(q, vae.prior).item()
+    assert parse(shown(page)["kl"]) == pytest.approx(kl, abs=0.0051)
+    picture, side = pixels(page, ".lx-canvas"), page.locator(".lx-plane").bounding_box()["width"]
+    for radius in (1, 2):
+        for angle in np.arange(0.3, 6, 0.7):
+            u = radius * torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float32)
+            a, b = (q.mean + tril @ u).tolist()
+            px, py = 34 + (a + half) / (2 * half) * side, 8 + (half - b) / (2 * half) * side
+            assert near_colour(picture, COLOURS["inference"], px, py)
+            # and nothing half way between the two
+            if radius == 2:
+                a, b = (q.mean + tril @ (0.75 * u)).tolist()
+                px, py = 34 + (a + half) / (2 * half) * side, 8 + (half - b) / (2 * half) * side
+                assert not near_colour(picture, COLOURS["inference"], px, py, reach=1)
+
+
+def test_an_autoencoder_shows_its_error_and_nothing_of_a_posterior(visit):
+    model = vc.models.Autoencoder(24, 2, (16,), seed=3)
+    x, label = small_data()
+    page = visit(static_page(LatentExplorer(model, x, label, images=[6], image_shape=(6, 4))))
+    assert page.locator(".lx-resample").count() == 0
+    page.locator(".lx-strip button").click()
+    settle(page)
+    page_model, code = rounded(model), model.encode(x[6])
+    error = (x[6] - page_model.decode(code)).square().sum().item()
+    got = shown(page)
+    assert got.keys() == {"error", "best"} and not page.locator(".lx-ledger").is_visible()
+    assert parse(got["error"]) == pytest.approx(error, abs=0.0051)
+    assert where(page) == pytest.approx(code.tolist(), abs=0.0051)
+    page.locator(".lx-plane").focus()
+    press(page, "Home")
+    error = (x[6] - page_model.decode(torch.zeros(2))).square().sum().item()
+    assert parse(shown(page)["error"]) == pytest.approx(error, abs=0.0051)
+    assert parse(shown(page)["best"]) == parse(got["best"])
+
+
+def test_the_mouse_drags_z(visit, digits, digits_page):
+    half = digits[2].spec["range"][0][1]
+    page = visit(digits_page)
+    before = pixels(page)
+    box = page.locator(".lx-plane").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.4, steps=5)
+    settle(page)
+    assert where(page) == pytest.approx([half / 2, half / 5], abs=2 * half / box["width"])
+    assert (pixels(page) != before).any()
+    page.mouse.move(box["x"] + 2 * box["width"], box["y"] - 50, steps=3)  # out of the plane
+    settle(page)
+    assert where(page) == [half, half]
+    page.mouse.up()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    settle(page)
+    assert where(page) == [half, half]
+
+
+def test_the_keyboard_moves_z_and_picks_images(visit, digits, digits_page):
+    half = digits[2].spec["range"][0][1]
+    page = visit(digits_page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "lx-plane"
+    press(page, "ArrowRight")
+    assert where(page) == pytest.approx([half / 40, 0])
+    press(page, "Shift+ArrowDown")
+    assert where(page) == pytest.approx([half / 40, -half / 8], abs=0.0051)
+    press(page, "Home")
+    assert where(page) == [0, 0]
+    first = page.locator(".lx-strip button").first
+    first.focus()
+    press(page, "ArrowRight", 2)
+    checked = page.locator(".lx-strip [aria-checked=true]")
+    assert checked.count() == 1 and checked.get_attribute("aria-label") == "Test image 3, a 2"
+    assert page.locator(".lx-strip [tabindex='0']").count() == 1
+    assert page.evaluate("document.activeElement.getAttribute('aria-checked')") == "true"
+    page.locator(".lx-z1").focus()
+    before = where(page)
+    press(page, "ArrowRight")
+    assert where(page)[0] > before[0]
+
+
+def swipe(page, x, y, dx, dy):
+    """One finger from (x, y) by (dx, dy)."""
+    client = page.context.new_cdp_session(page)
+    client.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
+    )
+    for k in range(1, 11):
+        point = {"x": x + dx * k / 10, "y": y + dy * k / 10}
+        client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(100)
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_a_finger_drags_z_on_the_plane_and_scrolls_beside_it(visit, digits_page):
+    page = visit(digits_page, **PHONE)
+    box = page.locator(".lx-plane").bounding_box()
+    swipe(page, box["x"] + 100, box["y"] + 200, 60, -150)
+    moved = where(page)
+    assert moved != [0, 0] and page.evaluate("scrollY") == 0
+    swipe(page, box["x"] / 2, box["y"] + 200, 0, -150)
+    assert page.evaluate("scrollY") > 50 and where(page) == moved
+
+
+def test_a_phone_shows_all_of_it_and_every_target_can_be_hit(visit, digits_page):
+    page = visit(digits_page, **PHONE)
+    page.locator(".lx-strip button").nth(1).tap()
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".lx-plane").bounding_box()["width"] <= 300  # room to scroll beside it
+    for target in page.locator(".latent-explorer :is(button, input):visible").all():
+        size = target.bounding_box()
+        assert size["width"] >= 32 and size["height"] >= 32
+
+
+def test_the_legend_filters_points_and_images(visit, digits_page):
+    page = visit(digits_page)
+    seen = {digit: colour_count(page, DIGIT_COLOURS[digit]) for digit in (4, 9)}
+    assert seen[4] > 50 and seen[9] > 50
+    page.locator(".lx-legend [data-label='4']").click()
+    settle(page)
+    assert colour_count(page, DIGIT_COLOURS[4]) > 50 and colour_count(page, DIGIT_COLOURS[9]) == 0
+    visible = page.locator(".lx-strip button:visible")
+    labels = visible.evaluate_all("items => items.map(i => i.getAttribute('aria-label').slice(-3))")
+    assert labels == ["a 4"] * 10
+    page.locator(".lx-legend [data-label='4']").click()
+    settle(page)
+    assert colour_count(page, DIGIT_COLOURS[9]) == seen[9]
+
+
+def test_the_manifold_is_the_decoder_at_normal_quantiles(visit, digits, digits_page):
+    vae, page = rounded(digits[0]), visit(digits_page)
+    page.locator(".lx-plane").focus()
+    press(page, "Shift+ArrowRight", 8)  # z into a corner
+    page.get_by_role("button", name="manifold").click()
+    settle(page)
+    canvas = pixels(page, ".lx-canvas")[..., 0].astype(float)
+    box = page.locator(".lx-plane").bounding_box()
+    cell = box["width"] / 15
+    for i, j in [(0, 0), (0, 14), (7, 7), (3, 10), (12, 2)]:
+        z = norm.ppf([(i + 0.5) / 15, 1 - (j + 0.5) / 15])
+        with torch.no_grad():
+            wanted = 255 * vae.decode(torch.tensor(z, dtype=torch.float32)).mean.mean().item()
+        left, top = round(34 + i * cell), round(8 + j * cell)
+        tile = canvas[top : top + round(cell), left : left + round(cell)]
+        assert abs(tile.mean() - wanted) < 4  # the tile is scaled to whole pixels
+        page.mouse.click(box["x"] + (i + 0.5) * cell, box["y"] + (j + 0.5) * cell)
+        settle(page)
+        assert where(page) == pytest.approx(z.tolist(), abs=0.03)
+
+
+def test_the_theme_is_followed(visit, digits_page):
+    page = visit(digits_page)
+    inside = (slice(12, 16), slice(38, 42))  # a corner of the plane, free of points
+    assert (pixels(page, ".lx-canvas")[inside][..., :3] == 255).all()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    assert (pixels(page, ".lx-canvas")[inside][..., :3] == [0x14, 0x18, 0x1E]).all()
+    assert colour_count(page, COLOURS_DARK["latent"]) > 50
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    settle(page)
+    assert colour_count(page, COLOURS["latent"]) > 50
+    page.evaluate("delete document.documentElement.dataset.theme")
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    settle(page)
+    assert colour_count(page, COLOURS_DARK["latent"]) > 50
+
+
+def test_without_a_theme_the_system_decides(visit, digits_page):
+    html = digits_page.replace(' data-theme="light"', "")
+    assert colour_count(visit(html, color_scheme="dark"), COLOURS_DARK["latent"]) > 50
+    assert colour_count(visit(html, color_scheme="light"), COLOURS["latent"]) > 50
+
+
+def test_two_explorers_do_not_meddle_and_two_views_agree(visit):
+    x, label = small_data()
+    one, two = (
+        LatentExplorer(small_vae(seed=seed), x, label, image_shape=(6, 4), z=[0.5, -0.5])
+        for seed in (0, 1)
+    )
+    page = visit(static_page(one, two, copies=2))
+    planes, captions = page.locator(".lx-plane"), page.locator(".lx-decoded figcaption span")
+    assert captions.all_inner_texts() == ["(0.50, −0.50)"] * 4
+    planes.nth(0).focus()
+    press(page, "Home")
+    assert captions.all_inner_texts() == ["(0.00, 0.00)"] * 2 + ["(0.50, −0.50)"] * 2
+    assert (pixels(page, index=0) == pixels(page, index=1)).all()
+    assert (pixels(page, index=0) != pixels(page, index=2)).any()
+
+
+def test_the_readout_speaks_once_the_hand_rests(visit, digits_page):
+    page = visit(digits_page)
+    live = page.locator(".lx-live")
+    assert live.get_attribute("aria-live") == "polite"
+    page.evaluate(
+        "() => { window.said = []; new MutationObserver(() => said.push("
+        "document.querySelector('.lx-live').textContent)).observe("
+        "document.querySelector('.lx-live'), {childList: true, subtree: true}) }"
+    )
+    page.locator(".lx-plane").focus()
+    press(page, "ArrowRight", 10)
+    press(page, "ArrowUp", 10)
+    page.wait_for_timeout(900)
+    assert len(page.evaluate("said")) == 1
+    assert live.inner_text().startswith("z = (1.00, 1.00), test points nearby are ")
+
+
+def test_a_view_that_is_taken_away_leaves_nothing_behind(visit, digits, digits_page):
+    page = visit(digits_page)
+    left = page.evaluate(
+        script(
+            "const listeners = new Set(), state = {z: [0, 0], spec: arg.spec,"
+            "  arrays: Uint8Array.from(atob(arg.arrays), c => c.charCodeAt(0))};"
+            "const model = {get: k => state[k], set(k, v) { state[k] = v; }, save_changes() {},"
+            "  on: (e, f) => listeners.add(f), off: (e, f) => listeners.delete(f)};"
+            "const el = document.createElement('div'); document.body.append(el);"
+            "const stop = await lx.default.render({model, el}), before = listeners.size;"
+            "await new Promise(r => setTimeout(r, 100)); stop();"
+            "const canvas = el.querySelector('.lx-canvas'), was = canvas.toDataURL();"
+            "const up = new KeyboardEvent('keydown', {key: 'ArrowUp'});"
+            "el.querySelector('.lx-plane').dispatchEvent(up);"
+            "document.documentElement.dataset.theme = 'dark';"
+            "await new Promise(r => setTimeout(r, 100));"
+            "return [before, listeners.size, state.z, canvas.toDataURL() === was]"
+        ),
+        {"spec": digits[2].spec, "arrays": base64.b64encode(digits[2].arrays).decode()},
+    )
+    assert left == [1, 0, [0, 0], True]
+
+
+def test_painting_is_measured_quick_and_leaves_no_entries(visit, digits_page):
+    page = visit(digits_page)
+    page.locator(".lx-strip button").nth(4).click()
+    page.wait_for_timeout(1000)  # the exact posterior is being traced
+    page.evaluate(
+        "() => { window.times = []; new PerformanceObserver(list => times.push("
+        "...list.getEntriesByName('latent-explorer:paint').map(e => e.duration)))"
+        ".observe({entryTypes: ['measure']}) }"
+    )
+    page.locator(".lx-plane").focus()
+    for k in range(40):
+        press(page, "ArrowUp" if k % 2 else "ArrowDown")
+    times = page.evaluate("times")
+    assert len(times) >= 40
+    assert page.evaluate("performance.getEntriesByName('latent-explorer:paint').length") == 0
+    # about half a millisecond on an idle machine; a frame is 16.7, and tests may share two cores
+    assert np.median(times) < 4
+
+
+def test_the_page_stays_small(digits_page):
+    # the frame of the book adds some 33 kB; together they stay below 600
+    assert len(digits_page.encode()) < 560_000

@@ -1,0 +1,17 @@
+"""The widgets of the course: figures that answer. Each is loaded when it is first used."""
+
+from importlib import import_module
+
+_MODULES = {"LatentExplorer": "latent_explorer"}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'vaecourse.widgets' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,313 @@
+"""The latent explorer, Python side: encode the points, pack the decoder, hand both to the page."""
+
+import math
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import torch
+import traitlets
+from torch import nn
+
+from vaecourse.palette import DIGIT_COLOURS
+from vaecourse.widgets.latent_explorer.packing import pack
+
+HERE = Path(__file__).parent
+ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
+MAX_POINTS = 2000
+IMAGES_PER_LABEL = 10
+GRID_STEP = 0.03
+
+
+class LatentExplorer(anywidget.AnyWidget):
+    """A latent plane to move through by hand; the decoder runs in the page, kernel or not.
+
+    model: a model with two latents and a `decoder` that is an nn.Sequential of Linear layers
+        and activations (ReLU, Tanh, Softplus, Sigmoid): a VAE or an Autoencoder.
+    x: test data [N, D] in [0, 1]; at most 2,000 rows, evenly spaced, are drawn on the plane.
+    labels: [N] integers from 0 to 9, or None for data without classes.
+    images: rows of x that can be picked; by default the first ten of each label whose posterior
+        lies on the plane, two standard deviations to either side.
+    image_shape: (height, width), for images that are not square.
+    title: the line above the picture.
+    z: where to start, [z1, z2]; while a kernel runs, `explorer.z` follows the hand.
+
+    A picked image of a VAE shows q(z|x), as the ellipses of one and two standard deviations,
+    and a sample z = μ + σ ⊙ ε of it (μ + L ε for a full covariance) with three numbers in nats:
+    log p(x|z), KL(q(z|x) ‖ p(z)), and their difference, the ELBO of one sample
+    ([KW14] eq. 7, chapter 09). A z that was moved by hand is not a sample of q, so no ELBO is
+    shown for it; in its place stands log p(x, z) − log q(z|x) at that z, the integrand whose
+    mean under q is the ELBO. Both are compared with log p(x), which in two dimensions is a sum
+    over a grid; it is left out for an image whose posterior is too narrow for the grid or
+    leaves the plane. The grey contours are the exact posterior p(z|x), drawn to hold as
+    much of its mass as the ellipses hold of q: 39 and 86 per cent. The model's prior is N(0, I).
+
+    An autoencoder has no posterior: its image is picked with its code and its squared error.
+
+    The page holds weights rounded to float16 and images in 256 grey levels; all numbers but
+    log p(x) are computed there, from these. Binarize x for a Bernoulli likelihood: for grey
+    levels log p(x|z) is a cross entropy (chapter 14).
+
+    Raises ValueError for a model or data that the page cannot show.
+    """
+
+    _esm = HERE / "latent_explorer.js"
+    _css = HERE / "latent_explorer.css"
+    spec = traitlets.Dict().tag(sync=True)
+    arrays = traitlets.Bytes().tag(sync=True)
+    z = traitlets.List(traitlets.Float(), [0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
+
+    def __init__(
+        self,
+        model,
+        x,
+        labels=None,
+        *,
+        images=None,
+        image_shape=None,
+        title="The latent plane",
+        **traits,
+    ):
+        layers, weights = read_decoder(model)
+        x = _check_x(model, x)
+        labels = _check_labels(labels, len(x))
+        picks = _check_images(images, len(x))
+        shape = _check_shape(image_shape, x.shape[1])
+        rows = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int)
+        with torch.no_grad():
+            output = _output(model, x.shape[1])
+            means, scale_tril = _encode(model, x)
+            # the rows of L give the standard deviations; a code has none
+            reach = 0 if scale_tril is None else 2 * np.sqrt((scale_tril**2).sum(axis=2))
+            low, high = means - reach, means + reach
+            held = slice(0) if picks is None else picks
+            plane = plane_range(means[rows], low[held], high[held], scale_tril is not None)
+            if picks is None:
+                first, last = np.array(plane).T
+                picks = default_images(labels, ((low >= first) & (high <= last)).all(axis=1))
+            arrays = {
+                "weights": weights,
+                "points": means[rows].astype(np.float16),
+                "images": (x[picks] * 255).round().byte().cpu().numpy(),
+                "means": means[picks],
+            }
+            kind = None
+            if scale_tril is not None:
+                arrays["scale_tril"] = scale_tril[picks][:, [0, 1, 1], [0, 0, 1]]
+                kind = "full" if scale_tril[:, 1, 0].any() else "diagonal"
+                arrays |= exact_posterior(model, x[picks], plane[0][1] + 0.5)
+        if labels is not None:
+            arrays |= {"labels": labels[rows], "image_labels": labels[picks]}
+        data, table = pack(arrays)
+        spec = {
+            "title": title,
+            "layers": layers,
+            "output": output,
+            "posterior": kind,
+            "image_shape": shape,
+            "range": plane,
+            "digit_colours": list(DIGIT_COLOURS),
+            "table": table,
+        }
+        super().__init__(spec=spec, arrays=data, **traits)
+
+
+def read_decoder(model):
+    """The layers of `model.decoder` as [inputs, outputs, activation], and its weights, float16.
+
+    The weights are one flat array: for each layer the matrix, column by column, then the bias.
+    """
+    decoder = getattr(model, "decoder", None)
+    if not isinstance(decoder, nn.Sequential):
+        raise ValueError(
+            f"model.decoder is a {type(decoder).__name__}; it must be an nn.Sequential of Linear "
+            "layers and activations."
+        )
+    layers, blocks = [], []
+    for module in decoder:
+        if isinstance(module, nn.Linear):
+            bias = module.bias if module.bias is not None else torch.zeros(module.out_features)
+            layers.append([module.in_features, module.out_features, "linear"])
+            blocks += [module.weight.T.flatten().detach().cpu(), bias.detach().cpu()]
+        elif type(module) in ACTIVATIONS and layers and layers[-1][2] == "linear":
+            layers[-1][2] = ACTIVATIONS[type(module)]
+        else:
+            raise ValueError(
+                f"model.decoder has a {type(module).__name__} where the page can run only Linear "
+                "layers, each followed by at most one of ReLU, Tanh, Softplus and Sigmoid."
+            )
+    if not layers or layers[0][0] != 2:
+        width = layers[0][0] if layers else 0
+        raise ValueError(f"model has {width} latent dimensions; the plane needs exactly 2.")
+    with np.errstate(over="ignore"):
+        weights = np.concatenate(blocks).astype(np.float16)
+    if not np.isfinite(weights).all():
+        raise ValueError("model.decoder has weights that are NaN or beyond ±65504, float16's end.")
+    return layers, weights
+
+
+def _check_x(model, x):
+    x = torch.as_tensor(x)
+    weight = model.decoder[0].weight
+    dim = getattr(model, "data_dim", x.shape[-1])
+    if x.ndim != 2 or x.shape[1] != dim or len(x) == 0:
+        raise ValueError(f"x has shape {list(x.shape)}; it must be [N, {dim}] with N at least 1.")
+    x = x.to(weight)
+    if not torch.isfinite(x).all() or x.min() < 0 or x.max() > 1:
+        raise ValueError("x has values that are NaN or outside [0, 1]; it must hold grey levels.")
+    return x
+
+
+def _check_labels(labels, count):
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (count,):
+        raise ValueError(f"labels has shape {list(labels.shape)}; it must be [{count}], as x has.")
+    if not np.isin(labels, range(10)).all():
+        raise ValueError("labels has values other than the integers 0 to 9.")
+    return labels.astype(np.uint8)
+
+
+def _check_images(images, count):
+    if images is None:
+        return None
+    picks = np.asarray(images)
+    if picks.ndim != 1 or picks.dtype.kind not in "iu" or len(picks) == 0:
+        raise ValueError("images must be a list of one or more rows of x, as integers.")
+    if picks.min() < 0 or picks.max() >= count:
+        raise ValueError(f"images has rows outside x, which has rows 0 to {count - 1}.")
+    return picks
+
+
+def _check_shape(shape, dim):
+    if shape is None:
+        side = math.isqrt(dim)
+        if side * side != dim:
+            raise ValueError(f"image_shape is None and {dim} pixels make no square; give it.")
+        return [side, side]
+    height, width = shape
+    if height * width != dim:
+        raise ValueError(f"image_shape is {height} × {width}; x has {dim} pixels.")
+    return [int(height), int(width)]
+
+
+def _encode(model, x):
+    """Means [N, 2] and Cholesky factors [N, 2, 2] of q(z|x); without a q, codes and None."""
+    q = model.encode(x)
+    plain = isinstance(q, torch.Tensor)
+    means = q if plain else q.mean
+    if means.shape != (len(x), 2):
+        raise ValueError(f"model.encode gives {list(means.shape)}; the plane needs [N, 2].")
+    if not torch.isfinite(means).all():
+        raise ValueError("model.encode gives NaN or infinite latents for x.")
+    means = means.float().cpu().numpy()
+    if plain:
+        return means, None
+    scale_tril = getattr(q, "scale_tril", None)
+    if scale_tril is None:
+        scale_tril = torch.diag_embed(q.stddev)
+    return means, scale_tril.float().cpu().numpy()
+
+
+def _output(model, dim):
+    """What the decoder's last layer means: a kind, and the fixed log-variance if it has one."""
+    z = torch.zeros(1, 2).to(model.decoder[0].weight)
+    raw, p = model.decoder(z), model.decode(z)
+    if isinstance(p, torch.Tensor):
+        kind = "linear" if torch.equal(p, raw) else "sigmoid"
+        if torch.allclose(p, raw if kind == "linear" else raw.sigmoid()):
+            return {"kind": kind}
+    elif hasattr(p, "logits") and torch.equal(p.logits, raw):
+        return {"kind": "bernoulli"}
+    elif torch.equal(p.mean, raw[:, :dim]):
+        fixed = raw.shape[1] == dim
+        log_var = p.variance.log()
+        return {"kind": "gaussian", "log_var": log_var[0, 0].item() if fixed else None}
+    raise ValueError(
+        "model.decode gives neither logits of pixels, nor a Gaussian, nor the sigmoid of what "
+        "model.decoder gives; the page knows only these."
+    )
+
+
+def plane_range(codes, low, high, centred):
+    """The part of the plane to show, [[low, high], [low, high]], in half units or coarser.
+
+    With a prior (`centred`) it is a square about the origin: three standard deviations at least,
+    and the place of 99 per cent of the `codes` [P, 2]. Without one it follows the codes and holds
+    the origin. In both it holds the boxes from `low` to `high` [K, 2].
+    """
+    if centred:
+        far = np.quantile(np.abs(codes), 0.99)
+        far = max(3.0, far, np.abs(low).max(initial=0), np.abs(high).max(initial=0))
+        half = math.ceil(2 * far) / 2
+        return [[-half, half], [-half, half]]
+    first = np.minimum(np.quantile(codes, 0.002, axis=0), low.min(axis=0, initial=0))
+    last = np.maximum(np.quantile(codes, 0.998, axis=0), high.max(axis=0, initial=0))
+    unit = 10 ** math.floor(math.log10(max((last - first).max(), 1e-6))) / 2
+    first, last = np.floor(first / unit), np.ceil(last / unit)
+    return [[unit * a, unit * max(b, a + 1)] for a, b in zip(first.tolist(), last.tolist())]
+
+
+def default_images(labels, on_plane):
+    """The first rows of x to pick from: ten of each label, or a hundred without labels."""
+    rows = np.flatnonzero(on_plane) if on_plane.any() else np.arange(len(on_plane))
+    if labels is None:
+        return rows[: 10 * IMAGES_PER_LABEL]
+    groups = [rows[labels[rows] == label] for label in range(10)]
+    # the first of each label, then the second of each: a strip that starts with every digit
+    return np.array(
+        [group[k] for k in range(IMAGES_PER_LABEL) for group in groups if k < len(group)]
+    )
+
+
+def exact_posterior(model, x, half):
+    """log p(x) and where p(z|x) lies, by a sum over a grid of the plane [−half, half]².
+
+    Returns `evidence` [M] in nats and `windows` [M, 3], the centre and half-width of the square
+    about the nodes where p(z|x) is above a hundredth of its peak. Evidence is NaN where more than
+    half of the mass sits on one node, or a thousandth of it on the rim: the grid does not resolve
+    these.
+    """
+    nodes = round(2 * half / GRID_STEP) + 1
+    axis = torch.linspace(-half, half, nodes).to(x)
+    log_joint = []
+    for value in axis:
+        z = torch.stack([value.expand(nodes), axis], dim=1)
+        log_joint.append(_log_joint(model, x, z))
+    mass = torch.stack(log_joint)  # [first axis, second axis, M]
+    peak = mass.amax(dim=(0, 1))
+    mass.sub_(peak).exp_()
+    total, step = mass.sum(dim=(0, 1)), (axis[1] - axis[0]).item()
+    evidence = peak + total.log() + 2 * math.log(step)
+    inside = mass[1:-1, 1:-1].sum(dim=(0, 1))
+    evidence[(total < 2) | (inside < 0.999 * total)] = torch.nan
+    near = mass > 0.01  # of the peak: where a Gaussian has 99 per cent of its mass
+    spans = [_span(near.any(dim=1), axis), _span(near.any(dim=0), axis)]
+    half_width = torch.maximum(*[high - low for low, high in spans]) / 2 + step
+    windows = torch.stack([(low + high) / 2 for low, high in spans] + [half_width], dim=1)
+    return {
+        "evidence": evidence.float().cpu().numpy(),
+        "windows": windows.float().cpu().numpy(),
+    }
+
+
+def _span(hits, axis):
+    """The first and the last value of the axis at which each column of `hits` is true."""
+    hits = hits.int()
+    return axis[hits.argmax(dim=0)], axis[len(axis) - 1 - hits.flip(0).argmax(dim=0)]
+
+
+def _log_joint(model, x, z):
+    """log p(x, z) for every z [G, 2] with every x [M, D]: [G, M]."""
+    p = model.decode(z)
+    if hasattr(p, "logits"):
+        # x·l − Σ softplus(l): one product of matrices instead of G·M·D terms
+        log_likelihood = p.logits @ x.T - nn.functional.softplus(p.logits).sum(1, keepdim=True)
+    else:
+        # the square is opened for the same reason; its terms cancel, hence float64
+        mean, precision, data = p.mean.double(), 1 / p.variance.double(), x.double()
+        square = precision @ (data * data).T - 2 * (mean * precision) @ data.T
+        constant = (mean.square() * precision - precision.log() + math.log(2 * math.pi)).sum(1)
+        log_likelihood = -0.5 * (square + constant[:, None]).to(x.dtype)
+    return log_likelihood - 0.5 * z.square().sum(1, keepdim=True) - math.log(2 * math.pi)
