@@ -1,0 +1,53 @@
+"""The shared plots: what they draw, and that the style stays inside its block."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch.distributions import Normal
+
+import vaecourse as vc
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def ax():
+    fig, ax = plt.subplots()
+    yield ax
+    plt.close(fig)
+
+
+def test_style_ends_with_its_block():
+    before = dict(matplotlib.rcParams)
+    with vc.figures.style() as colours:
+        assert matplotlib.rcParams["figure.dpi"] == 150
+        assert colours["generative"] == "#0072B2"
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_image_grid_puts_images_where_they_are_read(ax):
+    images = torch.stack([torch.full((4,), level) for level in (0.1, 0.2, 0.3)])
+    vc.figures.image_grid(ax, images, columns=2, shape=(2, 2), gap=1)
+    canvas = ax.images[0].get_array()
+    assert canvas.shape == (5, 5)
+    assert canvas[0, 0] == pytest.approx(0.1)
+    assert canvas[0, 3] == pytest.approx(0.2)
+    assert canvas[3, 0] == pytest.approx(0.3)
+    assert (canvas[2] == 1).all() and (canvas[3:, 3:] == 1).all()
+
+
+def test_quantile_grid_takes_equal_steps_of_probability_row_by_row_from_the_top():
+    points = vc.figures.quantile_grid(5, low=0.1)
+    probability = Normal(0.0, 1.0).cdf(points)
+    steps = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert (probability[:5, 0] - steps).abs().max() < 1e-6
+    assert (probability[:5, 1] - 0.9).abs().max() < 1e-6
+    assert (probability[-5:, 1] - 0.1).abs().max() < 1e-6
+
+
+def test_latent_map_names_each_digit_at_its_median(ax):
+    z = torch.tensor([[0.0, 0.0], [2.0, 2.0], [1.0, 1.0], [5.0, -5.0]])
+    vc.figures.latent_map(ax, z, torch.tensor([3, 3, 3, 8]))
+    places = {text.get_text(): tuple(text.xy) for text in ax.texts}
+    assert places == {"3": (1.0, 1.0), "8": (5.0, -5.0)}

@@ -1,0 +1,173 @@
+"""The plots that chapters share, in one visual language. Nothing changes a style at import.
+
+    with vc.figures.style():
+        fig, ax = plt.subplots()
+
+Colours come from `vaecourse.palette`: one colour for one idea, in formulas, figures and widgets.
+"""
+
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from scipy.stats import norm
+
+from vaecourse.palette import COLOURS, DIGIT_COLOURS
+
+_STYLE = {
+    "figure.dpi": 150,
+    "figure.figsize": (8, 4),
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "normal",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#6B7280",
+    "axes.labelcolor": "#374151",
+    "axes.titlecolor": "#111827",
+    "xtick.color": "#6B7280",
+    "ytick.color": "#6B7280",
+    "grid.color": "#E5E7EB",
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+}
+
+
+@contextmanager
+def style():
+    """The course's matplotlib style, inside the `with` block only; gives the colours by idea."""
+    with mpl.rc_context(_STYLE):
+        yield COLOURS
+
+
+def image_grid(ax, images, columns, shape=(28, 28), gap=2):
+    """Draw images [N, D] with values in [0, 1] on one axes, row by row.
+
+    All digits of the course are drawn like this, in figures and widgets: light ink on black.
+    """
+    images = np.asarray(torch.as_tensor(images)).reshape(-1, *shape)
+    rows = -(-len(images) // columns)
+    height, width = shape
+    canvas = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap))
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        top, left = row * (height + gap), column * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    ax.imshow(canvas, cmap="gray", vmin=0, vmax=1)
+    ax.set_axis_off()
+
+
+def image_rows(named_images, shape=(28, 28)):
+    """A figure with one labelled row of images for each entry of a dict name → images [N, D]."""
+    columns = len(next(iter(named_images.values())))
+    with style():
+        fig, axes = plt.subplots(
+            len(named_images), 1, figsize=(8, 8 / columns * len(named_images)), squeeze=False
+        )
+        for ax, (name, images) in zip(axes[:, 0], named_images.items(), strict=True):
+            image_grid(ax, images, columns, shape)
+            ax.text(-2, shape[0] / 2, name, ha="right", va="center", fontsize=10)
+    return fig
+
+
+def latent_map(ax, z, label, size=4):
+    """Codes z [N, 2] coloured by digit, each cloud named at its median by the digit itself."""
+    z, label = np.asarray(torch.as_tensor(z)), np.asarray(torch.as_tensor(label))
+    order = np.random.default_rng(0).permutation(len(z))
+    colours = np.array(DIGIT_COLOURS)[label[order]]
+    ax.scatter(*z[order].T, s=size, c=colours, linewidths=0, alpha=0.6, rasterized=True)
+    for digit in np.unique(label):
+        ax.annotate(
+            str(digit),
+            np.median(z[label == digit], axis=0),
+            ha="center",
+            va="center",
+            fontsize=11,
+            fontweight="bold",
+            color="white",
+            bbox={"boxstyle": "circle,pad=0.25", "fc": DIGIT_COLOURS[digit], "ec": "white"},
+        )
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+
+
+def quantile_grid(n, low=0.02):
+    """n × n points of the plane at equal steps of probability under N(0, I): [n², 2].
+
+    The inverse of the normal distribution function turns equal steps in (0, 1) into points
+    that are dense where the prior is. Row by row from the top left, as an image is read.
+    """
+    axis = torch.as_tensor(norm.ppf(np.linspace(low, 1 - low, n)), dtype=torch.float32)
+    up = axis.flip(0)
+    return torch.stack([axis.repeat(n), up.repeat_interleave(n)], dim=1)
+
+
+def loss_curve(ax, history, label, colour):
+    """The loss of every epoch against its number, in the units of the model's loss."""
+    epochs = np.arange(1, len(history) + 1)
+    ax.plot(epochs, history, color=colour)
+    ax.annotate(
+        label,
+        (epochs[-1], history[-1]),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        color=colour,
+    )
+    ax.set(xlabel="epoch")
+
+
+def reparameterization_graphs():
+    """A figure of the way from x to the loss: z drawn on the left, z computed from ε on the right.
+
+    Squares are computed, circles drawn; arrows back show how far the gradient comes [S0.10].
+    Taught in chapters 08 and 09.
+    """
+    with style() as colour:
+        fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharex=True, sharey=True)
+        _graph(axes[0], colour, "z drawn from q", computed=False)
+        _graph(axes[1], colour, "z computed from ε", computed=True)
+    return fig
+
+
+def _graph(ax, colour, title, computed):
+    nodes = {
+        "$x$": (0, 0, "square", colour["data"]),
+        r"$\mu,\,\sigma$": (1.4, 0, "square", colour["inference"]),
+        "$z$": (2.8, 0, "square" if computed else "circle", colour["latent"]),
+        r"$-\mathcal{L}$": (4.2, 0, "square", colour["generative"]),
+    }
+    if computed:
+        nodes[r"$\epsilon$"] = (2.8, 1.3, "circle", colour["exact"])
+        _arrow(ax, (2.8, 1.3), (2.8, 0), "#6B7280")
+    for start in (0, 1.4, 2.8):
+        _arrow(ax, (start, 0), (start + 1.4, 0), "#6B7280")
+    for label, (x, y, shape, edge) in nodes.items():
+        box = {"boxstyle": f"{shape},pad=0.5", "fc": "white", "ec": edge, "lw": 2}
+        ax.text(x, y, label, ha="center", va="center", fontsize=13, color=edge, bbox=box, zorder=3)
+    names = [(0.7, r"encoder $\phi$", "inference"), (3.5, r"decoder $\theta$", "generative")]
+    for x, name, idea in names:
+        ax.text(x, 0.45, name, ha="center", fontsize=9, color=colour[idea])
+    reaches = 0.6 if computed else 2.8
+    ax.annotate(
+        "",
+        (reaches, -0.85),
+        (4.2, -0.85),
+        arrowprops={"arrowstyle": "-|>" if computed else "-[, widthB=0.6", "color": colour["gap"]},
+    )
+    message = "the gradient reaches φ" if computed else "the gradient stops at the draw"
+    ax.text(4.2, -1.25, message, ha="right", fontsize=10, color=colour["gap"])
+    ax.set(xlim=(-0.6, 4.9), ylim=(-1.6, 1.9), title=title, aspect="equal")
+    ax.set_axis_off()
+
+
+def _arrow(ax, start, end, colour):
+    """An arrow between two nodes, from edge to edge."""
+    arrow = {"arrowstyle": "-|>", "color": colour, "shrinkA": 20, "shrinkB": 20}
+    ax.annotate("", end, start, arrowprops=arrow)
