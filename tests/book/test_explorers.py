@@ -1,0 +1,162 @@
+"""The explorers in the built pages: they answer the hand, and show what torch computes."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+
+import vaecourse as vc
+from vaecourse.widgets.latent_explorer.packing import unpack
+from vaecourse.widgets.latent_explorer.widget import read_decoder
+
+PRETRAINED = Path(__file__).parents[2] / "data" / "pretrained"
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+PLANE, DECODED = ".latent-explorer .lx-plane", ".latent-explorer .lx-decoded canvas"
+
+PIXELS = """canvas => {
+  const { width, height } = canvas;
+  const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  return Array.from({ length: width * height }, (_, k) => data[4 * k]);
+}"""
+
+# Move by the sliders, which say exactly where they are. The explorer paints in the next frame.
+MOVE = """async (explorer, fractions) => {
+  const sliders = [".lx-z1", ".lx-z2"].map((name) => explorer.querySelector(name));
+  for (const [k, slider] of sliders.entries()) {
+    slider.value = +slider.min + fractions[k] * (slider.max - slider.min);
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  }
+  return sliders.map((slider) => +slider.value);
+}"""
+
+FRAMES = "async () => { for (let k = 0; k < 3; k++) await new Promise(requestAnimationFrame); }"
+
+PLACES = [(0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.25, 0.9), (0.7, 0.45), (0.9, 0.95)]
+
+
+def explorers(page):
+    """What each latent explorer of a page holds: its description and its decoder's weights."""
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    state = soup.find(type=STATE)
+    models = json.loads(state.get_text())["state"] if state else {}
+    for view in soup.find_all(type=VIEW):
+        model = models[json.loads(view.get_text())["model_id"]]
+        if "latent-explorer" not in model["state"].get("_esm", ""):
+            continue
+        spec = model["state"]["spec"]
+        data = next(one["data"] for one in model["buffers"] if one["path"] == ["arrays"])
+        yield spec, unpack(base64.b64decode(data), spec["table"])["weights"]
+
+
+def shipped_model(spec, weights):
+    """The model in data/pretrained whose decoder, rounded to float16, is in the page."""
+    for record in sorted(PRETRAINED.glob("*.json")):
+        model, _ = vc.checkpoint.load(record.with_suffix(""))
+        try:
+            layers, shipped = read_decoder(model)
+        except ValueError:
+            continue  # not a model of the plane
+        if layers == spec["layers"] and np.array_equal(shipped, weights):
+            return record.stem, model
+    pytest.fail(f"The decoder of {spec['title']!r} is none of those in data/pretrained.")
+
+
+@pytest.fixture(scope="module")
+def shown(site, pages):
+    """The shipped models that the pages show: {page: [(name, model), ...]}."""
+    found = {page: [shipped_model(*one) for one in explorers(site / page)] for page in pages}
+    return {page: models for page, models in found.items() if models}
+
+
+def open_page(chromium, address, **options):
+    tab = chromium.new_page(**options)
+    tab.goto(address)
+    tab.wait_for_selector(DECODED)
+    tab.locator(PLANE).first.scroll_into_view_if_needed()
+    return tab
+
+
+def pixels(tab):
+    tab.evaluate(FRAMES)
+    return np.array(tab.locator(DECODED).first.evaluate(PIXELS))
+
+
+def test_first_page_has_an_explorer_and_the_book_two_models(shown):
+    assert "index.html" in shown
+    assert len({name for models in shown.values() for name, _ in models}) >= 2
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_pictures_are_torchs_to_one_grey_level(chromium, addresses, shown, scheme):
+    assert shown
+    for page, models in shown.items():
+        tab = open_page(chromium, f"{addresses[scheme]}/{page}")
+        tab.wait_for_function(
+            "n => document.querySelectorAll('.lx-decoded').length === n", arg=len(models)
+        )
+        for k, (name, model) in enumerate(models):
+            explorer = tab.locator(".latent-explorer").nth(k)
+            for place in PLACES:
+                z = explorer.evaluate(MOVE, place)
+                painted = np.array(explorer.locator(".lx-decoded canvas").evaluate(PIXELS))
+                with torch.no_grad():
+                    output = model.decode(torch.tensor([z], dtype=torch.float32))
+                mean = output if isinstance(output, torch.Tensor) else output.mean
+                expected = (255 * mean[0].clamp(0, 1)).round().numpy()
+                assert np.abs(painted - expected).max() <= 1, (page, name, z)
+        tab.close()
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_dragging_changes_the_picture(chromium, addresses, site, scheme):
+    tab = open_page(chromium, f"{addresses[scheme]}/index.html")
+    before = pixels(tab)
+    box = tab.locator(PLANE).first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + box["width"] / 4, y - box["height"] / 4, steps=10)
+    during = pixels(tab)
+    tab.mouse.up()
+    after = pixels(tab)
+    assert np.abs(during - before).max() > 50
+    assert np.array_equal(after, during)
+    tab.close()
+
+
+def test_keys_change_the_picture(chromium, addresses):
+    tab = open_page(chromium, f"{addresses['file']}/index.html")
+    before = pixels(tab)
+    tab.locator(PLANE).first.focus()
+    for _ in range(8):
+        tab.keyboard.press("ArrowRight")
+    assert np.abs(pixels(tab) - before).max() > 20
+    tab.close()
+
+
+def test_a_finger_drags_the_point_and_not_the_page(chromium, addresses):
+    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    tab = open_page(chromium, f"{addresses['file']}/index.html", **phone)
+    before, scrolled = pixels(tab), tab.evaluate("scrollY")
+    box = tab.locator(PLANE).first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = tab.context.new_cdp_session(tab)
+
+    def touch(kind, *points):
+        event = {"type": kind, "touchPoints": [{"x": a, "y": b} for a, b in points]}
+        session.send("Input.dispatchTouchEvent", event)
+
+    touch("touchStart", (x, y))
+    for step in range(1, 11):
+        touch("touchMove", (x, y - step * box["height"] / 40))
+    touch("touchEnd")
+    assert np.abs(pixels(tab) - before).max() > 20
+    assert tab.evaluate("scrollY") == scrolled
+    tab.close()

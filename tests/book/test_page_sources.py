@@ -1,0 +1,113 @@
+"""What can be read off the built pages without a browser."""
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+# Everything that makes a browser load something. Links that a reader follows are free.
+LOADING = {
+    "script": ["src"],
+    "link": ["href"],
+    "img": ["src", "srcset"],
+    "source": ["src", "srcset"],
+    "iframe": ["src"],
+    "embed": ["src"],
+    "object": ["data"],
+    "video": ["src", "poster"],
+    "audio": ["src"],
+    "track": ["src"],
+    "input": ["src"],
+    "image": ["href", "xlink:href"],
+    "use": ["href", "xlink:href"],
+}
+FOREIGN = re.compile(r"(?i)(?:^|[\s,])(?:https?:)?//")
+FOREIGN_STYLE = re.compile(r"""(?i)(?:url\(|@import)\s*["']?\s*(?:https?:)?//[^)"']*""")
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+
+
+def test_page_loads_only_local_files(site, page, soup):
+    foreign = [
+        f"{tag.name} {tag[name]}"
+        for tag in soup.find_all(list(LOADING))
+        for name in LOADING[tag.name]
+        if FOREIGN.search(tag.get(name, ""))
+    ]
+    styles = [tag.get_text() for tag in soup.find_all("style")]
+    styles += [tag["style"] for tag in soup.find_all(style=True)]
+    foreign += [found for style in styles for found in FOREIGN_STYLE.findall(style)]
+    assert foreign == []
+
+
+def test_style_sheets_load_only_local_files(site):
+    sheets = list((site / "_static").rglob("*.css"))
+    assert len(sheets) > 3
+    foreign = {
+        sheet.name: found
+        for sheet in sheets
+        if (found := FOREIGN_STYLE.findall(sheet.read_text(encoding="utf-8")))
+    }
+    assert foreign == {}
+
+
+def test_files_that_the_page_loads_exist(site, page, soup):
+    missing = []
+    for tag in soup.find_all(["script", "link", "img"]):
+        address = tag.get("src") or tag.get("href") or ""
+        path = re.sub(r"[?#].*", "", address)
+        if path and not path.startswith("data:") and not ((site / page).parent / path).is_file():
+            missing.append(address)
+    assert missing == []
+
+
+def test_no_output_shows_a_warning_or_a_traceback(soup):
+    outputs = "\n".join(tag.get_text() for tag in soup.select(".cell_output"))
+    assert re.findall(r"^.*\b\w*Warning\b: .*$|^Traceback .*$", outputs, re.M) == []
+    assert soup.select(".cell_output .stderr, .cell_output .traceback") == []
+
+
+def test_every_plotted_figure_says_what_it_shows(soup):
+    """Without a text of its own, an image is named after its file."""
+    bare = [
+        image["src"]
+        for image in soup.select(".cell_output img")
+        if len(image.get("alt", "").split()) < 3 or image["alt"].startswith(("..", "_images"))
+    ]
+    assert bare == []
+
+
+def test_headings_are_in_order(soup):
+    for printed in soup.select("#jb-print-docs-body"):
+        printed.decompose()  # the title once more, for paper alone
+    levels = [int(tag.name[1]) for tag in soup.select("main :is(h1, h2, h3, h4, h5, h6)")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    steps = [(a, b) for a, b in pairwise(levels) if b > a + 1]
+    assert steps == []
+
+
+def test_ids_are_unique(soup):
+    ids = [tag["id"] for tag in soup.find_all(id=True)]
+    repeated = {name for name in ids if ids.count(name) > 1}
+    # sphinx-exercise and sphinx-proof name the body of each of theirs alike; nothing links there
+    assert repeated <= {"exercise-content", "solution-content", "proof-content"}
+
+
+def test_every_widget_runs_without_a_kernel(soup):
+    """Sliders, boxes and progress bars of ipywidgets would leave a hole in the page."""
+    views = [json.loads(tag.get_text())["model_id"] for tag in soup.find_all(type=VIEW)]
+    state = soup.find(type=STATE)
+    models = json.loads(state.get_text())["state"] if state else {}
+    assert [models[view]["model_name"] for view in views] == ["AnyModel"] * len(views)
+
+
+def test_search_index_knows_every_chapter(site):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    documents = json.loads(index[index.index("(") + 1 : index.rindex(")")])["docnames"]
+    built = {
+        path.relative_to(site).with_suffix("").as_posix()
+        for path in Path(site).rglob("*.html")
+        if path.name not in ("genindex.html", "search.html") and "_static" not in path.parts
+    }
+    assert set(documents) == built
