@@ -221,7 +221,7 @@ def test_a_wrong_mask_is_named(fn, sentence):
 
 @pytest.mark.parametrize("check", [vc.checks.reconstruction_loss, vc.checks.mask_corruption])
 def test_a_value_in_place_of_the_function_is_refused(check):
-    with pytest.raises(TypeError, match="fn is a Tensor; give the function itself"):
+    with pytest.raises(TypeError, match="fn is a Tensor; pass the function itself"):
         check(torch.zeros(3))
 
 

@@ -7,6 +7,7 @@ function itself raises passes through, with its own traceback.
 
 import torch
 
+from vaecourse.checks.answers import check_function, seeded
 from vaecourse.checks.mistakes import Mistake
 
 _ROWS, _PIXELS = 5, 3  # different, so that a shape gives away the axis
@@ -18,7 +19,7 @@ def reconstruction_loss(fn):
     Raises Mistake where the values, the shape or the gradient are not those of
     Σ_d (x_d − x̂_d)², and TypeError when fn is not a function. Chapter 02.
     """
-    _check_function(fn)
+    check_function(fn)
     x, x_hat = _pair()
     got = fn(x, x_hat)
     for name, after, before in zip(("x", "x_hat"), (x, x_hat), _pair()):
@@ -31,7 +32,7 @@ def reconstruction_loss(fn):
 
 
 def _pair():
-    return torch.rand(2, _ROWS, _PIXELS, generator=_generator(2), dtype=torch.float64)
+    return torch.rand(2, _ROWS, _PIXELS, generator=seeded(2), dtype=torch.float64)
 
 
 def _check_one_number_an_image(got, difference):
@@ -125,10 +126,10 @@ def mask_corruption(fn):
     what is kept, how much is kept, or where the chance comes from is wrong, and TypeError when
     fn is not a function. Chapter 02.
     """
-    _check_function(fn)
+    check_function(fn)
     level = 0.3
     x, same_x = _images(), _images()
-    masked = fn(x, level, _generator(0))
+    masked = fn(x, level, seeded(0))
     _check_unchanged("x", x, same_x)
     _check_tensor(masked)
     if masked.shape != x.shape:
@@ -137,18 +138,14 @@ def mask_corruption(fn):
     _check_pattern(masked == 0)
     _check_share((masked == 0).double().mean().item(), level)
     _check_source_of_chance(fn, x, level, masked)
-    if not torch.equal(fn(x, 0.0, _generator(0)), x):
+    if not torch.equal(fn(x, 0.0, seeded(0)), x):
         raise Mistake("At level 0 nothing may change: the result should equal x.")
     return "Right: each pixel is zero with the chance you gave, and is left as it was otherwise."
 
 
-def _generator(seed):
-    return torch.Generator().manual_seed(seed)
-
-
 def _images():
     """[200, 500] with no zero among them, so that a zero has been put there."""
-    return 0.5 + torch.rand(200, 500, generator=_generator(3), dtype=torch.float64)
+    return 0.5 + torch.rand(200, 500, generator=seeded(3), dtype=torch.float64)
 
 
 def _check_what_is_kept(masked, x, level):
@@ -205,24 +202,19 @@ def _check_share(share, level):
 
 
 def _check_source_of_chance(fn, x, level, masked):
-    if not torch.equal(fn(x, level, _generator(0)), masked):
+    if not torch.equal(fn(x, level, seeded(0)), masked):
         raise Mistake(
             "You ignore the generator: with the same seed the mask differs from call to call, so "
             "hand generator=generator to the function that draws."
         )
-    one = _generator(0)
+    one = seeded(0)
     if torch.equal(fn(x, level, one), fn(x, level, one)):
         raise Mistake(
             "The mask is the same in every call: a seed is set inside the function, where the "
             "draws should come from the generator as it is."
         )
-    if torch.equal(fn(x, level, _generator(1)), masked):
+    if torch.equal(fn(x, level, seeded(1)), masked):
         raise Mistake("You ignore the generator: another seed gives the same mask.")
-
-
-def _check_function(fn):
-    if not callable(fn):
-        raise TypeError(f"fn is a {type(fn).__name__}; give the function itself, without calling.")
 
 
 def _check_tensor(got):

@@ -7,6 +7,14 @@ what the well-known mistakes give, so that the message can name the one that was
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
+from vaecourse.checks.answers import (
+    as_tensor,
+    check_function,
+    check_gradients_reach,
+    close,
+    name_mistake,
+    seeded,
+)
 from vaecourse.checks.mistakes import Mistake
 
 
@@ -16,22 +24,22 @@ def kl(fn):
     Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
     TypeError when fn is not a function.
     """
-    _check_function(fn)
+    check_function(fn)
     loc, log_var = _posterior_parameters(positive=False)
     answer = _per_row(fn(loc.clone(), log_var.clone()), loc, "latents")
-    again = _tensor(fn(loc.clone(), log_var.clone()))
+    again = as_tensor(fn(loc.clone(), log_var.clone()))
     if not torch.allclose(answer, again, equal_nan=True):
         raise Mistake("Two calls gave two answers; the closed form needs no random draw.")
-    if not _close(answer, _kl(loc, log_var)):
+    if not close(answer, _kl(loc, log_var)):
         # With a positive log σ² every mistaken reading of it stays a number.
         loc, log_var = _posterior_parameters(positive=True)
-        answer = _tensor(fn(loc.clone(), log_var.clone()))
-        if _close(answer, _kl(loc, log_var)):
+        answer = as_tensor(fn(loc.clone(), log_var.clone()))
+        if close(answer, _kl(loc, log_var)):
             raise Mistake(
                 "The KL is right where log_var is positive, but not where it is negative."
             )
-        _name(answer, _kl(loc, log_var), _wrong_kl(loc, log_var))
-    _gradients_reach(lambda tensors: fn(*tensors), {"loc": loc, "log_var": log_var})
+        name_mistake(answer, _kl(loc, log_var), _wrong_kl(loc, log_var))
+    check_gradients_reach(lambda tensors: fn(*tensors), {"loc": loc, "log_var": log_var})
     return "Right: one KL a row, summed over latents, zero only where q is the prior."
 
 
@@ -41,14 +49,14 @@ def reparameterize(fn):
     Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
     TypeError when fn is not a function.
     """
-    _check_function(fn)
+    check_function(fn)
     loc, log_var = (parameter.expand(20_000, -1).clone() for parameter in (_LOC, _LOG_VAR))
-    z = _tensor(fn(loc.clone(), log_var.clone(), _generator(0)))
+    z = as_tensor(fn(loc.clone(), log_var.clone(), seeded(0)))
     if z.shape != loc.shape:
         raise Mistake(f"z has shape {list(z.shape)}; it must be that of loc, {list(loc.shape)}.")
     if not z.isfinite().all():
         raise Mistake("z has NaN or infinite values; log_var is log σ², so it may be negative.")
-    if _close(z, loc):
+    if close(z, loc):
         raise Mistake("z is loc itself: the noise σ ⊙ ε is missing.")
     _noise_comes_from_the_generator(fn, loc, log_var, z)
     _noise_is_independent(z - loc)
@@ -64,21 +72,21 @@ def elbo(fn):
     `log_var` [B, J] the encoder's. Returns a sentence beginning "Right:"; raises `Mistake` with
     one that names the mistake, TypeError when fn is not a function.
     """
-    _check_function(fn)
+    check_function(fn)
     loc, log_var = _posterior_parameters(positive=True)
-    logits = 2 * torch.randn(5, 7, generator=_generator(2), dtype=torch.float64)
-    x = torch.bernoulli(torch.full_like(logits, 0.4), generator=_generator(3))
+    logits = 2 * torch.randn(5, 7, generator=seeded(2), dtype=torch.float64)
+    x = torch.bernoulli(torch.full_like(logits, 0.4), generator=seeded(3))
     tensors = (x, logits, loc, log_var)
     answer = _per_row(fn(*(tensor.clone() for tensor in tensors)), loc, "pixels or latents")
     right = _log_likelihood(x, logits) - _kl(loc, log_var)
-    if not _close(answer, right):
-        _name(answer, right, _wrong_elbo(*tensors))
-    _gradients_reach(
+    if not close(answer, right):
+        name_mistake(answer, right, _wrong_elbo(*tensors))
+    check_gradients_reach(
         lambda inputs: fn(x, *inputs), {"logits": logits, "loc": loc, "log_var": log_var}
     )
     far = torch.full_like(logits, 200.0)
-    surprised = _tensor(fn(torch.zeros_like(x), far, loc.clone(), log_var.clone()))
-    if not _close(surprised, -7 * 200.0 - _kl(loc, log_var)):
+    surprised = as_tensor(fn(torch.zeros_like(x), far, loc.clone(), log_var.clone()))
+    if not close(surprised, -7 * 200.0 - _kl(loc, log_var)):
         raise Mistake(
             "At a logit of 200 the result breaks, because sigmoid(logit) has been rounded to 1; "
             "compute log p(x|z) from the logits themselves."
@@ -93,9 +101,9 @@ def minibatch_total(fn):
     sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
     TypeError when fn is not a function.
     """
-    _check_function(fn)
+    check_function(fn)
     terms, n = torch.tensor([-3.0, -5.0, 1.0, -2.0], dtype=torch.float64), 20
-    answer, m = _tensor(fn(terms.clone(), n)), len(terms)
+    answer, m = as_tensor(fn(terms.clone(), n)), len(terms)
     if answer.numel() != 1:
         raise Mistake(f"The estimate has shape {list(answer.shape)}; a total is one number.")
     answer, total = answer.reshape(()), terms.sum()
@@ -108,8 +116,8 @@ def minibatch_total(fn):
         (right / m, "You scaled the mean by N/M; take the mean times N, or the sum times N/M."),
         (-right, "The sign is wrong: the total of negative terms is negative."),
     ]
-    if not _close(answer, right):
-        _name(answer, right, wrong)
+    if not close(answer, right):
+        name_mistake(answer, right, wrong)
     return "Right: the sum over the minibatch times N/M, unbiased for the sum over the data."
 
 
@@ -257,38 +265,16 @@ _LOC = torch.tensor([[0.7, -1.3]], dtype=torch.float64)
 _LOG_VAR = torch.tensor([[-1.2, 0.9]], dtype=torch.float64)
 
 
-def _check_function(fn):
-    if not callable(fn):
-        raise TypeError(
-            f"fn is a {type(fn).__name__}; pass the function itself, without calling it."
-        )
-
-
-def _generator(seed):
-    return torch.Generator().manual_seed(seed)
-
-
 def _posterior_parameters(positive):
     """loc and log_var, [5, 3]; log_var of both signs or all positive."""
-    loc = torch.randn(5, 3, generator=_generator(0), dtype=torch.float64)
-    log_var = torch.rand(5, 3, generator=_generator(1), dtype=torch.float64)
+    loc = torch.randn(5, 3, generator=seeded(0), dtype=torch.float64)
+    log_var = torch.rand(5, 3, generator=seeded(1), dtype=torch.float64)
     return loc, 0.2 + 1.2 * log_var if positive else 3 * log_var - 2
-
-
-def _tensor(value):
-    """What a reader's function returned, a tensor, array or number, as float64."""
-    if value is None:
-        raise Mistake("Your function returns nothing; is the return statement missing?")
-    return torch.as_tensor(value).detach().to(torch.float64)
-
-
-def _close(one, two):
-    return one.shape == two.shape and torch.allclose(one, two, rtol=1e-5, atol=1e-5)
 
 
 def _per_row(value, like, dimensions):
     """The answer as [B]; a Mistake that says what was reduced too much or too little."""
-    answer, rows = _tensor(value), len(like)
+    answer, rows = as_tensor(value), len(like)
     if answer.ndim == 0:
         raise Mistake(
             f"The answer is one number, reduced over the batch; give one value a row, [{rows}]."
@@ -306,30 +292,8 @@ def _per_row(value, like, dimensions):
     return answer
 
 
-def _name(answer, right, wrong):
-    """Raise the Mistake whose value the answer is, or one that shows the first difference."""
-    for value, sentence in wrong:
-        if _close(answer, value):
-            raise Mistake(sentence)
-    given, expected = answer.flatten()[0].item(), right.flatten()[0].item()
-    raise Mistake(f"The first value is {given:.4f} where {expected:.4f} is right.")
-
-
-def _gradients_reach(fn, parameters):
-    """Raise a Mistake unless the answer has a gradient with respect to every parameter."""
-    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-    answer = fn(leaves.values())
-    names = ", ".join(leaves)
-    if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
-        raise Mistake(f"The answer is detached: no gradient reaches {names}.")
-    gradients = torch.autograd.grad(answer.sum(), leaves.values(), allow_unused=True)
-    for name, gradient in zip(leaves, gradients, strict=True):
-        if gradient is None or not gradient.any():
-            raise Mistake(f"No gradient reaches {name}; it is detached somewhere on the way.")
-
-
 def _noise_comes_from_the_generator(fn, loc, log_var, z):
-    again, other = (_tensor(fn(loc.clone(), log_var.clone(), _generator(seed))) for seed in (0, 1))
+    again, other = (as_tensor(fn(loc.clone(), log_var.clone(), seeded(seed))) for seed in (0, 1))
     if not torch.equal(z, again):
         raise Mistake(
             "The same generator gave another z: your function ignores the generator; "
@@ -340,7 +304,7 @@ def _noise_comes_from_the_generator(fn, loc, log_var, z):
 
 
 def _noise_is_independent(noise):
-    if _close(noise[0], noise[1]) and _close(noise[0], noise[-1]):
+    if close(noise[0], noise[1]) and close(noise[0], noise[-1]):
         raise Mistake("The same ε is used for every row; draw ε in the shape of loc.")
     correlation = torch.corrcoef(noise.T)[0, 1].abs()
     if correlation > 0.99:
@@ -378,7 +342,7 @@ def _noise_is_standard_normal(z, loc, log_var):
 def _noise_lets_gradients_through(fn, loc, log_var):
     """dz/dloc = 1 and dz/dlog_var = ½ (z − loc), or a Mistake."""
     loc, log_var = (parameter.clone().requires_grad_() for parameter in (loc, log_var))
-    z = fn(loc, log_var, _generator(0))
+    z = fn(loc, log_var, seeded(0))
     if not (isinstance(z, torch.Tensor) and z.requires_grad):
         raise Mistake("z is detached: no gradient reaches loc and log_var.")
     to_loc, to_log_var = torch.autograd.grad(z.sum(), (loc, log_var), allow_unused=True)
@@ -387,5 +351,5 @@ def _noise_lets_gradients_through(fn, loc, log_var):
     if to_log_var is None or not to_log_var.any():
         raise Mistake("No gradient reaches log_var: σ is detached.")
     right = 0.5 * (z - loc).detach()
-    if not (_close(to_loc.double(), torch.ones_like(loc)) and _close(to_log_var.double(), right)):
+    if not (close(to_loc.double(), torch.ones_like(loc)) and close(to_log_var.double(), right)):
         raise Mistake("The gradients are not those of loc + σ ⊙ ε: 1, and ½ (z − loc).")
