@@ -2,7 +2,11 @@
 
 from importlib import import_module
 
-_MODULES = {"LatentExplorer": "latent_explorer"}
+_MODULES = {
+    "ElboExplorer": "elbo_explorer",
+    "GradientExplorer": "gradient_explorer",
+    "LatentExplorer": "latent_explorer",
+}
 
 __all__ = sorted(_MODULES)
 

@@ -1,0 +1,38 @@
+"""Tabs for widgets: with a page of them, and empty."""
+
+import pytest
+from widget_page import settle
+
+
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Open a static page of widgets; at the end the page must have been silent and offline."""
+    contexts, messages, requests = [], [], []
+
+    def open_page(html, **options):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.locator(".vw-figure canvas").first.wait_for()
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert messages == []
+    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+@pytest.fixture(scope="session")
+def tab(chromium):
+    """An empty tab, for a widget's functions without the widget."""
+    page = chromium.new_page()
+    yield page
+    page.close()
