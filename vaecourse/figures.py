@@ -171,3 +171,75 @@ def _arrow(ax, start, end, colour):
     """An arrow between two nodes, from edge to edge."""
     arrow = {"arrowstyle": "-|>", "color": colour, "shrinkA": 20, "shrinkB": 20}
     ax.annotate("", end, start, arrowprops=arrow)
+
+
+_INFERENCE_MAP = {
+    "exact": {
+        "completing the square": "the posterior is Gaussian",
+        "grid": "add up over a table",
+    },
+    "optimization": {
+        "EM": "posteriors and parameters in turn: chapter 04",
+        "variational inference": "the nearest of a family",
+        "variational Bayes": "the parameters are latent too: chapter 06",
+        "message passing": "sums in a clever order",
+        "Laplace": "a Gaussian at the peak",
+    },
+    "simulation": {
+        "Monte Carlo": "independent draws, weighted",
+        "MCMC": "a walk: Metropolis, Gibbs",
+    },
+}
+
+
+def inference_map(measured):
+    """A figure of the ways to a posterior as a tree; `measured` adds a line to the leaves it names.
+
+    measured is a dict from the name of a leaf to a short text. Raises ValueError for a name that
+    is not on the map. [S0] approximate inference; chapter 05.
+    """
+    leaves = [name for branch in _INFERENCE_MAP.values() for name in branch]
+    unknown = set(measured) - set(leaves)
+    if unknown:
+        raise ValueError(f"measured names {min(unknown)!r}; the map has {', '.join(leaves)}.")
+    heights, y = {}, 0.0
+    for branch in _INFERENCE_MAP.values():
+        for name in branch:
+            heights[name], y = y, y - 1.0
+        y -= 0.3  # some air between branches
+    with style() as colour:
+        inks = dict(zip(_INFERENCE_MAP, (colour["exact"], colour["inference"], colour["latent"])))
+        fig, ax = plt.subplots(figsize=(8.5, 5))
+        middle = sum(heights.values()) / len(heights)
+        for branch, names in _INFERENCE_MAP.items():
+            height = sum(heights[name] for name in names) / len(names)
+            _branch(ax, (0.4, 0.9, 1.5, 2.2), middle, height, inks[branch])
+            _map_box(ax, 2.2, height, branch, inks[branch])
+            for name, what in names.items():
+                _branch(ax, (2.2, 2.9, 3.2, 3.4), height, heights[name], inks[branch])
+                _leaf(ax, heights[name], name, what, measured.get(name), inks[branch])
+        _map_box(ax, 0.4, middle, "$p(z \\mid x)$ ?", colour["data"])
+        ax.set(xlim=(-0.2, 9.4), ylim=(y, 0.6), title="Ways to a posterior")
+        ax.set_axis_off()
+    return fig
+
+
+def _branch(ax, x, start, end, ink):
+    """Level at `start` from x[0] to x[1], level at `end` from x[2] to x[3], smooth between."""
+    t = np.linspace(0, 1, 40)
+    ease = start + (end - start) * t * t * (3 - 2 * t)
+    across = x[1] + (x[2] - x[1]) * t
+    ax.plot([x[0], *across, x[3]], [start, *ease, end], color=ink, linewidth=1.2)
+
+
+def _map_box(ax, x, y, label, ink):
+    box = {"boxstyle": "round,pad=0.45", "fc": "white", "ec": ink, "lw": 1.6}
+    ax.text(x, y, label, ha="center", va="center", fontsize=11, color=ink, bbox=box, zorder=3)
+
+
+def _leaf(ax, y, name, what, measured, ink):
+    ax.text(3.5, y, name, ha="left", va="center", fontsize=11, color=ink)
+    lift = 0.16 if measured else 0.0
+    ax.text(5.75, y + lift, what, ha="left", va="center", fontsize=9, color="#374151")
+    if measured:
+        ax.text(5.75, y - 0.2, measured, ha="left", va="center", fontsize=9, color="#6B7280")
