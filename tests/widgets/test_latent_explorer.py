@@ -1,6 +1,7 @@
 """The latent explorer: what it packs, what it refuses, and what it does in a real browser."""
 
 import base64
+import copy
 import io
 import json
 import math
@@ -38,13 +39,16 @@ def small_data(n=60):
     return torch.rand((n, 24), generator=generator).round(), np.arange(n) % 10
 
 
-def rounded(model):
+def rounded(model, widget):
     """The model with the weights of its decoder as the page has them."""
-    copy = vc.models.build(model.params)
-    copy.load_state_dict(model.state_dict())
-    for parameter in copy.decoder.parameters():
-        parameter.data = parameter.data.half().float()
-    return copy
+    page_model = vc.models.build(model.params)
+    page_model.load_state_dict(model.state_dict())
+    packed = unpack(widget.arrays, widget.spec["table"])["weights"]
+    weights = torch.from_numpy(packed.astype(np.float32))
+    for parameter in page_model.decoder.parameters():
+        part, weights = weights[: parameter.numel()], weights[parameter.numel() :]
+        parameter.data = part.reshape(parameter.t().shape).t().contiguous()
+    return page_model
 
 
 # ------------------------------------------------------------------ packing and the Python side
@@ -92,6 +96,23 @@ def test_state_holds_the_decoder_the_points_and_the_posteriors():
     np.testing.assert_array_equal(
         arrays["scale_tril"], np.stack([sd[:, 0], np.zeros(3, np.float32), sd[:, 1]], 1)
     )
+
+
+def test_weights_get_more_bits_where_float16_would_move_the_picture():
+    vae, (x, label) = small_vae(), small_data()
+    with torch.no_grad():
+        vae.decoder[0].weight.mul_(100)
+    widget = LatentExplorer(vae, x, label, images=[3], image_shape=(6, 4))
+    assert unpack(widget.arrays, widget.spec["table"])["weights"].dtype == np.float32
+    z = torch.cartesian_prod(*[torch.linspace(*side, 7) for side in widget.spec["range"]])
+    with torch.no_grad():
+        error = (rounded(vae, widget).decode(z).mean - vae.decode(z).mean).abs().max()
+        half = copy.deepcopy(vae)
+        for parameter in half.decoder.parameters():
+            parameter.copy_(parameter.half())
+        error_of_half = (half.decode(z).mean - vae.decode(z).mean).abs().max()
+    assert 255 * error_of_half > 0.8
+    assert error < error_of_half / 2
 
 
 def test_full_posterior_is_packed_as_its_cholesky_factor():
@@ -422,7 +443,7 @@ def test_decoder_likelihood_kl_and_q_agree_with_torch(visit, arguments):
         },
     )
     with torch.no_grad():
-        page_vae, q = rounded(vae), vae.encode(x[images])
+        page_vae, q = rounded(vae, widget), vae.encode(x[images])
         p = page_vae.decode(grid[:, None])
         np.testing.assert_allclose(got["out"], page_vae.decoder(grid), atol=1e-4)
         np.testing.assert_allclose(got["like"], p.log_prob(x[images]), rtol=1e-4, atol=1e-3)
@@ -446,7 +467,7 @@ def press(page, key, times=1):
 
 def test_the_picture_is_torchs_to_one_grey_level(visit, digits, digits_page):
     vae, _, widget = digits
-    vae, page, half = rounded(vae), visit(digits_page), widget.spec["range"][0][1]
+    vae, page, half = rounded(vae, widget), visit(digits_page), widget.spec["range"][0][1]
     page.locator(".lx-plane").focus()
     # from corner to corner in steps of a quarter of the plane; Shift and an arrow is a sixteenth
     press(page, "Shift+ArrowLeft", 8)
@@ -483,7 +504,7 @@ def noise(image, draws):
 
 def test_a_picked_image_shows_its_posterior_sample_and_its_bound(visit, digits, digits_page):
     vae, _, widget = digits
-    vae, page = rounded(vae), visit(digits_page)
+    vae, page = rounded(vae, widget), visit(digits_page)
     k = 13  # the second 3
     arrays = unpack(widget.arrays, widget.spec["table"])
     x = torch.tensor(arrays["images"][k] / 255, dtype=torch.float32)
@@ -580,11 +601,12 @@ def test_ellipses_are_drawn_at_one_and_two_standard_deviations(visit, posterior)
 def test_an_autoencoder_shows_its_error_and_nothing_of_a_posterior(visit):
     model = vc.models.Autoencoder(24, 2, (16,), seed=3)
     x, label = small_data()
-    page = visit(static_page(LatentExplorer(model, x, label, images=[6], image_shape=(6, 4))))
+    widget = LatentExplorer(model, x, label, images=[6], image_shape=(6, 4))
+    page = visit(static_page(widget))
     assert page.locator(".lx-resample").count() == 0
     page.locator(".lx-strip button").click()
     settle(page)
-    page_model, code = rounded(model), model.encode(x[6])
+    page_model, code = rounded(model, widget), model.encode(x[6])
     error = (x[6] - page_model.decode(code)).square().sum().item()
     got = shown(page)
     assert got.keys() == {"error", "best"} and not page.locator(".lx-ledger").is_visible()
@@ -694,7 +716,7 @@ def test_the_legend_filters_points_and_images(visit, digits_page):
 
 
 def test_the_manifold_is_the_decoder_at_normal_quantiles(visit, digits, digits_page):
-    vae, page = rounded(digits[0]), visit(digits_page)
+    vae, page = rounded(digits[0], digits[2]), visit(digits_page)
     page.locator(".lx-plane").focus()
     press(page, "Shift+ArrowRight", 8)  # z into a corner
     page.get_by_role("button", name="manifold").click()

@@ -1,5 +1,6 @@
 """The latent explorer, Python side: encode the points, pack the decoder, hand both to the page."""
 
+import copy
 import math
 from pathlib import Path
 
@@ -44,9 +45,9 @@ class LatentExplorer(anywidget.AnyWidget):
 
     An autoencoder has no posterior: its image is picked with its code and its squared error.
 
-    The page holds weights rounded to float16 and images in 256 grey levels; all numbers but
-    log p(x) are computed there, from these. Binarize x for a Bernoulli likelihood: for grey
-    levels log p(x|z) is a cross entropy (chapter 14).
+    The page holds weights rounded to float16, or to two bits more, and images in 256 grey
+    levels; all numbers but log p(x) are computed there, from these. Binarize x for a Bernoulli
+    likelihood: for grey levels log p(x|z) is a cross entropy (chapter 14).
 
     Raises ValueError for a model or data that the page cannot show.
     """
@@ -86,7 +87,7 @@ class LatentExplorer(anywidget.AnyWidget):
                 first, last = np.array(plane).T
                 picks = default_images(labels, ((low >= first) & (high <= last)).all(axis=1))
             arrays = {
-                "weights": weights,
+                "weights": shorten(weights, model, plane),
                 "points": means[rows].astype(np.float16),
                 "images": (x[picks] * 255).round().byte().cpu().numpy(),
                 "means": means[picks],
@@ -113,7 +114,7 @@ class LatentExplorer(anywidget.AnyWidget):
 
 
 def read_decoder(model):
-    """The layers of `model.decoder` as [inputs, outputs, activation], and its weights, float16.
+    """The layers of `model.decoder` as [inputs, outputs, activation], and its weights, float32.
 
     The weights are one flat array: for each layer the matrix, column by column, then the bias.
     """
@@ -139,11 +140,35 @@ def read_decoder(model):
     if not layers or layers[0][0] != 2:
         width = layers[0][0] if layers else 0
         raise ValueError(f"model has {width} latent dimensions; the plane needs exactly 2.")
-    with np.errstate(over="ignore"):
-        weights = np.concatenate(blocks).astype(np.float16)
-    if not np.isfinite(weights).all():
+    weights = np.concatenate(blocks).astype(np.float32)
+    if not (np.abs(weights) <= np.finfo(np.float16).max).all():
         raise ValueError("model.decoder has weights that are NaN or beyond ±65504, float16's end.")
     return layers, weights
+
+
+@torch.no_grad()
+def shorten(weights, model, plane):
+    """The weights with as few bits as the picture allows.
+
+    float16 will do for most decoders. Where z is large, as the codes of an autoencoder can be,
+    it moves pixels by more than a grey level; then two more bits of each mantissa are kept, and
+    the rest of the float32 is zeros, which take no room when packed.
+    """
+    axes = [torch.linspace(*side, 7) for side in plane]
+    z = torch.cartesian_prod(*axes).to(model.decoder[0].weight)
+    rough = copy.deepcopy(model)
+    for parameter in rough.decoder.parameters():
+        parameter.copy_(parameter.half())
+    grey_levels = 255 * (_mean(rough, z) - _mean(model, z)).abs().max()
+    if grey_levels < 0.8:  # below 1 no rounded pixel moves by two
+        return weights.astype(np.float16)
+    bits = weights.view(np.int32)
+    return ((bits + (1 << 10)) & ~((1 << 11) - 1)).view(np.float32)
+
+
+def _mean(model, z):
+    p = model.decode(z)
+    return p if isinstance(p, torch.Tensor) else p.mean
 
 
 def _check_x(model, x):
