@@ -6,9 +6,11 @@ The names below are loaded when they are first used.
 from importlib import import_module
 
 _MODULE = {
+    "BernoulliMixture": "em",
+    "GaussianMixture": "em",
     "NormalGammaMeanField": "mean_field",
 }
-_SUBMODULES = ("elbo_identities", "gradients", "mean_field", "posteriors")
+_SUBMODULES = ("elbo_identities", "em", "gradients", "mean_field", "posteriors")
 
 __all__ = sorted([*_MODULE, *_SUBMODULES])
 
