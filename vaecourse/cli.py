@@ -6,6 +6,7 @@ Commands load what they need themselves, so that `vaecourse --help` does not wai
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -100,16 +101,22 @@ def reproduce(
         list[str] | None, typer.Argument(help="Experiments; without any, all.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="The folder for the results; by default data/pretrained.")
+        Path | None, typer.Option(help="The folder for the results; by default in data/.")
     ] = None,
 ):
     """Make shipped results again; a run that was killed goes on where it stopped."""
     from vaecourse import checkpoint, experiments
 
-    chosen = {name: experiments.params(name) for name in names or experiments.names()}
-    for name, params in chosen.items():
-        folder = output or checkpoint.PRETRAINED
-        _train(params, folder, name, f"vaecourse reproduce {name}", resume=True)
+    names = names or [*experiments.names(), *experiments.PROGRAMS]
+    chosen = {name: experiments.params(name) for name in names if name not in experiments.PROGRAMS}
+    for name in names:
+        if name in chosen:
+            folder = output or checkpoint.PRETRAINED
+            _train(chosen[name], folder, name, f"vaecourse reproduce {name}", resume=True)
+        else:
+            folder = output or checkpoint.PRETRAINED.parent / "results"
+            program = import_module(f"vaecourse.experiments.{name}")
+            program.run(folder / f"{name}.json", command=f"vaecourse reproduce {name}")
 
 
 def _train(params, folder, name, command, resume):

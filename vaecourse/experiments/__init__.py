@@ -12,6 +12,7 @@ from vaecourse.evaluation import evaluate
 from vaecourse.training import fit
 
 FOLDER = Path(__file__).parent
+PROGRAMS = ("bernoulli_mixture_static_mnist",)  # experiments that are no training of a network
 
 
 def names():
@@ -22,7 +23,8 @@ def names():
 def params(name):
     """The validated parameters of a named experiment; ValueError lists the names there are."""
     if name not in names():
-        raise ValueError(f"{name!r} is not an experiment; there are: {', '.join(names())}.")
+        known = ", ".join([*names(), *PROGRAMS])
+        raise ValueError(f"{name!r} is not an experiment; there are: {known}.")
     return config.read(FOLDER / f"{name}.json")
 
 
