@@ -3,8 +3,10 @@
 from importlib import import_module
 
 _MODULES = {
+    "EMStepper": "em_stepper",
     "ElboExplorer": "elbo_explorer",
     "GradientExplorer": "gradient_explorer",
+    "KLExplorer": "kl_explorer",
     "LatentExplorer": "latent_explorer",
 }
 

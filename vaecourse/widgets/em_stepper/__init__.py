@@ -1,0 +1,5 @@
+"""The EM stepper: place three components by hand, and climb by E and M steps."""
+
+from vaecourse.widgets.em_stepper.widget import EMStepper
+
+__all__ = ["EMStepper"]
