@@ -2,6 +2,8 @@
 
 from vaecourse.checks.autoencoders import mask_corruption, reconstruction_loss
 from vaecourse.checks.elbo_gap import gap
+from vaecourse.checks.em import em_step
+from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
 from vaecourse.checks.mean_field import normal_gamma_sweep
 from vaecourse.checks.mistakes import Mistake
@@ -11,12 +13,16 @@ from vaecourse.checks.vae import elbo, kl, minibatch_total, reparameterize
 __all__ = [
     "Mistake",
     "elbo",
+    "em_step",
     "full_covariance_sample",
     "gap",
     "kl",
+    "kl_estimate",
     "linear_gaussian_posterior",
+    "log_evidence",
     "mask_corruption",
     "minibatch_total",
+    "monte_carlo",
     "normal_gamma_sweep",
     "reconstruction_loss",
     "reparameterize",
