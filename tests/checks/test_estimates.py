@@ -2,20 +2,17 @@
 
 import math
 import statistics
-from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.checks import Mistake
+from vaecourse.checks import Mistake, estimates
 from vaecourse.evaluation.density import naive_log_evidence
 from vaecourse.evaluation.divergence import kl_samples
 from vaecourse.evaluation.divergence import monte_carlo as packaged
 
-# The package has a function of that name, which hides the module from `import`.
-checks = import_module("vaecourse.checks.estimates")
 ROOT_12 = math.sqrt(12)
 
 
@@ -188,13 +185,16 @@ def test_every_mistake_has_a_value_of_its_own():
     """Otherwise a sentence could be given for another's mistake, or for what is right."""
     seeded = torch.Generator().manual_seed(0)
     draws = 3 + 2 * torch.randn(12, generator=seeded, dtype=torch.float64)
-    log_q, log_p = checks._log_densities()
+    log_q, log_p = estimates._log_densities()
     values = -3 * torch.rand(6, 4, generator=seeded, dtype=torch.float64) - 1
     tables = [
-        (checks._wrong_means(draws), [draws.mean()]),
-        (checks._wrong_errors(draws), [draws.std() / ROOT_12, draws.std(correction=0) / ROOT_12]),
-        (checks._wrong_divergences(log_q, log_p), [k1(log_q, log_p), k3(log_q, log_p)]),
-        (checks._wrong_evidences(values), [shifted(values)]),
+        (estimates._wrong_means(draws), [draws.mean()]),
+        (
+            estimates._wrong_errors(draws),
+            [draws.std() / ROOT_12, draws.std(correction=0) / ROOT_12],
+        ),
+        (estimates._wrong_divergences(log_q, log_p), [k1(log_q, log_p), k3(log_q, log_p)]),
+        (estimates._wrong_evidences(values), [shifted(values)]),
     ]
     for wrong, right in tables:
         found = torch.stack([value for value, _ in wrong] + right).reshape(len(wrong + right), -1)
