@@ -45,7 +45,7 @@ class PlainVAE(nn.Module):
 
 
 def plain_loop(batches, fused):
-    """Time one epoch of the tutorial's loop over `batches()`."""
+    """One epoch of the tutorial's loop over `batches()`."""
     model = PlainVAE()
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
 
@@ -60,7 +60,7 @@ def plain_loop(batches, fused):
 
 
 def course_loop(x, posterior):
-    """Time one epoch of `vc.training.fit`."""
+    """One epoch of `vc.training.fit`."""
     model = vc.models.VAE(2, 2, (128, 128), likelihood="gaussian", posterior=posterior)
 
     def epoch():
