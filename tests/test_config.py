@@ -41,9 +41,14 @@ def test_a_short_file_gets_the_defaults(tmp_path):
         (changed("", "seed", 1), "seed is not a key.*did you mean seeds"),
         (changed("training", "epochs", 0), "training.epochs is 0; input should be greater"),
         (changed("training", "epochs", "many"), 'training.epochs is "many"; input should be a'),
-        (changed("model", "kind", "gan"), "model is .*'vae', 'autoencoder'"),
+        (changed("model", "kind", "gan"), "model.kind is \"gan\".*'vae', 'autoencoder'"),
         (changed("model", "likelihood", "beta"), 'model.likelihood is "beta".*bernoulli'),
         (changed("data", "name", "cifar"), 'data.name is "cifar"; input should be .mnist'),
+        (
+            {**GOOD, "data": {"name": "three_blobs", "n_trian": 4, "n_test": 4}},
+            "data.n_trian is not a key.*did you mean n_train",
+        ),
+        ({**GOOD, "data": {"name": "three_blobs", "n_test": 4}}, "data.n_train is missing"),
         ({"model": GOOD["model"], "data": GOOD["data"]}, "training is missing"),
         ("{", r"params\.json is not JSON"),
         ("[]", "the whole file is"),
@@ -62,6 +67,6 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_every_shipped_experiment_is_valid_and_an_unknown_one_gets_the_list():
     for name in experiments.names():
-        assert experiments.params(name).training.epochs == 50
+        assert experiments.params(name).seeds == [0, 1, 2]
     with pytest.raises(ValueError, match="'mnist' is not an experiment; there are: .*mnist_vae_2d"):
         experiments.params("mnist")

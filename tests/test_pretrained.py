@@ -27,7 +27,8 @@ def test_the_record_says_how_it_came_to_be(name, seed):
     assert record["training"]["seed"] == record["params"]["seed"] == seed
     assert record["training"]["epochs"] == params.training.epochs == len(record["epoch_loss"])
     assert record["data"] == params.data.model_dump()
-    assert {**params.model.model_dump(), "seed": seed} == record["params"]
+    described = vc.models.build({**params.model.model_dump(), "seed": seed})
+    assert described.params == vc.models.build(record["params"]).params
 
 
 @pytest.mark.parametrize("seed", experiments.params("mnist_vae_2d").seeds)

@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vaecourse.data import planar
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -29,6 +31,7 @@ class VAEParams(_Strict):
     posterior: Literal["diagonal", "full"] = "diagonal"
     activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
     noise_variance: float | None = Field(default=None, gt=0)
+    separate_heads: bool = False
 
 
 class AutoencoderParams(_Strict):
@@ -44,26 +47,39 @@ class AutoencoderParams(_Strict):
     activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
 
 
-class DataParams(_Strict):
+class MnistParams(_Strict):
     """MNIST, grey or binarized: "sample" draws new pixels in every epoch, "threshold" cuts at ½."""
 
     name: Literal["mnist"]
     binarize: Literal["sample", "threshold"] | None = None
 
 
+class SyntheticParams(_Strict):
+    """A synthetic set in the plane; the seed of a run draws its data too."""
+
+    name: Literal[planar.SYNTHETIC]
+    variant: Literal[planar.VARIANTS] = "meant"
+    n_train: int = Field(ge=1)
+    n_test: int = Field(ge=1)
+
+
+DATA = {"mnist": MnistParams, **dict.fromkeys(planar.SYNTHETIC, SyntheticParams)}
+
+
 class TrainingParams(_Strict):
-    """The settings of `vc.training.fit`."""
+    """The settings of `vc.training.fit`, or `fit_together` where gradients are by hand."""
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(default=256, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
+    gradients: Literal["autograd", "by_hand"] = "autograd"
 
 
 class Params(_Strict):
     """A parameter file."""
 
     model: VAEParams | AutoencoderParams = Field(discriminator="kind")
-    data: DataParams
+    data: MnistParams | SyntheticParams = Field(discriminator="name")
     training: TrainingParams
     seeds: list[int] = Field(default=[0], min_length=1)
 
@@ -84,14 +100,20 @@ def read(path):
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise ValueError(f"{path.name}: {_sentence(error.errors()[0], content)}") from None
+        # A misspelt key explains better than the missing one that it was meant to be.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise ValueError(f"{path.name}: {_sentence(first, content)}") from None
 
 
 def _sentence(error, content):
-    location = [part for part in error["loc"] if part not in ("vae", "autoencoder")]
+    kinds = ("vae", "autoencoder", *DATA)  # pydantic puts the kind into the path
+    location = [part for part in error["loc"] if part not in kinds]
     where = ".".join(map(str, location)) or "the whole file"
     if error["type"] == "extra_forbidden":
         return f"{where} is not a key that is known{_suggestion(location, content)}."
+    if error["type"] == "union_tag_invalid":
+        key, given = error["ctx"]["discriminator"].strip("'"), error["ctx"]["tag"]
+        return f'{where}.{key} is "{given}"; input should be {error["ctx"]["expected_tags"]}.'
     if error["type"] == "missing":
         return f"{where} is missing."
     return f"{where} is {json.dumps(error['input'])}; {error['msg'][0].lower()}{error['msg'][1:]}."
@@ -99,11 +121,12 @@ def _sentence(error, content):
 
 def _suggestion(location, content):
     """ ", did you mean …" for a misspelt key."""
-    sections = {"data": DataParams, "training": TrainingParams}
-    section = sections.get(location[0])
+    section = TrainingParams if location[0] == "training" else None
     if location[0] == "model" and len(location) > 1:
         kind = content["model"]["kind"]
         section = VAEParams if kind == "vae" else AutoencoderParams
+    if location[0] == "data":
+        section = DATA[content["data"]["name"]]
     accepted = (section if section and len(location) > 1 else Params).model_fields
     close = difflib.get_close_matches(str(location[-1]), accepted, n=1)
     return f"; did you mean {close[0]}" if close else f"; accepted are {', '.join(accepted)}"

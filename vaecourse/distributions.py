@@ -3,7 +3,7 @@
 Each distribution here is a `torch.distributions` one, with two additions: it draws from a
 generator that is passed in, and it keeps the parameters by the names the course uses.
 A family (`DiagonalPosterior(dim)`, `BernoulliLikelihood(dim)`, …) says how many outputs a
-network needs and turns them into a distribution. Taught in chapters 08, 09 and 10.
+network needs, head by head, and turns them into a distribution. Taught in chapters 08, 09 and 10.
 """
 
 import math
@@ -84,7 +84,7 @@ class DiagonalPosterior:
     """q(z|x) = N(μ, diag σ²): a network gives μ and log σ², 2 J outputs for J latents."""
 
     def __init__(self, dim):
-        self.dim, self.num_outputs = dim, 2 * dim
+        self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
 
     def __call__(self, outputs):
         loc, log_var = outputs.chunk(2, dim=-1)
@@ -104,13 +104,13 @@ class FullPosterior:
     """
 
     def __init__(self, dim):
-        self.dim, self.num_outputs = dim, 2 * dim + dim * (dim - 1) // 2
+        pairs = dim * (dim - 1) // 2
+        self.heads = (dim, dim, pairs) if pairs else (dim, dim)
+        self.dim, self.num_outputs = dim, sum(self.heads)
         self._below = torch.tril_indices(dim, dim, offset=-1)
 
     def __call__(self, outputs):
-        loc, log_var, below = outputs.split(
-            [self.dim, self.dim, self.num_outputs - 2 * self.dim], dim=-1
-        )
+        loc, log_var, below = outputs.tensor_split([self.dim, 2 * self.dim], dim=-1)
         scale_tril = torch.diag_embed((0.5 * log_var).exp())
         row, column = self._below.to(outputs.device)
         scale_tril[..., row, column] = below
@@ -126,7 +126,7 @@ class BernoulliLikelihood:
     """p(x|z) for binary pixels: a network gives one logit a pixel."""
 
     def __init__(self, dim):
-        self.dim, self.num_outputs = dim, dim
+        self.dim, self.heads, self.num_outputs = dim, (dim,), dim
 
     def __call__(self, outputs):
         return BernoulliPixels(outputs)
@@ -152,7 +152,8 @@ class GaussianLikelihood:
         if noise_variance is not None and not (0 < noise_variance < math.inf):
             raise ValueError(f"noise_variance is {noise_variance}; it must be positive and finite.")
         self.dim, self.noise_variance = dim, noise_variance
-        self.num_outputs = dim if noise_variance is not None else 2 * dim
+        self.heads = (dim,) if noise_variance is not None else (dim, dim)
+        self.num_outputs = sum(self.heads)
 
     def __call__(self, outputs):
         if self.noise_variance is None:

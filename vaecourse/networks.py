@@ -24,19 +24,49 @@ def linear(inputs, outputs, generator):
     return layer
 
 
-def mlp(sizes, activation="relu", *, generator):
+class BranchLinear(nn.Module):
+    """A last layer in which every head reads hidden units of its own.
+
+    heads: the number of outputs of each head, (2, 2) say for a mean and a log variance.
+    The input is [..., len(heads) · width], one block of `width` hidden units a head; the
+    output is [..., sum(heads)].
+    """
+
+    def __init__(self, width, heads, generator):
+        super().__init__()
+        self.width, self.heads = width, tuple(heads)
+        layer = linear(width, sum(heads), generator)
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, hidden):
+        blocks = hidden.unflatten(-1, (len(self.heads), self.width)).unbind(-2)
+        parts = zip(blocks, self.weight.split(self.heads), self.bias.split(self.heads))
+        return torch.cat([nn.functional.linear(*part) for part in parts], dim=-1)
+
+
+def mlp(sizes, activation="relu", *, heads=None, generator):
     """A multilayer perceptron: linear layers with an activation between them, none at the end.
 
     `sizes` lists the widths from input to output, `[784, 256, 4]` say; with two widths the
-    network is a single linear map. Raises ValueError for an unknown activation or a width
-    below one. Taught in chapter 02.
+    network is a single linear map. With `heads`, output widths that sum to the last size, the
+    last hidden layer is there once for each head, and the layers before it are shared.
+    Raises ValueError for an unknown activation or a width below one. Taught in chapter 02.
     """
     if activation not in ACTIVATIONS:
         accepted = ", ".join(ACTIVATIONS)
         raise ValueError(f"activation is {activation!r}; it must be one of {accepted}.")
     if len(sizes) < 2 or any(int(size) != size or size < 1 for size in sizes):
         raise ValueError(f"sizes is {list(sizes)}; it must be two or more positive integers.")
+    if heads is not None and len(sizes) < 3:
+        raise ValueError(f"sizes is {list(sizes)}; separate heads need a hidden layer.")
+    *body, outputs = sizes
+    if heads is not None:
+        body[-1] *= len(heads)
     layers = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [linear(inputs, outputs, generator), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
+    for inputs, width in pairwise(body):
+        layers += [linear(inputs, width, generator), ACTIVATIONS[activation]()]
+    if heads is None:
+        layers.append(linear(body[-1], outputs, generator))
+    else:
+        layers.append(BranchLinear(sizes[-2], heads, generator))
+    return nn.Sequential(*layers)

@@ -43,7 +43,7 @@ def run(params, path, seed, command, resume=False):
     history = fit(
         model,
         x,
-        **params.training.model_dump(),
+        **params.training.model_dump(exclude={"gradients"}),
         seed=seed,
         transform=data.binarize if sampled else None,
         checkpoint=state,

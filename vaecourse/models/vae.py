@@ -19,6 +19,8 @@ class VAE(nn.Module):
     activation: "relu", "tanh", "softplus" or "sigmoid".
     noise_variance: the fixed variance of a Gaussian likelihood; without it the decoder
         gives a variance for every dimension.
+    separate_heads: give every head, as the mean and the log variance, a last hidden layer of
+        its own, the network of S0; otherwise they share it.
     seed: of the initial weights.
     """
 
@@ -32,6 +34,7 @@ class VAE(nn.Module):
         posterior="diagonal",
         activation="relu",
         noise_variance=None,
+        separate_heads=False,
         seed=0,
     ):
         super().__init__()
@@ -45,6 +48,7 @@ class VAE(nn.Module):
             "posterior": posterior,
             "activation": activation,
             "noise_variance": noise_variance,
+            "separate_heads": separate_heads,
             "seed": seed,
         }
         self.data_dim, self.latent_dim = data_dim, latent_dim
@@ -52,11 +56,15 @@ class VAE(nn.Module):
         self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
         generator = torch.Generator().manual_seed(seed)
         self.encoder = mlp(
-            [data_dim, *hidden, self.posterior.num_outputs], activation, generator=generator
+            [data_dim, *hidden, self.posterior.num_outputs],
+            activation,
+            heads=self.posterior.heads if separate_heads else None,
+            generator=generator,
         )
         self.decoder = mlp(
             [latent_dim, *reversed(hidden), self.likelihood.num_outputs],
             activation,
+            heads=self.likelihood.heads if separate_heads else None,
             generator=generator,
         )
 
