@@ -62,7 +62,7 @@ def fit(
     Raises ValueError for data the model cannot take, settings out of range, or a checkpoint
     of another run; FloatingPointError when the loss stops being finite.
     """
-    _check_settings(epochs, batch_size, learning_rate)
+    check_settings(epochs, batch_size, learning_rate)
     model.check(x)
     if validation is not None:
         model.check(validation)
@@ -83,7 +83,8 @@ def fit(
     return run.history
 
 
-def _check_settings(epochs, batch_size, learning_rate):
+def check_settings(epochs, batch_size, learning_rate):
+    """Raise ValueError for a setting that no run can have."""
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}; it must be a positive integer.")

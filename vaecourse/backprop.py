@@ -1,0 +1,261 @@
+r"""The gradient of a Gaussian VAE's loss, written out, for several models side by side.
+
+Automatic differentiation spends most of a small network's step on bookkeeping. Here the
+forward and the backward pass are some seventy operations on tensors that are allocated once,
+and R models of one shape share each of them: every tensor is [R, B, ·].
+
+For one data point, with s = exp(½ log σ²), z = μ + s ⊙ ε + L′ε and decoded mean m and log
+variance v, the loss is
+
+    ½ Σ_d [(x − m)² e^(−v) + v + log 2π] + ½ Σ_j [μ² + s² − 1 − log σ²] + ½ Σ L′²
+
+(L′, strictly below the diagonal, is there for a full covariance only), and its derivatives are
+
+    ∂/∂m = (m − x) e^(−v)          ∂/∂v = ½ (1 − (x − m)² e^(−v))
+    ∂/∂μ = ∂/∂z + μ                ∂/∂log σ² = ½ (s ε ∂/∂z + s² − 1)
+    ∂/∂L′_ij = ε_j ∂/∂z_i + L′_ij
+
+Taught in chapters 08 and 11; `tests/test_backprop.py` holds it against autograd.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from vaecourse.distributions import DiagonalPosterior, FullPosterior, GaussianLikelihood
+from vaecourse.networks import BranchLinear
+
+_relu_backward = torch.ops.aten.threshold_backward.grad_input
+
+
+class HandGradients:
+    """Loss and gradients of R models of one shape, on batches of `batch_size` rows.
+
+    weights, gradients: every parameter of all models, each in one flat tensor; an optimizer
+    changes `weights` in place, and `write_back` copies them into the models.
+    Raises ValueError for models that differ in shape or that these formulas do not cover.
+    """
+
+    def __init__(self, models, batch_size):
+        _check_covered(models)
+        first = models[0]
+        like = first.decoder[0].weight
+        R, B, D, J = len(models), batch_size, first.data_dim, first.latent_dim
+        count = sum(_entries(layer) for layer in _linear(first.encoder) + _linear(first.decoder))
+        self.models = models
+        self.weights = like.new_zeros(R * count)
+        self.gradients = torch.zeros_like(self.weights)
+        self.x, self.eps, self.z = (like.new_empty(R, B, width) for width in (D, J, J))
+        self.losses = like.new_empty(R)
+        self._full = isinstance(first.posterior, FullPosterior) and J > 1
+        flat = _Take(self.weights, self.gradients)
+        self._encoder = _Networks([model.encoder for model in models], self.x, flat)
+        self._decoder = _Networks([model.decoder for model in models], self.z, flat)
+        self._split(J, D)
+        self._scratch = [torch.empty_like(self.z) for _ in range(3)]
+        self._scratch += [torch.empty_like(self.x) for _ in range(3)]
+        self._dz = torch.empty_like(self.z)
+        self._terms = like.new_empty(R, B)
+        # A number would be turned into a tensor at every call.
+        constants = (0.5, 1, -1, 1 / B)
+        self._half, self._one, self._minus_one, self._share = map(like.new_tensor, constants)
+        self._constant = 0.5 * (D * math.log(2 * math.pi) - J)
+
+    def _split(self, J, D):
+        """Views of the networks' outputs, and of the gradients with respect to them."""
+        widths = [J, 2 * J]
+        self._mu, self._log_var, self._below = self._encoder.outputs.tensor_split(widths, -1)
+        self._d_mu, self._d_log_var, self._d_below = self._encoder.d_outputs.tensor_split(
+            widths, -1
+        )
+        self._mean, self._v = self._decoder.outputs.split(D, -1)
+        self._d_mean, self._d_v = self._decoder.d_outputs.split(D, -1)
+        # (position in L′, row i, column j) of every entry below the diagonal
+        pairs = torch.tril_indices(J, J, offset=-1).T.tolist() if self._full else []
+        self._pairs = [
+            (slice(k, k + 1), slice(i, i + 1), slice(j, j + 1)) for k, (i, j) in enumerate(pairs)
+        ]
+
+    @torch.no_grad()
+    def step(self):
+        """Fill `losses` [R], the mean loss over `x` with the noise `eps`, and `gradients`."""
+        s, noise, var, error, scaled, square = self._forward()
+        self._loss(s, var, scaled, error, square)
+        self._backward(noise, var, scaled, square)
+
+    def _forward(self):
+        s, noise, var, error, scaled, square = self._scratch
+        self._encoder.forward()
+        torch.mul(self._log_var, self._half, out=s).exp_()
+        torch.mul(s, self.eps, out=noise)
+        torch.add(self._mu, noise, out=self.z)
+        for k, i, j in self._pairs:
+            self.z[..., i].addcmul_(self._below[..., k], self.eps[..., j])
+        self._decoder.forward()
+        torch.mul(s, s, out=var)
+        torch.sub(self._mean, self.x, out=error)
+        torch.neg(self._v, out=scaled).exp_().mul_(error)
+        torch.mul(scaled, error, out=square)
+        return s, noise, var, error, scaled, square
+
+    def _loss(self, s, var, scaled, error, square):
+        # s and error have been used; their memory holds the sums.
+        torch.addcmul(var, self._mu, self._mu, out=s).sub_(self._log_var)
+        torch.add(square, self._v, out=error)
+        torch.sum(s, -1, out=self._terms)
+        self._terms.add_(error.sum(-1))
+        if self._full:
+            self._terms.add_(self._below.square().sum(-1))
+        torch.mean(self._terms, -1, out=self.losses)
+        self.losses.mul_(self._half).add_(self._constant)
+
+    def _backward(self, noise, var, scaled, square):
+        share = 1 / self.x.shape[1]  # of one row in the mean over the batch
+        self._d_mean.copy_(scaled)
+        torch.sub(self._one, square, out=self._d_v).mul_(self._half)
+        self._decoder.d_outputs.mul_(self._share)
+        self._decoder.backward(self._dz)
+        torch.add(self._dz, self._mu, alpha=share, out=self._d_mu)
+        var.add_(self._minus_one).mul_(self._share)
+        torch.addcmul(var, noise, self._dz, out=self._d_log_var).mul_(self._half)
+        for k, i, j in self._pairs:
+            torch.mul(self._dz[..., i], self.eps[..., j], out=self._d_below[..., k])
+            self._d_below[..., k].add_(self._below[..., k], alpha=share)
+        self._encoder.backward()
+
+    @torch.no_grad()
+    def write_back(self):
+        """Copy the weights into the models."""
+        for networks, name in ((self._encoder, "encoder"), (self._decoder, "decoder")):
+            networks.write_back([getattr(model, name) for model in self.models])
+
+    @torch.no_grad()
+    def read(self):
+        """Take the weights from the models."""
+        for networks, name in ((self._encoder, "encoder"), (self._decoder, "decoder")):
+            networks.read([getattr(model, name) for model in self.models])
+
+
+def _check_covered(models):
+    params = [{**model.params, "seed": None} for model in models]
+    if any(each != params[0] for each in params):
+        raise ValueError("The models differ in their parameters; all but the seed must agree.")
+    model = models[0]
+    wanted = {
+        "likelihood": isinstance(model.likelihood, GaussianLikelihood)
+        and model.likelihood.heads == (model.data_dim, model.data_dim),
+        "posterior": isinstance(model.posterior, DiagonalPosterior | FullPosterior),
+        "activation": model.params["activation"] == "relu",
+        "hidden": len(model.params["hidden"]) > 0,
+    }
+    for name, covered in wanted.items():
+        if not covered:
+            raise ValueError(
+                f"{name} is {model.params[name]!r}; gradients by hand are there for relu networks "
+                "with a hidden layer, a Gaussian likelihood with a variance for every dimension, "
+                "and a Gaussian posterior. Use autograd."
+            )
+
+
+def _linear(network):
+    return [layer for layer in network if isinstance(layer, nn.Linear | BranchLinear)]
+
+
+def _shape(layer):
+    """(inputs, outputs) of the layer as one matrix."""
+    if isinstance(layer, BranchLinear):
+        return len(layer.heads) * layer.width, sum(layer.heads)
+    return layer.in_features, layer.out_features
+
+
+def _entries(layer):
+    inputs, outputs = _shape(layer)
+    return (inputs + 1) * outputs
+
+
+class _Take:
+    """Hands out consecutive views of the flat weights and gradients."""
+
+    def __init__(self, *flats):
+        self.flats, self.at = flats, 0
+
+    def __call__(self, *shape):
+        size = math.prod(shape)
+        self.at += size
+        return [flat[self.at - size : self.at].view(shape) for flat in self.flats]
+
+
+class _Layer:
+    """R linear maps: y [R, B, out] = x [R, B, in] w + b."""
+
+    def __init__(self, modules, x, take):
+        R, B, (inputs, outputs) = x.shape[0], x.shape[1], _shape(modules[0])
+        self.x, self.y, self.dy = x, x.new_empty(R, B, outputs), x.new_empty(R, B, outputs)
+        self.w, self.dw = take(R, inputs, outputs)
+        self.b, self.db = take(R, 1, outputs)
+        self.mask = None
+        if isinstance(modules[0], BranchLinear):
+            blocks = [x.new_ones(modules[0].width, head) for head in modules[0].heads]
+            self.mask = torch.block_diag(*blocks)
+        self.read(modules)
+
+    def read(self, modules):
+        for r, module in enumerate(modules):
+            weight = module.weight.detach().T
+            if self.mask is not None:
+                weight = weight.repeat(len(module.heads), 1) * self.mask
+            self.w[r].copy_(weight)
+            self.b[r].copy_(module.bias.detach())
+
+    def write_back(self, modules):
+        for r, module in enumerate(modules):
+            weight = self.w[r]
+            if self.mask is not None:  # what lies outside the blocks is zero
+                weight = weight.unflatten(0, (len(module.heads), module.width)).sum(0)
+            module.weight.copy_(weight.T)
+            module.bias.copy_(self.b[r, 0])
+
+    def forward(self):
+        torch.bmm(self.x, self.w, out=self.y)
+        self.y.add_(self.b)
+
+    def backward(self, dx=None):
+        """dw and db from dy, and dx where it is asked for."""
+        torch.bmm(self.x.mT, self.dy, out=self.dw)
+        torch.sum(self.dy, 1, keepdim=True, out=self.db)
+        if self.mask is not None:
+            self.dw.mul_(self.mask)
+        if dx is not None:
+            torch.bmm(self.dy, self.w.mT, out=dx)
+
+
+class _Networks:
+    """R multilayer perceptrons of one shape on shared buffers."""
+
+    def __init__(self, modules, x, take):
+        self.layers = []
+        for layers in zip(*map(_linear, modules)):
+            self.layers.append(_Layer(layers, x, take))
+            x = self.layers[-1].y
+        self.outputs, self.d_outputs = self.layers[-1].y, self.layers[-1].dy
+
+    def read(self, modules):
+        for layer, parts in zip(self.layers, zip(*map(_linear, modules))):
+            layer.read(parts)
+
+    def write_back(self, modules):
+        for layer, parts in zip(self.layers, zip(*map(_linear, modules))):
+            layer.write_back(parts)
+
+    def forward(self):
+        for layer in self.layers[:-1]:
+            layer.forward()
+            layer.y.relu_()
+        self.layers[-1].forward()
+
+    def backward(self, dx=None):
+        for before, layer in zip(self.layers[-2::-1], self.layers[:0:-1]):
+            layer.backward(before.dy)
+            _relu_backward(before.dy, before.y, 0, grad_input=before.dy)
+        self.layers[0].backward(dx)
