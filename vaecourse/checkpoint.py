@@ -17,10 +17,13 @@ from vaecourse.models import build
 PACKAGE = Path(vaecourse.__file__).parent
 PRETRAINED = PACKAGE.parent / "data" / "pretrained"
 TRAINING_CODE = (
+    "backprop.py",
     "data/images.py",
+    "data/planar.py",
     "distributions.py",
+    "ensemble.py",
     "evaluation/test_set.py",
-    "experiments/__init__.py",
+    "experiments/runs.py",
     "models/*.py",
     "networks.py",
     "objectives.py",

@@ -91,8 +91,10 @@ def train(
 ):
     """Train what a parameter file describes, every seed of it."""
     from vaecourse import config
+    from vaecourse.experiments import runs, schedule
 
-    _train(config.read(params), output, params.stem, f"vaecourse train {params.name}", resume)
+    tasks = runs.tasks(params.stem, config.read(params))
+    schedule.run_all(tasks, output, "vaecourse train {}.json", resume=resume)
 
 
 @app.command()
@@ -103,31 +105,29 @@ def reproduce(
     output: Annotated[
         Path | None, typer.Option(help="The folder for the results; by default in data/.")
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="The address of a Dask scheduler; by default, this machine.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many runs at once; by default one for each core.", min=1)
+    ] = None,
 ):
     """Make shipped results again; a run that was killed goes on where it stopped."""
     from vaecourse import checkpoint, experiments
+    from vaecourse.experiments import runs, schedule
 
     names = names or [*experiments.names(), *experiments.PROGRAMS]
-    chosen = {name: experiments.params(name) for name in names if name not in experiments.PROGRAMS}
+    trained = [name for name in names if name not in experiments.PROGRAMS]
+    tasks = [task for name in trained for task in runs.tasks(name, experiments.params(name))]
+    if tasks:
+        folder = output or checkpoint.PRETRAINED
+        options = {"backend": backend, "workers": workers, "resume": True}
+        schedule.run_all(tasks, folder, "vaecourse reproduce {}", **options)
     for name in names:
-        if name in chosen:
-            folder = output or checkpoint.PRETRAINED
-            _train(chosen[name], folder, name, f"vaecourse reproduce {name}", resume=True)
-        else:
+        if name in experiments.PROGRAMS:
             folder = output or checkpoint.PRETRAINED.parent / "results"
             program = import_module(f"vaecourse.experiments.{name}")
             program.run(folder / f"{name}.json", command=f"vaecourse reproduce {name}")
-
-
-def _train(params, folder, name, command, resume):
-    from vaecourse import experiments
-    from vaecourse.atomic import check_writable
-
-    check_writable(folder / name)
-    for seed in params.seeds:
-        print(f"{name}, seed {seed}")
-        record = experiments.run(params, folder / f"{name}_seed{seed}", seed, command, resume)
-        print("    " + ", ".join(f"{key} {value:.2f}" for key, value in record["metrics"].items()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vaecourse.atomic import check_writable, write_tensors
+from vaecourse.atomic import below, check_writable, read_tensors, write_tensors
 
 
 @dataclass
@@ -66,7 +66,7 @@ def fit(
     model.check(x)
     if validation is not None:
         model.check(validation)
-    run = _Run(model, x, batch_size, learning_rate, seed, transform)
+    run = Run(model, x, batch_size, learning_rate, seed, transform)
     if checkpoint is not None:
         check_writable(checkpoint)
         if resume and Path(checkpoint).exists():
@@ -92,7 +92,7 @@ def check_settings(epochs, batch_size, learning_rate):
         raise ValueError(f"learning_rate is {learning_rate!r}; it must be positive and finite.")
 
 
-class _Run:
+class Run:
     """The state of a training run: what must be saved so that it can go on as if never stopped."""
 
     def __init__(self, model, x, batch_size, learning_rate, seed, transform):
@@ -152,18 +152,34 @@ class _Run:
             total += self.model.loss(batch, generator).item() * len(batch)
         self.history.validation_loss.append(total / len(validation))
 
-    def save(self, path):
-        """Write everything to one file, whole or not at all."""
+    def state(self):
+        """Everything that the next epoch depends on, as a dict of tensors."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
-        tensors["generator"] = self.generator.get_state()
+        return tensors | {"generator": self.generator.get_state()}
+
+    def load(self, state):
+        """Go on from what `state` returned."""
+        self.model.load_state_dict(below(state, "model."))
+        adam = self.optimizer.state_dict()
+        adam["state"] = {
+            index: below(state, f"adam.{index}.")
+            for index in range(len(list(self.model.parameters())))
+        }
+        self.optimizer.load_state_dict(adam)
+        self.generator.set_state(state["generator"])
+
+    def save(self, path):
+        """Write everything to one file, whole or not at all."""
         record = {"settings": self._fingerprint(), "history": asdict(self.history)}
-        write_tensors(path, tensors, {key: json.dumps(value) for key, value in record.items()})
+        write_tensors(path, self.state(), record)
 
     def restore(self, path):
         """Read what `save` wrote; raise ValueError if it belongs to another run."""
-        tensors, record = _read(path)
+        tensors, record = read_tensors(path)
+        if "generator" not in tensors or "settings" not in record:
+            raise ValueError(f"{Path(path).name} is not a training checkpoint.")
         saved, current = record["settings"], self._fingerprint()
         different = [key for key in current if saved.get(key) != current[key]]
         if different:
@@ -172,38 +188,13 @@ class _Run:
                 f"{Path(path).name} was made with another {key}: {_short(saved.get(key))} there, "
                 f"{_short(current[key])} here; give the same, or start without resume."
             )
-        self.model.load_state_dict(_below(tensors, "model."))
-        adam = self.optimizer.state_dict()
-        adam["state"] = {
-            index: _below(tensors, f"adam.{index}.")
-            for index in range(len(list(self.model.parameters())))
-        }
-        self.optimizer.load_state_dict(adam)
-        self.generator.set_state(tensors["generator"])
+        self.load(tensors)
         self.history = History(**record["history"])
 
     def _fingerprint(self):
         if self.settings["data"] is None:
             self.settings["data"] = _digest(self.x)
         return self.settings
-
-
-def _read(path):
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            record = {key: json.loads(value) for key, value in file.metadata().items()}
-    except (SafetensorError, AttributeError, ValueError) as error:
-        raise ValueError(f"{Path(path).name} is not a training checkpoint ({error}).") from None
-    if "generator" not in tensors or "settings" not in record:
-        raise ValueError(f"{Path(path).name} is not a training checkpoint.")
-    return tensors, record
-
-
-def _below(tensors, prefix):
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _digest(x):

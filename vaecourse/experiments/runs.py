@@ -1,0 +1,188 @@
+"""One task of an experiment: what a worker computes, from a state to the next.
+
+A task is one seed of a parameter file, or all its seeds where they train side by side. Its
+functions take and return plain tensors and numbers, so it does not matter in which process or
+on which machine they run.
+"""
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from tqdm import tqdm
+
+from vaecourse import data, models
+from vaecourse.config import Params, SyntheticParams
+from vaecourse.ensemble import Ensemble
+from vaecourse.evaluation import evaluate
+from vaecourse.training import Run
+
+TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
+SNAPSHOTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 200, 289, 400)
+SNAPSHOT_POINTS = 500
+
+
+@dataclass(frozen=True)
+class Task:
+    """The runs of one experiment that train together: `seeds` has one entry, or all."""
+
+    name: str
+    params: Params
+    seeds: tuple[int, ...]
+
+    @property
+    def by_hand(self):
+        """Whether the seeds train side by side, with gradients by hand."""
+        return self.params.training.gradients == "by_hand"
+
+
+def tasks(name, params):
+    """The tasks of a parameter file."""
+    if params.training.gradients == "by_hand":
+        return [Task(name, params, tuple(params.seeds))]
+    return [Task(name, params, (seed,)) for seed in params.seeds]
+
+
+def train_data(params, seed):
+    """x [N, D] for training, and what to do with every batch of it (or None)."""
+    if isinstance(params, SyntheticParams):
+        return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
+    sampled = params.binarize == "sample"
+    x = data.mnist("train", binarize=None if sampled else params.binarize).x
+    return x, data.binarize if sampled else None
+
+
+def test_data(params):
+    """x [N, D] for testing."""
+    if isinstance(params, SyntheticParams):
+        return data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x
+    return data.mnist("test", binarize=params.binarize).x
+
+
+def advance(task, state, done, epochs, bar=None):
+    """Train `epochs` more from `state` (None: from the start), of which there were `done`.
+
+    Returns a dict: the new state, `epoch_loss` [epochs][R] and `batch_loss` [steps][R] of these
+    epochs, their seconds, and snapshots of the first model, taken on the way.
+    """
+    bar = bar or tqdm(disable=True)
+    start = time.perf_counter()
+    step = _advance_together if task.by_hand else _advance_one
+    result = step(task, state, done, epochs, bar)
+    return {**result, "seconds": time.perf_counter() - start}
+
+
+def _advance_together(task, state, done, epochs, bar):
+    epoch_loss, batch_loss, snapshots = [], [], {}
+    with _one_thread():
+        run = _ensemble(task, state)
+        if done == 0:
+            snapshots[0] = _snapshot(run, task.params.data)
+        for epoch in range(done + 1, done + epochs + 1):
+            losses = run.epoch(bar)
+            epoch_loss.append(losses.mean(0).tolist())
+            batch_loss += losses.tolist()
+            if epoch in SNAPSHOTS:
+                snapshots[epoch] = _snapshot(run, task.params.data)
+    return {
+        "state": run.state(),
+        "epoch_loss": epoch_loss,
+        "batch_loss": batch_loss,
+        "snapshots": snapshots,
+    }
+
+
+def _advance_one(task, state, done, epochs, bar):
+    run = _run(task, state)
+    for _ in range(epochs):
+        run.epoch(bar)
+    return {
+        "state": run.state(),
+        "epoch_loss": [[loss] for loss in run.history.epoch_loss],
+        "batch_loss": [[loss] for loss in run.history.batch_loss],
+        "snapshots": {},
+    }
+
+
+def _build(task, seed):
+    return models.build({**task.params.model.model_dump(), "seed": seed})
+
+
+def _ensemble(task, state):
+    training = task.params.training
+    x = [train_data(task.params.data, seed)[0] for seed in task.seeds]
+    members = [_build(task, seed) for seed in task.seeds]
+    run = Ensemble(members, x, training.batch_size, training.learning_rate, task.seeds)
+    if state is not None:
+        run.load(state)
+    return run
+
+
+def _run(task, state):
+    seed, training = task.seeds[0], task.params.training
+    x, transform = train_data(task.params.data, seed)
+    model = _build(task, seed)
+    model.check(x)
+    run = Run(model, x, training.batch_size, training.learning_rate, seed, transform)
+    if state is not None:
+        run.load(state)
+    return run
+
+
+@torch.no_grad()
+def _snapshot(run, params):
+    """Where the first model stands: samples of it, and of its aggregate posterior, float16.
+
+    Both come from the same noise at every snapshot, so that points move and do not jump.
+    """
+    run.write_back()
+    model, generator = run.models[0], torch.Generator().manual_seed(0)
+    x = test_data(params)[:SNAPSHOT_POINTS]
+    return {
+        "codes": model.encode(x).sample((), generator).half(),
+        "samples": model.sample(SNAPSHOT_POINTS, generator).half(),
+    }
+
+
+def finish(task, state):
+    """The trained weights of each seed (a state dict), and its metrics."""
+    with _one_thread():
+        if task.by_hand:
+            run = _ensemble(task, state)
+            run.write_back()
+            trained = run.models
+        else:
+            trained = [_run(task, state).model]
+        return [(model.state_dict(), metrics(model, task.params.data)) for model in trained]
+
+
+def metrics(model, params):
+    """`evaluate` on the test data; for a synthetic set, beside its exact density.
+
+    There `log_density` is the mean of log p(x), nats, which no model exceeds but by chance;
+    `gap` is what the ELBO lacks, with the standard error over the test points.
+    """
+    x = test_data(params)
+    if not isinstance(params, SyntheticParams):
+        return evaluate(model, x)
+    exact = data.log_density(params.name, x, params.variant)
+    elbo = model.elbo(x, 20, torch.Generator().manual_seed(1)).detach().double()
+    gap = exact - elbo
+    return {
+        **evaluate(model, x, importance_rows=len(x)),
+        "log_density": exact.mean().item(),
+        "gap": gap.mean().item(),
+        "gap_se": (gap.std() / len(gap) ** 0.5).item(),
+    }
+
+
+@contextmanager
+def _one_thread():
+    """One thread: small matrices gain nothing by more, and sums keep one order everywhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,198 @@
+"""Running the tasks of experiments on all cores, or on a cluster, so that a kill loses little.
+
+The work goes in rounds: every task that is not complete is advanced by a slice of its epochs in
+some worker, and its new state is written to disk. What a worker computes depends on nothing
+but the state it was given, so results are the same wherever and in whichever order it ran.
+"""
+
+import math
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
+from vaecourse import checkpoint, models
+from vaecourse.atomic import below, check_writable, read_tensors, write_tensors
+from vaecourse.experiments import runs
+
+ROUNDS = 40
+ATTEMPTS = 3
+
+
+def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False, report=print):
+    """Train all `tasks` and save each seed under `folder`; returns the records, by file name.
+
+    command: what makes a task again, for the record, with {} for the task's name.
+    backend: None for processes on this machine, or the address of a Dask scheduler.
+    workers: how many tasks run at once; by default one for each core, or what the cluster has.
+    resume: go on from the states that a killed run left in `folder`.
+
+    Raises ValueError for a folder that cannot be written, a state of another run, or a
+    cluster that does not answer; RuntimeError when workers keep dying.
+    """
+    folder = Path(folder)
+    check_writable(folder / "any")
+    jobs = [_Job(task, folder, resume) for task in tasks]
+    records = {}
+    total = sum(job.epochs for job in jobs)
+    with _engine(backend, workers or min(len(jobs), joblib.cpu_count())) as parallel:
+        with tqdm(total=total, unit="epoch", initial=sum(job.done for job in jobs)) as bar:
+            _advance_all(jobs, parallel, bar)
+        finished = _gather(parallel, [(runs.finish, job.task, job.state) for job in jobs])
+        for index, results in finished:
+            records |= jobs[index].save(results, command, report)
+    return records
+
+
+def _advance_all(jobs, parallel, bar):
+    attempts = 0
+    while pending := sorted((job for job in jobs if job.left), key=lambda job: -job.cost):
+        calls = [(runs.advance, job.task, job.state, job.done, job.slice) for job in pending]
+        try:
+            for index, result in _gather(parallel, calls):
+                bar.update(pending[index].take(result))
+                attempts = 0
+        except TerminatedWorkerError as error:
+            attempts += 1
+            if attempts == ATTEMPTS:
+                raise RuntimeError("The workers keep dying; is there enough memory?") from error
+
+
+def _gather(parallel, calls):
+    """Results of (function, *arguments), with their positions, as they come."""
+    return parallel(joblib.delayed(_numbered)(*call) for call in enumerate(calls))
+
+
+def _numbered(index, call):
+    function, *arguments = call
+    return index, function(*arguments)
+
+
+@contextmanager
+def _engine(backend, workers):
+    """joblib's Parallel on the chosen engine."""
+    options = {"return_as": "generator_unordered"}
+    with ExitStack() as stack:
+        if backend is not None:
+            stack.enter_context(_cluster(backend))
+            workers = -1
+        yield partial(_parallel, n_jobs=workers, **options)
+
+
+def _parallel(calls, **options):
+    return joblib.Parallel(**options)(calls)
+
+
+@contextmanager
+def _cluster(address):
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise ValueError(
+            "backend is an address, which needs Dask: pip install 'vaecourse[cluster]'."
+        ) from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"No Dask scheduler answers at {address!r}: {error}.") from None
+    with client, joblib.parallel_config("dask", client=client):
+        yield
+
+
+class _Job:
+    """A task, how far it has come, and the file that remembers it."""
+
+    def __init__(self, task, folder, resume):
+        self.task, self.folder = task, folder
+        stem = task.name if task.by_hand else f"{task.name}_seed{task.seeds[0]}"
+        self.path = folder / f"{stem}.training.safetensors"
+        self.epochs = task.params.training.epochs
+        self.state, self.epoch_loss, self.batch_loss = None, [], []
+        self.seconds, self.snapshots = 0.0, {}
+        if resume and self.path.exists():
+            self._load()
+
+    @property
+    def done(self):
+        return len(self.epoch_loss)
+
+    @property
+    def left(self):
+        return self.epochs - self.done
+
+    @property
+    def slice(self):
+        return min(self.left, math.ceil(self.epochs / ROUNDS))
+
+    @property
+    def cost(self):
+        """A stand-in for how long a slice takes, to start the longest first."""
+        return self.epochs * getattr(self.task.params.data, "n_train", 60_000)
+
+    def take(self, result):
+        """Note what `runs.advance` returned, on disk too; returns the number of epochs."""
+        if self.done == 0:  # the batches of the first epoch are all that the record keeps
+            steps = len(result["batch_loss"]) // len(result["epoch_loss"])
+            self.batch_loss = result["batch_loss"][:steps]
+        self.state = result["state"]
+        self.epoch_loss += result["epoch_loss"]
+        self.seconds += result["seconds"]
+        for epoch, points in result["snapshots"].items():
+            self.snapshots |= {f"{key}.{epoch:03d}": value for key, value in points.items()}
+        record = {
+            "task": self._fingerprint(),
+            "epoch_loss": self.epoch_loss,
+            "batch_loss": self.batch_loss,
+            "seconds": self.seconds,
+        }
+        tensors = {**_prefixed("state.", self.state), **_prefixed("snapshot.", self.snapshots)}
+        write_tensors(self.path, tensors, record)
+        return len(result["epoch_loss"])
+
+    def _load(self):
+        tensors, record = read_tensors(self.path)
+        if record.get("task") != self._fingerprint():
+            raise ValueError(
+                f"{self.path.name} was made with other parameters; "
+                "give the same, or remove it to start again."
+            )
+        self.state, self.snapshots = below(tensors, "state."), below(tensors, "snapshot.")
+        self.epoch_loss, self.batch_loss = record["epoch_loss"], record["batch_loss"]
+        self.seconds = record["seconds"]
+
+    def _fingerprint(self):
+        return {**self.task.params.model_dump(), "seeds": list(self.task.seeds)}
+
+    def save(self, results, command, report):
+        """Write weights and record of every seed, then forget the state; returns the records."""
+        records = {}
+        for r, (seed, (weights, metrics)) in enumerate(zip(self.task.seeds, results)):
+            name = f"{self.task.name}_seed{seed}"
+            model = models.build({**self.task.params.model.model_dump(), "seed": seed})
+            model.load_state_dict(weights)
+            records[name] = self._record(r, seed, metrics, command.format(self.task.name))
+            checkpoint.save(self.folder / name, model, records[name])
+            report(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in metrics.items()))
+        if self.snapshots:
+            write_tensors(self.folder / f"{self.task.name}.snapshots.safetensors", self.snapshots)
+        self.path.unlink()
+        return records
+
+    def _record(self, r, seed, metrics, command):
+        training = self.task.params.training.model_dump()
+        share = self.seconds / len(self.task.seeds)
+        return {
+            "data": self.task.params.data.model_dump(),
+            "training": {**training, "optimizer": "Adam", "seed": seed},
+            "epoch_loss": [losses[r] for losses in self.epoch_loss],
+            "batch_loss": [round(losses[r], 4) for losses in self.batch_loss],
+            "seconds_per_epoch": share / self.epochs,
+            **checkpoint.provenance(command, share, metrics),
+        }
+
+
+def _prefixed(prefix, tensors):
+    return {prefix + name: tensor for name, tensor in tensors.items()}
