@@ -83,7 +83,7 @@ def _advance_together(task, state, done, epochs, bar):
             losses = run.epoch(bar)
             epoch_loss.append(losses.mean(0).tolist())
             batch_loss += losses.tolist()
-            if epoch in SNAPSHOTS:
+            if epoch in SNAPSHOTS or epoch == task.params.training.epochs:
                 snapshots[epoch] = _snapshot(run, task.params.data)
     return {
         "state": run.state(),
