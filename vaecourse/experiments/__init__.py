@@ -6,7 +6,10 @@ and provenance to `data/pretrained/`; `vaecourse train FILE` does the same for a
 
 from pathlib import Path
 
-from vaecourse import config
+import torch
+
+from vaecourse import checkpoint, config
+from vaecourse.atomic import below, read_tensors
 
 FOLDER = Path(__file__).parent
 PROGRAMS = ("bernoulli_mixture_static_mnist",)  # experiments that are no training of a network
@@ -23,3 +26,27 @@ def params(name):
         known = ", ".join([*names(), *PROGRAMS])
         raise ValueError(f"{name!r} is not an experiment; there are: {known}.")
     return config.read(FOLDER / f"{name}.json")
+
+
+def snapshots(name):
+    """What a shipped run looked like on its way: its first seed, at the epochs that were kept.
+
+    Returns a dict: `epochs`, a list of E numbers from 0, before training, on; `codes`
+    [E, 500, 2], one draw of q(z|x) for each of the first 500 test points; `samples`
+    [E, 500, 2], drawn from the model; both float16. Index n has the same noise at every epoch.
+
+    Raises ValueError that lists the runs with snapshots when `name` is none of them.
+    """
+    suffix = ".snapshots.safetensors"
+    path = checkpoint.PRETRAINED / f"{name}{suffix}"
+    if not path.is_file():
+        kept = checkpoint.PRETRAINED.glob(f"*{suffix}")
+        known = ", ".join(sorted(file.name.removesuffix(suffix) for file in kept))
+        raise ValueError(f"{name!r} has no snapshots; there are those of: {known or 'none'}.")
+    tensors, _ = read_tensors(path)
+    epochs = sorted(int(key) for key in below(tensors, "codes."))
+    stacked = {
+        kind: torch.stack([tensors[f"{kind}.{epoch:03d}"] for epoch in epochs])
+        for kind in ("codes", "samples")
+    }
+    return {"epochs": epochs, **stacked}

@@ -1,0 +1,43 @@
+"""Snapshots of a shipped run: read as they were written, and asked for by name."""
+
+import pytest
+import torch
+
+from vaecourse import checkpoint, experiments
+from vaecourse.atomic import write_tensors
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of shipped runs with the snapshots of one; returns its tensors."""
+    monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        f"{kind}.{epoch:03d}": torch.randn(500, 2, generator=generator).half()
+        for kind in ("samples", "codes")
+        for epoch in (144, 0, 2, 21)
+    }
+    write_tensors(tmp_path / "three_blobs_full.snapshots.safetensors", tensors)
+    return tensors
+
+
+def test_snapshots_come_in_the_order_of_their_epochs(shipped):
+    found = experiments.snapshots("three_blobs_full")
+    assert found["epochs"] == [0, 2, 21, 144]
+    for kind in ("codes", "samples"):
+        wanted = [shipped[f"{kind}.{epoch:03d}"] for epoch in (0, 2, 21, 144)]
+        assert torch.equal(found[kind], torch.stack(wanted))
+
+
+def test_an_unknown_name_is_answered_with_those_there_are(shipped):
+    with pytest.raises(ValueError) as error:
+        experiments.snapshots("three_blobs")
+    assert str(error.value) == "'three_blobs' has no snapshots; there are those of: " + (
+        "three_blobs_full."
+    )
+
+
+def test_a_folder_without_snapshots_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path)
+    with pytest.raises(ValueError, match="'x' has no snapshots; there are those of: none."):
+        experiments.snapshots("x")
