@@ -3,6 +3,8 @@
 from numbers import Real
 from pathlib import Path
 
+import torch
+
 from vaecourse.palette import COLOURS, COLOURS_DARK
 
 HERE = Path(__file__).parent
@@ -30,6 +32,24 @@ def check_number(name, value, low, high):
     if not number or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}.")
     return float(value)
+
+
+def check_points(name, value, shape=("N", 2)):
+    """`value` as a finite float64 tensor of that shape, in which a letter is any length above 0.
+
+    Raises ValueError for anything else.
+    """
+    wanted = f"[{', '.join(map(str, shape))}]"
+    try:
+        points = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} cannot be read as numbers; it must be {wanted}.") from None
+    fits = [size == length or isinstance(size, str) for size, length in zip(shape, points.shape)]
+    if points.ndim != len(shape) or not all(fits) or not points.numel():
+        raise ValueError(f"{name} has shape {list(points.shape)}; it must be {wanted}.")
+    if not points.isfinite().all():
+        raise ValueError(f"{name} has NaN or infinite values; it must be finite.")
+    return points
 
 
 def _variables(selector, colours):

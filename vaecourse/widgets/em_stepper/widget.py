@@ -7,7 +7,7 @@ import traitlets
 from vaecourse.data import synthetic
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.palette import DIGIT_COLOURS
-from vaecourse.widgets.shared import check_number, page_files
+from vaecourse.widgets.shared import check_number, check_points, page_files
 
 COMPONENTS = 3
 MEANS = [[0.0, 0.0], [2.0, 4.0], [-1.0, -3.0]]
@@ -82,7 +82,7 @@ class EMStepper(anywidget.AnyWidget):
         self._climb()  # refuses a start without density
 
     def _checked(self, means):
-        means = _table("means", means)
+        means = check_points("means", means)
         if len(means) != COMPONENTS:
             raise ValueError(f"means has {len(means)} rows; it must have {COMPONENTS}.")
         for k, mean in enumerate(means.tolist()):
@@ -118,22 +118,10 @@ class EMStepper(anywidget.AnyWidget):
 
 
 def _points(x):
-    x = _table("x", x)
+    x = check_points("x", x)
     if not 10 <= len(x) <= MOST_POINTS:
         raise ValueError(f"x has {len(x)} rows; it must have from 10 to {MOST_POINTS}.")
     for d in range(2):
         if (x[:, d] == x[0, d]).all():
             raise ValueError(f"x is constant in column {d}; every column must vary.")
     return x
-
-
-def _table(name, value):
-    try:
-        table = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} cannot be read as numbers; it must be [N, 2].") from None
-    if table.ndim != 2 or table.shape[1] != 2:
-        raise ValueError(f"{name} has shape {list(table.shape)}; it must be [N, 2].")
-    if not table.isfinite().all():
-        raise ValueError(f"{name} has NaN or infinite values; it must be finite.")
-    return table
