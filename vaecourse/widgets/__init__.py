@@ -8,6 +8,7 @@ _MODULES = {
     "GradientExplorer": "gradient_explorer",
     "KLExplorer": "kl_explorer",
     "LatentExplorer": "latent_explorer",
+    "TrainingExplorer": "training_explorer",
 }
 
 __all__ = sorted(_MODULES)
