@@ -2,27 +2,23 @@
 
 import base64
 import copy
-import io
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from ipywidgets.embed import dependency_state
-from PIL import Image
 from scipy.stats import norm
 from torch import nn
+from widget_page import PHONE, colour_count, pixels, press, settle, static_page
 
 import vaecourse as vc
 from vaecourse.palette import COLOURS, COLOURS_DARK, DIGIT_COLOURS
 from vaecourse.widgets import LatentExplorer
 from vaecourse.widgets.latent_explorer.packing import pack, unpack
 
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "vaecourse" / "widgets" / "latent_explorer"
-HOST = (ROOT / "_ext" / "assets" / "anywidget-static.js").read_text(encoding="utf-8")
+SOURCE = Path(__file__).parents[2] / "vaecourse" / "widgets" / "latent_explorer"
+DECODED, CANVAS = ".lx-decoded canvas", ".lx-canvas"
 
 
 def small_vae(**arguments):
@@ -254,56 +250,6 @@ def test_digit_colours_stand_out_by_three_to_one(page):
 # ------------------------------------------------------------------ the browser
 
 
-def static_page(*widgets, theme="light", copies=1):
-    """A page as the book's builder writes it: state, views, and the host script."""
-    state = dependency_state(widgets, drop_defaults=False)
-    embedded = json.dumps({"version_major": 2, "version_minor": 0, "state": state})
-    view = '<div><script type="application/vnd.jupyter.widget-view+json">{}</script></div>'
-    views = "".join(
-        view.format(json.dumps({"model_id": widget.model_id}))
-        for widget in widgets
-        for _ in range(copies)
-    )
-    return (
-        f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<title>Explorer</title><link rel="icon" href="data:,">'
-        f'<script type="application/vnd.jupyter.widget-state+json">{embedded}</script></head>'
-        f"<body>{views}<div style='height: 1500px'></div><script>{HOST}</script></body></html>"
-    )
-
-
-@pytest.fixture
-def visit(chromium, tmp_path):
-    """Open a static page of widgets; at the end the page must have been silent and offline."""
-    contexts, messages, requests = [], [], []
-
-    def open_page(html, **options):
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        page.locator(".lx-plane").first.wait_for()
-        settle(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert messages == []
-    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
-
-
-def settle(page):
-    """Wait until what was asked for is painted."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
-
-
 @pytest.fixture(scope="module")
 def digits():
     """The shipped VAE and an explorer of it on MNIST's test set."""
@@ -324,19 +270,6 @@ def script(body):
     """A function for page.evaluate that has the widget's own functions at hand as `lx`."""
     source = (SOURCE / "latent_explorer.js").read_bytes()
     return f"async (arg) => {{ {IMPORT.format(base64.b64encode(source).decode())} {body} }}"
-
-
-def pixels(page, selector=".lx-decoded canvas", index=0):
-    """The bytes [height, width, 4] of a canvas."""
-    url = page.locator(selector).nth(index).evaluate("canvas => canvas.toDataURL()")
-    png = base64.b64decode(url.partition(",")[2])
-    return np.array(Image.open(io.BytesIO(png)).convert("RGBA"))
-
-
-def colour_count(page, colour, selector=".lx-canvas"):
-    """How many pixels of a canvas have exactly this colour."""
-    wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
-    return int((pixels(page, selector)[..., :3] == wanted).all(axis=2).sum())
 
 
 def parse(text):
@@ -459,12 +392,6 @@ def test_decoder_likelihood_kl_and_q_agree_with_torch(visit, arguments):
         np.testing.assert_allclose(got["point"], q.mean + tril @ noise, atol=1e-5)
 
 
-def press(page, key, times=1):
-    for _ in range(times):
-        page.keyboard.press(key)
-    settle(page)
-
-
 def test_the_picture_is_torchs_to_one_grey_level(visit, digits, digits_page):
     vae, _, widget = digits
     vae, page, half = rounded(vae, widget), visit(digits_page), widget.spec["range"][0][1]
@@ -479,7 +406,7 @@ def test_the_picture_is_torchs_to_one_grey_level(visit, digits, digits_page):
             with torch.no_grad():
                 wanted = 255 * vae.decode(z).mean.reshape(28, 28)
             assert where(page) == pytest.approx(z.tolist(), abs=0.0051)
-            picture = pixels(page, ".lx-decoded canvas").astype(float)
+            picture = pixels(page, DECODED).astype(float)
             assert np.abs(picture[..., 0] - wanted.numpy()).max() < 0.51
             assert (picture[..., :1] == picture[..., :3]).all()
             if column < 4:
@@ -584,7 +511,7 @@ def test_ellipses_are_drawn_at_one_and_two_standard_deviations(visit, posterior)
     press(page, "Shift+ArrowDown", 16)
     kl = torch.distributions.kl_divergence(q, vae.prior).item()
     assert parse(shown(page)["kl"]) == pytest.approx(kl, abs=0.0051)
-    picture, side = pixels(page, ".lx-canvas"), page.locator(".lx-plane").bounding_box()["width"]
+    picture, side = pixels(page, CANVAS), page.locator(".lx-plane").bounding_box()["width"]
     for radius in (1, 2):
         for angle in np.arange(0.3, 6, 0.7):
             u = radius * torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float32)
@@ -622,14 +549,14 @@ def test_an_autoencoder_shows_its_error_and_nothing_of_a_posterior(visit):
 def test_the_mouse_drags_z(visit, digits, digits_page):
     half = digits[2].spec["range"][0][1]
     page = visit(digits_page)
-    before = pixels(page)
+    before = pixels(page, DECODED)
     box = page.locator(".lx-plane").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.4, steps=5)
     settle(page)
     assert where(page) == pytest.approx([half / 2, half / 5], abs=2 * half / box["width"])
-    assert (pixels(page) != before).any()
+    assert (pixels(page, DECODED) != before).any()
     page.mouse.move(box["x"] + 2 * box["width"], box["y"] - 50, steps=3)  # out of the plane
     settle(page)
     assert where(page) == [half, half]
@@ -676,9 +603,6 @@ def swipe(page, x, y, dx, dy):
     page.wait_for_timeout(100)
 
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
 def test_a_finger_drags_z_on_the_plane_and_scrolls_beside_it(visit, digits_page):
     page = visit(digits_page, **PHONE)
     box = page.locator(".lx-plane").bounding_box()
@@ -702,17 +626,18 @@ def test_a_phone_shows_all_of_it_and_every_target_can_be_hit(visit, digits_page)
 
 def test_the_legend_filters_points_and_images(visit, digits_page):
     page = visit(digits_page)
-    seen = {digit: colour_count(page, DIGIT_COLOURS[digit]) for digit in (4, 9)}
+    seen = {digit: colour_count(page, DIGIT_COLOURS[digit], CANVAS) for digit in (4, 9)}
     assert seen[4] > 50 and seen[9] > 50
     page.locator(".lx-legend [data-label='4']").click()
     settle(page)
-    assert colour_count(page, DIGIT_COLOURS[4]) > 50 and colour_count(page, DIGIT_COLOURS[9]) == 0
+    assert colour_count(page, DIGIT_COLOURS[4], CANVAS) > 50
+    assert colour_count(page, DIGIT_COLOURS[9], CANVAS) == 0
     visible = page.locator(".lx-strip button:visible")
     labels = visible.evaluate_all("items => items.map(i => i.getAttribute('aria-label').slice(-3))")
     assert labels == ["a 4"] * 10
     page.locator(".lx-legend [data-label='4']").click()
     settle(page)
-    assert colour_count(page, DIGIT_COLOURS[9]) == seen[9]
+    assert colour_count(page, DIGIT_COLOURS[9], CANVAS) == seen[9]
 
 
 def test_the_manifold_is_the_decoder_at_normal_quantiles(visit, digits, digits_page):
@@ -721,7 +646,7 @@ def test_the_manifold_is_the_decoder_at_normal_quantiles(visit, digits, digits_p
     press(page, "Shift+ArrowRight", 8)  # z into a corner
     page.get_by_role("button", name="manifold").click()
     settle(page)
-    canvas = pixels(page, ".lx-canvas")[..., 0].astype(float)
+    canvas = pixels(page, CANVAS)[..., 0].astype(float)
     box = page.locator(".lx-plane").bounding_box()
     cell = box["width"] / 15
     for i, j in [(0, 0), (0, 14), (7, 7), (3, 10), (12, 2)]:
@@ -739,24 +664,24 @@ def test_the_manifold_is_the_decoder_at_normal_quantiles(visit, digits, digits_p
 def test_the_theme_is_followed(visit, digits_page):
     page = visit(digits_page)
     inside = (slice(12, 16), slice(38, 42))  # a corner of the plane, free of points
-    assert (pixels(page, ".lx-canvas")[inside][..., :3] == 255).all()
+    assert (pixels(page, CANVAS)[inside][..., :3] == 255).all()
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     settle(page)
-    assert (pixels(page, ".lx-canvas")[inside][..., :3] == [0x14, 0x18, 0x1E]).all()
-    assert colour_count(page, COLOURS_DARK["latent"]) > 50
+    assert (pixels(page, CANVAS)[inside][..., :3] == [0x14, 0x18, 0x1E]).all()
+    assert colour_count(page, COLOURS_DARK["latent"], CANVAS) > 50
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     settle(page)
-    assert colour_count(page, COLOURS["latent"]) > 50
+    assert colour_count(page, COLOURS["latent"], CANVAS) > 50
     page.evaluate("delete document.documentElement.dataset.theme")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     settle(page)
-    assert colour_count(page, COLOURS_DARK["latent"]) > 50
+    assert colour_count(page, COLOURS_DARK["latent"], CANVAS) > 50
 
 
 def test_without_a_theme_the_system_decides(visit, digits_page):
     html = digits_page.replace(' data-theme="light"', "")
-    assert colour_count(visit(html, color_scheme="dark"), COLOURS_DARK["latent"]) > 50
-    assert colour_count(visit(html, color_scheme="light"), COLOURS["latent"]) > 50
+    assert colour_count(visit(html, color_scheme="dark"), COLOURS_DARK["latent"], CANVAS) > 50
+    assert colour_count(visit(html, color_scheme="light"), COLOURS["latent"], CANVAS) > 50
 
 
 def test_two_explorers_do_not_meddle_and_two_views_agree(visit):
@@ -771,8 +696,8 @@ def test_two_explorers_do_not_meddle_and_two_views_agree(visit):
     planes.nth(0).focus()
     press(page, "Home")
     assert captions.all_inner_texts() == ["(0.00, 0.00)"] * 2 + ["(0.50, −0.50)"] * 2
-    assert (pixels(page, index=0) == pixels(page, index=1)).all()
-    assert (pixels(page, index=0) != pixels(page, index=2)).any()
+    assert (pixels(page, DECODED, 0) == pixels(page, DECODED, 1)).all()
+    assert (pixels(page, DECODED, 0) != pixels(page, DECODED, 2)).any()
 
 
 def test_the_readout_speaks_once_the_hand_rests(visit, digits_page):
