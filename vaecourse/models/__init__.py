@@ -1,11 +1,12 @@
 """The models of the course; each knows its own parameters and can be built again from them."""
 
 from vaecourse.models.autoencoder import Autoencoder
+from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.vae import VAE
 
-KINDS = {"autoencoder": Autoencoder, "vae": VAE}
+KINDS = {"autoencoder": Autoencoder, "factor_analysis": FactorAnalysis, "vae": VAE}
 
-__all__ = ["VAE", "Autoencoder", "build"]
+__all__ = ["VAE", "Autoencoder", "FactorAnalysis", "build"]
 
 
 def build(params):
