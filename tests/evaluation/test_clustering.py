@@ -1,0 +1,58 @@
+"""Measures of clusters, against small cases by hand and all matchings tried."""
+
+from itertools import permutations
+
+import pytest
+import torch
+
+from vaecourse.evaluation import clustering
+
+
+def test_a_case_by_hand():
+    cluster = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2])
+    label = torch.tensor([1, 1, 0, 1, 1, 0, 2, 2])
+    assert clustering.confusion(cluster, label).tolist() == [[1, 2, 0], [1, 2, 0], [0, 0, 2]]
+    # Purity lets clusters 0 and 1 both be label 1; the one-to-one match does not.
+    assert clustering.purity(cluster, label) == pytest.approx(6 / 8)
+    assert clustering.hungarian_accuracy(cluster, label) == pytest.approx(5 / 8)
+    assert clustering.match(cluster, label)[2] == 2
+    assert clustering.occupancy(cluster, 4).tolist() == [3 / 8, 3 / 8, 2 / 8, 0]
+
+
+def test_hungarian_accuracy_is_the_best_of_all_matchings():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        cluster, label = torch.randint(0, 4, (2, 30), generator=generator)
+        best = max(
+            (torch.tensor(order)[cluster] == label).double().mean().item()
+            for order in permutations(range(4))
+        )
+        assert clustering.hungarian_accuracy(cluster, label) == pytest.approx(best)
+        assert best <= clustering.purity(cluster, label)
+
+
+def test_renaming_clusters_changes_nothing_and_the_labels_themselves_score_one():
+    label = torch.arange(40) % 5
+    renamed = torch.tensor([3, 0, 4, 1, 2])[label]
+    for cluster in (label, renamed):
+        assert clustering.hungarian_accuracy(cluster, label) == 1
+        assert clustering.purity(cluster, label) == 1
+
+
+def test_one_point_a_cluster_is_pure_but_not_accurate():
+    label = torch.arange(40) % 4
+    cluster = torch.arange(40)
+    assert clustering.purity(cluster, label) == 1
+    assert clustering.hungarian_accuracy(cluster, label) == pytest.approx(4 / 40)
+    assert (clustering.match(cluster, label) == -1).sum() == 36
+
+
+def test_bad_arguments_are_refused_in_a_sentence():
+    label = torch.tensor([0, 1])
+    for wrong in (label.float(), label[:, None], label - 1, label[:0], label > 0):
+        with pytest.raises(ValueError, match="cluster must hold integers of at least 0"):
+            clustering.purity(wrong, label)
+    with pytest.raises(ValueError, match="cluster has 3 entries and label 2"):
+        clustering.purity(torch.tensor([0, 1, 1]), label)
+    with pytest.raises(ValueError, match="cluster goes up to 1; with num_clusters = 1"):
+        clustering.occupancy(label, 1)
