@@ -2,11 +2,17 @@
 
 from vaecourse.models.autoencoder import Autoencoder
 from vaecourse.models.factor_analysis import FactorAnalysis
+from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.vae import VAE
 
-KINDS = {"autoencoder": Autoencoder, "factor_analysis": FactorAnalysis, "vae": VAE}
+KINDS = {
+    "autoencoder": Autoencoder,
+    "factor_analysis": FactorAnalysis,
+    "gmvae": GMVAE,
+    "vae": VAE,
+}
 
-__all__ = ["VAE", "Autoencoder", "FactorAnalysis", "build"]
+__all__ = ["GMVAE", "VAE", "Autoencoder", "FactorAnalysis", "build"]
 
 
 def build(params):
