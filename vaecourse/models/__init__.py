@@ -4,15 +4,17 @@ from vaecourse.models.autoencoder import Autoencoder
 from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.vae import VAE
+from vaecourse.models.vrnn import VRNN
 
 KINDS = {
     "autoencoder": Autoencoder,
     "factor_analysis": FactorAnalysis,
     "gmvae": GMVAE,
     "vae": VAE,
+    "vrnn": VRNN,
 }
 
-__all__ = ["GMVAE", "VAE", "Autoencoder", "FactorAnalysis", "build"]
+__all__ = ["GMVAE", "VAE", "VRNN", "Autoencoder", "FactorAnalysis", "build"]
 
 
 def build(params):
