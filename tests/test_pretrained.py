@@ -15,8 +15,9 @@ def test_the_metrics_recompute_from_the_weights(name, seed):
     metrics = runs.metrics(model, experiments.params(name).data)
     assert metrics.keys() == record["metrics"].keys()
     for key, value in record["metrics"].items():
-        # Sums of 10,000 float32 terms: other processors round otherwise, in the sixth digit.
-        assert metrics[key] == pytest.approx(value, rel=1e-4), key
+        # Sums of 10,000 float32 terms: other processors round otherwise, in the sixth digit, and a
+        # row of 10,000 may then fall into another cluster.
+        assert metrics[key] == pytest.approx(value, rel=1e-4, abs=3e-4), key
 
 
 @pytest.mark.parametrize(("name", "seed"), SHIPPED)

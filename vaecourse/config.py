@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vaecourse.data import planar
 
@@ -47,6 +47,58 @@ class AutoencoderParams(_Strict):
     activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
 
 
+class FactorAnalysisParams(_Strict):
+    """The arguments of `vc.models.FactorAnalysis`, without its seed."""
+
+    kind: Literal["factor_analysis"]
+    data_dim: int = Field(ge=1)
+    latent_dim: int = Field(ge=1)
+    noise: Literal["diagonal", "isotropic"] = "diagonal"
+    floor: float = Field(default=1e-6, gt=0)
+
+
+class GMVAEParams(_Strict):
+    """The arguments of `vc.models.GMVAE`, without its seed."""
+
+    kind: Literal["gmvae"]
+    data_dim: int = Field(ge=1)
+    latent_dim: int = Field(ge=1)
+    num_components: int = Field(ge=1)
+    hidden: list[int] = [256]
+    activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
+    skip: float = Field(default=0.0, ge=0)
+
+
+class VRNNParams(_Strict):
+    """The arguments of `vc.models.VRNN`, without its seed; a step is `data_dim` pixels."""
+
+    kind: Literal["vrnn"]
+    data_dim: int = Field(ge=1)
+    latent_dim: int = Field(ge=1)
+    state_dim: int = Field(ge=1)
+    hidden: list[int] = [128]
+    recurrence: Literal["gru", "linear"] = "gru"
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    noise_variance: float | None = Field(default=None, gt=0)
+    activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
+
+
+MODELS = {
+    "vae": VAEParams,
+    "autoencoder": AutoencoderParams,
+    "factor_analysis": FactorAnalysisParams,
+    "gmvae": GMVAEParams,
+    "vrnn": VRNNParams,
+}
+
+
+class StartParams(_Strict):
+    """How a GMVAE starts: a VAE trained for `epochs`, the best of `restarts` mixtures on it."""
+
+    epochs: int = Field(ge=1)
+    restarts: int = Field(default=5, ge=1)
+
+
 class MnistParams(_Strict):
     """MNIST, grey or binarized: "sample" draws new pixels in every epoch, "threshold" cuts at ½."""
 
@@ -78,10 +130,19 @@ class TrainingParams(_Strict):
 class Params(_Strict):
     """A parameter file."""
 
-    model: VAEParams | AutoencoderParams = Field(discriminator="kind")
+    model: VAEParams | AutoencoderParams | FactorAnalysisParams | GMVAEParams | VRNNParams = Field(
+        discriminator="kind"
+    )
     data: MnistParams | SyntheticParams = Field(discriminator="name")
     training: TrainingParams
+    start: StartParams | None = None
     seeds: list[int] = Field(default=[0], min_length=1)
+
+    @model_validator(mode="after")
+    def _only_a_gmvae_has_a_start(self):
+        if self.start is not None and self.model.kind != "gmvae":
+            raise ValueError(f"start is for a gmvae; the model is a {self.model.kind}")
+        return self
 
 
 def read(path):
@@ -106,7 +167,7 @@ def read(path):
 
 
 def _sentence(error, content):
-    kinds = ("vae", "autoencoder", *DATA)  # pydantic puts the kind into the path
+    kinds = (*MODELS, *DATA)  # pydantic puts the kind into the path
     location = [part for part in error["loc"] if part not in kinds]
     where = ".".join(map(str, location)) or "the whole file"
     if error["type"] == "extra_forbidden":
@@ -114,6 +175,8 @@ def _sentence(error, content):
     if error["type"] == "union_tag_invalid":
         key, given = error["ctx"]["discriminator"].strip("'"), error["ctx"]["tag"]
         return f'{where}.{key} is "{given}"; input should be {error["ctx"]["expected_tags"]}.'
+    if error["type"] == "value_error":
+        return f"{error['ctx']['error']}."
     if error["type"] == "missing":
         return f"{where} is missing."
     return f"{where} is {json.dumps(error['input'])}; {error['msg'][0].lower()}{error['msg'][1:]}."
@@ -121,10 +184,9 @@ def _sentence(error, content):
 
 def _suggestion(location, content):
     """ ", did you mean …" for a misspelt key."""
-    section = TrainingParams if location[0] == "training" else None
+    section = {"training": TrainingParams, "start": StartParams}.get(location[0])
     if location[0] == "model" and len(location) > 1:
-        kind = content["model"]["kind"]
-        section = VAEParams if kind == "vae" else AutoencoderParams
+        section = MODELS[content["model"]["kind"]]
     if location[0] == "data":
         section = DATA[content["data"]["name"]]
     accepted = (section if section and len(location) > 1 else Params).model_fields

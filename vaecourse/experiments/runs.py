@@ -16,6 +16,7 @@ from vaecourse import data, models
 from vaecourse.config import Params, SyntheticParams
 from vaecourse.ensemble import Ensemble
 from vaecourse.evaluation import evaluate
+from vaecourse.experiments import gmvae_start
 from vaecourse.training import Run
 
 TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
@@ -58,6 +59,11 @@ def test_data(params):
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x
     return data.mnist("test", binarize=params.binarize).x
+
+
+def in_steps(model, x):
+    """x [N, D] as it is, or for a VRNN, images as sequences of their rows [N, T, D / T]."""
+    return x.unflatten(1, (-1, model.data_dim)) if isinstance(model, models.VRNN) else x
 
 
 def advance(task, state, done, epochs, bar=None):
@@ -123,7 +129,12 @@ def _run(task, state):
     seed, training = task.seeds[0], task.params.training
     x, transform = train_data(task.params.data, seed)
     model = _build(task, seed)
+    x = in_steps(model, x)
     model.check(x)
+    if task.params.start is not None and state is None:
+        settings = training.model_dump(include={"batch_size", "learning_rate"})
+        start = task.params.start.model_dump()
+        gmvae_start.start(model, x, **start, **settings, seed=seed, transform=transform)
     run = Run(model, x, training.batch_size, training.learning_rate, seed, transform)
     if state is not None:
         run.load(state)
@@ -163,9 +174,9 @@ def metrics(model, params):
     There `log_density` is the mean of log p(x), nats, which no model exceeds but by chance;
     `gap` is what the ELBO lacks, with the standard error over the test points.
     """
-    x = test_data(params)
+    x = in_steps(model, test_data(params))
     if not isinstance(params, SyntheticParams):
-        return evaluate(model, x)
+        return evaluate(model, x, label=data.mnist("test").label)
     exact = data.log_density(params.name, x, params.variant)
     elbo = model.elbo(x, 20, torch.Generator().manual_seed(1)).detach().double()
     gap = exact - elbo

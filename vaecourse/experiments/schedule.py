@@ -182,10 +182,12 @@ class _Job:
         return records
 
     def _record(self, r, seed, metrics, command):
-        training = self.task.params.training.model_dump()
+        params = self.task.params
+        training = params.training.model_dump()
         share = self.seconds / len(self.task.seeds)
         return {
-            "data": self.task.params.data.model_dump(),
+            "data": params.data.model_dump(),
+            **({"start": params.start.model_dump()} if params.start else {}),
             "training": {**training, "optimizer": "Adam", "seed": seed},
             "epoch_loss": [losses[r] for losses in self.epoch_loss],
             "batch_loss": [round(losses[r], 4) for losses in self.batch_loss],

@@ -1,0 +1,42 @@
+"""Where a GMVAE starts in the experiments: from a VAE, and a mixture fitted to its codes.
+
+No label is used, here or in the choice among the mixtures, which is by likelihood on rows they
+were not fitted to. Shown in chapter 12.
+"""
+
+from vaecourse.data.arguments import seeded
+from vaecourse.inference.em import GaussianMixture
+from vaecourse.models import VAE
+from vaecourse.training import fit
+
+ROWS = 40_000  # at most; half of them to fit the mixtures to, half to choose by
+
+
+def start(model, x, epochs, restarts, *, batch_size, learning_rate, seed, transform):
+    """Train a VAE of the shape of `model` on x for `epochs`, fit mixtures, and start from both."""
+    shape = {
+        name: model.params[name] for name in ("data_dim", "latent_dim", "hidden", "activation")
+    }
+    vae = VAE(**shape, seed=seed)
+    fit(
+        vae,
+        x,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        transform=transform,
+        progress=False,
+    )
+    vae.requires_grad_(False)
+    rows = x[:ROWS] if transform is None else transform(x[:ROWS], seeded(seed))
+    half = len(rows) // 2
+    codes = vae.encode(rows).loc.double()
+    mixtures = [
+        GaussianMixture(model.num_components, max_steps=100, tol=1e-5, seed=restart).fit(
+            codes[:half]
+        )
+        for restart in range(restarts)
+    ]
+    best = max(mixtures, key=lambda mixture: mixture.score(codes[half:]))
+    return model.start_from(vae, best, rows[:half])
