@@ -4,6 +4,7 @@ from vaecourse.checks.autoencoders import mask_corruption, reconstruction_loss
 from vaecourse.checks.elbo_gap import gap
 from vaecourse.checks.em import em_step
 from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
+from vaecourse.checks.experiments import full_covariance_kl, output_gradients
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
 from vaecourse.checks.mean_field import normal_gamma_sweep
 from vaecourse.checks.mistakes import Mistake
@@ -14,6 +15,7 @@ __all__ = [
     "Mistake",
     "elbo",
     "em_step",
+    "full_covariance_kl",
     "full_covariance_sample",
     "gap",
     "kl",
@@ -24,6 +26,7 @@ __all__ = [
     "minibatch_total",
     "monte_carlo",
     "normal_gamma_sweep",
+    "output_gradients",
     "reconstruction_loss",
     "reparameterize",
     "score_function_gradient",
