@@ -97,6 +97,13 @@ def latent_map(ax, z, label, size=4):
     ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
 
 
+def cloud(ax, points, colour, title=None, size=1.5):
+    """Points [N, 2] of the plane as small dots, both axes in the same units."""
+    points = np.asarray(torch.as_tensor(points).detach())
+    ax.scatter(*points.T, s=size, c=colour, linewidths=0, alpha=0.4, rasterized=True)
+    ax.set(aspect="equal", title=title)
+
+
 def quantile_grid(n, low=0.02):
     """n × n points of the plane at equal steps of probability under N(0, I): [n², 2].
 

@@ -307,3 +307,32 @@ def test_synthetic_refuses_bad_arguments(arguments, message):
 def test_log_density_refuses_bad_arguments(name, x, message):
     with pytest.raises(ValueError, match=message):
         vc.data.log_density(name, x)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", CURVES)
+def test_noiseless_points_lie_on_the_curve_of_the_formula(name, variant):
+    z = torch.linspace(-2, 2, 41)[:, None]
+    expected = torch.from_numpy(FORMULA[name](z[:, 0].double().numpy(), variant)).float()
+    points = vc.data.noiseless(name, z, variant)
+    torch.testing.assert_close(points, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rotated_gaussian", "figure_eight"])
+def test_what_noise_adds_to_noiseless_points_has_its_variance(name):
+    sample = vc.data.synthetic(name, N, seed=3)
+    noise = (sample.x - vc.data.noiseless(name, sample.z)).double()
+    assert_covariance(noise, (0.02 if name == "figure_eight" else 0.2) * np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "z", "sentence"),
+    [
+        ("gaussian_mixture", torch.zeros(3, 1), "name is 'gaussian_mixture'"),
+        ("three_blobs", torch.zeros(3, 2), r"z has shape \[3, 2\]; .* it must be \[n, 1\]"),
+        ("rotated_gaussian", torch.zeros(3), r"z has shape \[3\]; .* it must be \[n, 2\]"),
+    ],
+)
+def test_what_has_no_noiseless_points_is_refused(name, z, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        vc.data.noiseless(name, z)

@@ -18,6 +18,7 @@ _MODULE = {
     "SYNTHETIC": "planar",
     "Sample": "planar",
     "log_density": "planar",
+    "noiseless": "planar",
     # No module may be called `synthetic`: importing it would hide the function of that name.
     "synthetic": "planar",
 }

@@ -93,6 +93,21 @@ def synthetic(name, n, seed=0, variant="meant"):
     return Sample(x.float(), z.float(), label)
 
 
+def noiseless(name, z, variant="meant"):
+    """The point of the plane that z [n, 2] or [n, 1] is sent to before noise is added: [n, 2].
+
+    For the four sets that have such noise; the mixture's points come from their components.
+    Raises ValueError for the mixture, an unknown name or variant, or a z of another width.
+    """
+    check_choice("name", name, tuple(_NOISE))
+    check_choice("variant", variant, VARIANTS)
+    width = 2 if name in ("axis_aligned_gaussian", "rotated_gaussian") else 1
+    z = torch.as_tensor(z).double()
+    if z.ndim != 2 or z.shape[1] != width:
+        raise ValueError(f"z has shape {list(z.shape)}; for {name} it must be [n, {width}].")
+    return _mean(name, z, variant)[0].to(torch.float32)
+
+
 def log_density(name, x, variant="meant"):
     """log p(x) of the synthetic set `name` at x [n, 2]: [n] float64, in nats.
 
@@ -119,16 +134,21 @@ def _normal(n, width, generator):
 
 def _sample_means(name, n, variant, generator):
     """z, the noiseless point it is sent to, and the label."""
+    width = 2 if name in ("axis_aligned_gaussian", "rotated_gaussian") else 1
+    z = _normal(n, width, generator)
+    return z, *_mean(name, z, variant)
+
+
+def _mean(name, z, variant):
+    """The noiseless point that z is sent to, and its label."""
     if name in ("axis_aligned_gaussian", "rotated_gaussian"):
-        z = _normal(n, 2, generator)
-        return z, z @ _gaussian_matrix(name).T, torch.zeros(n, dtype=torch.int64)
-    z = _normal(n, 1, generator)
+        return z @ _gaussian_matrix(name).T, torch.zeros(len(z), dtype=torch.int64)
     if name == "figure_eight":
         mean = _eight(torch.special.ndtr(z[:, 0]), variant)
-        return z, mean, (mean[:, 0] > 0).long()
+        return mean, (mean[:, 0] > 0).long()
     u = _blob_position(z[:, 0])
     plateau = (u / _BLOB_STEP[variant] + 0.5).floor().long()
-    return z, _blob(u, variant), plateau % 3 if variant == "meant" else plateau
+    return _blob(u, variant), plateau % 3 if variant == "meant" else plateau
 
 
 def _sample_mixture(n, variant, generator):
