@@ -92,4 +92,4 @@ def test_data_of_another_width_than_the_model_gets_a_sentence(tmp_path, capsys):
 
 def test_an_unknown_experiment_gets_the_list(capsys):
     assert cli.main(["reproduce", "mnist_gan"]) == 2
-    assert "there are: mnist_autoencoder_2d" in capsys.readouterr().err
+    assert "there are: axis_aligned_gaussian_diagonal, " in capsys.readouterr().err

@@ -72,6 +72,6 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_every_shipped_experiment_is_valid_and_an_unknown_one_gets_the_list():
     for name in experiments.names():
-        assert experiments.params(name).seeds[:3] == [0, 1, 2]
+        assert experiments.params(name).seeds in ([0, 1, 2], list(range(3, 11)))
     with pytest.raises(ValueError, match="'mnist' is not an experiment; there are: .*mnist_vae_2d"):
         experiments.params("mnist")
