@@ -72,6 +72,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_every_shipped_experiment_is_valid_and_an_unknown_one_gets_the_list():
     for name in experiments.names():
-        assert experiments.params(name).seeds in ([0, 1, 2], list(range(3, 11)))
+        params = experiments.params(name)
+        # One classifier serves every comparison of features; of all else there are three seeds.
+        assert len(set(params.seeds)) >= (1 if params.model.kind == "classifier" else 3)
     with pytest.raises(ValueError, match="'mnist' is not an experiment; there are: .*mnist_vae_2d"):
         experiments.params("mnist")

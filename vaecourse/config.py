@@ -47,6 +47,16 @@ class AutoencoderParams(_Strict):
     activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
 
 
+class ClassifierParams(_Strict):
+    """The arguments of `vc.models.Classifier`, without its seed."""
+
+    kind: Literal["classifier"]
+    image_shape: list[int] = Field(min_length=3, max_length=3)
+    channels: list[int] = [16, 32]
+    feature_dim: int = Field(default=64, ge=1)
+    num_classes: int = Field(default=10, ge=2)
+
+
 class FactorAnalysisParams(_Strict):
     """The arguments of `vc.models.FactorAnalysis`, without its seed."""
 
@@ -86,6 +96,7 @@ class VRNNParams(_Strict):
 MODELS = {
     "vae": VAEParams,
     "autoencoder": AutoencoderParams,
+    "classifier": ClassifierParams,
     "factor_analysis": FactorAnalysisParams,
     "gmvae": GMVAEParams,
     "vrnn": VRNNParams,
@@ -130,9 +141,14 @@ class TrainingParams(_Strict):
 class Params(_Strict):
     """A parameter file."""
 
-    model: VAEParams | AutoencoderParams | FactorAnalysisParams | GMVAEParams | VRNNParams = Field(
-        discriminator="kind"
-    )
+    model: (
+        VAEParams
+        | AutoencoderParams
+        | ClassifierParams
+        | FactorAnalysisParams
+        | GMVAEParams
+        | VRNNParams
+    ) = Field(discriminator="kind")
     data: MnistParams | SyntheticParams = Field(discriminator="name")
     training: TrainingParams
     start: StartParams | None = None

@@ -1,6 +1,7 @@
 """How good a model is: likelihoods, divergences and what the latents carry."""
 
 from vaecourse.evaluation import clustering, density, divergence
+from vaecourse.evaluation.features import inception_features, mnist_features
 from vaecourse.evaluation.frechet import (
     extrapolated_frechet_distance,
     feature_statistics,
@@ -19,6 +20,8 @@ __all__ = [
     "extrapolated_frechet_distance",
     "feature_statistics",
     "frechet_distance",
+    "inception_features",
     "kl_per_dimension",
+    "mnist_features",
     "optimal_map",
 ]

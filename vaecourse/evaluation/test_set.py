@@ -6,7 +6,7 @@ import torch
 
 from vaecourse import objectives
 from vaecourse.evaluation.clustering import hungarian_accuracy, occupancy, purity
-from vaecourse.models import GMVAE, VRNN, Autoencoder
+from vaecourse.models import GMVAE, VRNN, Autoencoder, Classifier
 
 CHUNK = 500
 
@@ -19,8 +19,14 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     standard error over the data; `log_likelihood`, the importance-weighted bound with
     `importance_samples` draws on the first `importance_rows` rows. For a GMVAE also how its
     clusters match `label` [N], which has had no part in training.
-    For an autoencoder: `squared_error`, summed over dimensions.
+    For an autoencoder: `squared_error`, summed over dimensions. For a classifier, of rows that
+    are `labelled`: `accuracy` and `cross_entropy`, in nats.
     """
+    if isinstance(model, Classifier):
+        model.check(x)
+        losses = [model.loss(rows).item() * len(rows) for rows in x.split(CHUNK)]
+        accuracy = model.accuracy(x[:, :-1], x[:, -1])
+        return {"accuracy": accuracy, "cross_entropy": sum(losses) / len(x)}
     if isinstance(model, Autoencoder):
         return {"squared_error": model.squared_error(x).mean().item()}
     generator = torch.Generator().manual_seed(seed)

@@ -45,20 +45,27 @@ def tasks(name, params):
     return [Task(name, params, (seed,)) for seed in params.seeds]
 
 
-def train_data(params, seed):
-    """x [N, D] for training, and what to do with every batch of it (or None)."""
+def train_data(params, seed, labels=False):
+    """x [N, D] for training, and what to do with every batch of it (or None).
+
+    labels: append them to the images as one more column, as a classifier learns from them.
+    """
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
     sampled = params.binarize == "sample"
-    x = data.mnist("train", binarize=None if sampled else params.binarize).x
-    return x, data.binarize if sampled else None
+    images = data.mnist("train", binarize=None if sampled else params.binarize)
+    return _rows(images, labels), data.binarize if sampled else None
 
 
-def test_data(params):
-    """x [N, D] for testing."""
+def test_data(params, labels=False):
+    """x [N, D] for testing, with or without `labels` as `train_data` appends them."""
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x
-    return data.mnist("test", binarize=params.binarize).x
+    return _rows(data.mnist("test", binarize=params.binarize), labels)
+
+
+def _rows(images, labels):
+    return models.labelled(images.x, images.label) if labels else images.x
 
 
 def in_steps(model, x):
@@ -127,8 +134,8 @@ def _ensemble(task, state):
 
 def _run(task, state):
     seed, training = task.seeds[0], task.params.training
-    x, transform = train_data(task.params.data, seed)
     model = _build(task, seed)
+    x, transform = train_data(task.params.data, seed, isinstance(model, models.Classifier))
     x = in_steps(model, x)
     model.check(x)
     if task.params.start is not None and state is None:
@@ -174,7 +181,7 @@ def metrics(model, params):
     There `log_density` is the mean of log p(x), nats, which no model exceeds but by chance;
     `gap` is what the ELBO lacks, with the standard error over the test points.
     """
-    x = in_steps(model, test_data(params))
+    x = in_steps(model, test_data(params, isinstance(model, models.Classifier)))
     if not isinstance(params, SyntheticParams):
         return evaluate(model, x, label=data.mnist("test").label)
     exact = data.log_density(params.name, x, params.variant)

