@@ -32,6 +32,7 @@ class VAEParams(_Strict):
     activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
     noise_variance: float | None = Field(default=None, gt=0)
     separate_heads: bool = False
+    importance_samples: int = Field(default=1, ge=1)
 
 
 class AutoencoderParams(_Strict):

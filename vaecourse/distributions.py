@@ -72,12 +72,32 @@ class BernoulliPixels(Independent):
         super().__init__(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
         self.logits = logits
 
+    def log_prob(self, value):
+        """Σ_d x_d l_d − log(1 + exp l_d) for x = `value` [..., D] and logits l: [...], nats."""
+        if self.logits.requires_grad and torch.is_grad_enabled():
+            return super().log_prob(value)
+        # einsum makes no tensor of products, and so takes a quarter of the time of a sum of them.
+        return torch.einsum("...d,...d->...", value, self.logits) - _sum_of_softplus(self.logits)
+
     def sample(self, sample_shape=(), generator=None):
         """Zeros and ones, [*sample_shape, ..., D]."""
         with torch.no_grad():
             probabilities = self.mean.expand(*sample_shape, *self.logits.shape)
             generator = generator or fresh_generator(self.logits.device)
             return torch.bernoulli(probabilities, generator=generator)
+
+
+def _sum_of_softplus(logits):
+    """Σ_d log(1 + exp l_d) over the last axis of l [..., D]: [...]; gradients do not pass.
+
+    log(1 + e^−|l|) is taken of products of up to 64 pixels at a time, which lie in [1, 2⁶⁴]: a
+    logarithm costs ten multiplications.
+    """
+    size = math.gcd(logits.shape[-1], 64)
+    magnitude = logits.abs()
+    positive = 0.5 * (logits.sum(-1) + magnitude.sum(-1))
+    factors = magnitude.neg_().exp_().add_(1)
+    return positive + factors.unflatten(-1, (size, -1)).prod(-2).log().sum(-1)
 
 
 class DiagonalPosterior:

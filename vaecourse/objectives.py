@@ -39,7 +39,17 @@ def log_weights(model, x, num_samples, generator=None):
 
     Their mean over S estimates the ELBO; their log-mean-exp the tighter bound below.
     """
+    return _log_weights(model, model.encode(x), x, num_samples, generator)
+
+
+def log_weight_chunks(model, x, num_samples, chunk, generator=None):
+    """The same [S, B], at most `chunk` of the S draws at a time, with one encoding."""
     q = model.encode(x)
+    for done in range(0, num_samples, chunk):
+        yield _log_weights(model, q, x, min(chunk, num_samples - done), generator)
+
+
+def _log_weights(model, q, x, num_samples, generator):
     z = q.rsample((num_samples,), generator)
     return model.prior.log_prob(z) + model.decode(z).log_prob(x) - q.log_prob(z)
 

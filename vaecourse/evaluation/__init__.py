@@ -9,10 +9,18 @@ from vaecourse.evaluation.frechet import (
     optimal_map,
 )
 from vaecourse.evaluation.latent import active_units, kl_per_dimension
+from vaecourse.evaluation.likelihood import (
+    aggregate_kl,
+    bits_per_dimension,
+    importance_estimate,
+    importance_log_likelihood,
+)
 from vaecourse.evaluation.test_set import evaluate
 
 __all__ = [
     "active_units",
+    "aggregate_kl",
+    "bits_per_dimension",
     "clustering",
     "density",
     "divergence",
@@ -20,6 +28,8 @@ __all__ = [
     "extrapolated_frechet_distance",
     "feature_statistics",
     "frechet_distance",
+    "importance_estimate",
+    "importance_log_likelihood",
     "inception_features",
     "kl_per_dimension",
     "mnist_features",

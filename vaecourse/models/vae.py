@@ -6,7 +6,7 @@ from torch import nn
 from vaecourse.distributions import LIKELIHOODS, POSTERIORS, GaussianLikelihood, named
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import mlp
-from vaecourse.objectives import elbo_terms
+from vaecourse.objectives import elbo_terms, importance_weighted_bound
 
 
 class VAE(nn.Module):
@@ -21,6 +21,8 @@ class VAE(nn.Module):
         gives a variance for every dimension.
     separate_heads: give every head, as the mean and the log variance, a last hidden layer of
         its own, the network of S0; otherwise they share it.
+    importance_samples: draws of z for each x in the loss: with more than one, it is the
+        importance-weighted bound, and the model what is called an IWAE [BGS16].
     seed: of the initial weights.
     """
 
@@ -35,10 +37,13 @@ class VAE(nn.Module):
         activation="relu",
         noise_variance=None,
         separate_heads=False,
+        importance_samples=1,
         seed=0,
     ):
         super().__init__()
-        check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
+        check_dimensions(
+            data_dim=data_dim, latent_dim=latent_dim, importance_samples=importance_samples
+        )
         self.params = {
             "kind": "vae",
             "data_dim": data_dim,
@@ -49,9 +54,11 @@ class VAE(nn.Module):
             "activation": activation,
             "noise_variance": noise_variance,
             "separate_heads": separate_heads,
+            "importance_samples": importance_samples,
             "seed": seed,
         }
         self.data_dim, self.latent_dim = data_dim, latent_dim
+        self.importance_samples = importance_samples
         self.likelihood = self._likelihood(likelihood, noise_variance)
         self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
         generator = torch.Generator().manual_seed(seed)
@@ -101,8 +108,11 @@ class VAE(nn.Module):
     def loss(self, x, generator=None):
         """−ELBO averaged over the rows of x, one draw of z each: what training minimizes.
 
-        The same estimator as `elbo`, without the checks; `fit` checks the data once.
+        The same estimator as `elbo`, without the checks; `fit` checks the data once. With
+        `importance_samples` above one, minus the importance-weighted bound instead.
         """
+        if self.importance_samples > 1:
+            return -importance_weighted_bound(self, x, self.importance_samples, generator).mean()
         return -elbo_terms(self, x, 1, generator).elbo.mean()
 
     @torch.no_grad()
