@@ -54,6 +54,10 @@ def test_a_short_file_gets_the_defaults(tmp_path):
             "data.n_trian is not a key.*did you mean n_train",
         ),
         ({**GOOD, "data": {"name": "three_blobs", "n_test": 4}}, "data.n_train is missing"),
+        (
+            changed("", "data", {"name": "static_mnist", "binarize": "sample"}),
+            "data.binarize is not",
+        ),
         ({"model": GOOD["model"], "data": GOOD["data"]}, "training is missing"),
         ("{", r"params\.json is not JSON"),
         ("[]", "the whole file is"),

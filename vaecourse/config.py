@@ -118,6 +118,12 @@ class MnistParams(_Strict):
     binarize: Literal["sample", "threshold"] | None = None
 
 
+class PlainParams(_Strict):
+    """A data set without settings: Larochelle's static binarization of MNIST."""
+
+    name: Literal["static_mnist"]
+
+
 class SyntheticParams(_Strict):
     """A synthetic set in the plane; the seed of a run draws its data too."""
 
@@ -127,7 +133,11 @@ class SyntheticParams(_Strict):
     n_test: int = Field(ge=1)
 
 
-DATA = {"mnist": MnistParams, **dict.fromkeys(planar.SYNTHETIC, SyntheticParams)}
+DATA = {
+    "mnist": MnistParams,
+    "static_mnist": PlainParams,
+    **dict.fromkeys(planar.SYNTHETIC, SyntheticParams),
+}
 
 
 class TrainingParams(_Strict):
@@ -150,7 +160,7 @@ class Params(_Strict):
         | GMVAEParams
         | VRNNParams
     ) = Field(discriminator="kind")
-    data: MnistParams | SyntheticParams = Field(discriminator="name")
+    data: MnistParams | PlainParams | SyntheticParams = Field(discriminator="name")
     training: TrainingParams
     start: StartParams | None = None
     seeds: list[int] = Field(default=[0], min_length=1)

@@ -18,7 +18,7 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     In nats a data point: `elbo` and its terms, by one draw of z for each row; `elbo_se`, its
     standard error over the data; `log_likelihood`, the importance-weighted bound with
     `importance_samples` draws on the first `importance_rows` rows. For a GMVAE also how its
-    clusters match `label` [N], which has had no part in training.
+    clusters match `label` [N], where it is given; it has had no part in training.
     For an autoencoder: `squared_error`, summed over dimensions. For a classifier, of rows that
     are `labelled`: `accuracy` and `cross_entropy`, in nats.
     """
@@ -43,7 +43,7 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
         "elbo_se": (elbo.std() / len(elbo) ** 0.5).item(),
         **{name: torch.cat(values).mean().item() for name, values in terms},
         "log_likelihood": (torch.cat(bounds) - math.log(importance_samples)).mean().item(),
-        **(_clusters(model, x, label) if isinstance(model, GMVAE) else {}),
+        **(_clusters(model, x, label) if isinstance(model, GMVAE) and label is not None else {}),
     }
 
 

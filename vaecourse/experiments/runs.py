@@ -22,6 +22,7 @@ from vaecourse.training import Run
 TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
 SNAPSHOTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 200, 289, 400)
 SNAPSHOT_POINTS = 500
+NOT_SHIPPED = ("static_mnist",)  # data that a reader may have to fetch
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def train_data(params, seed, labels=False):
     """
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
+    if params.name in NOT_SHIPPED:
+        return _rows(_mixed(params.name, "train"), labels), None
     sampled = params.binarize == "sample"
     images = data.mnist("train", binarize=None if sampled else params.binarize)
     return _rows(images, labels), data.binarize if sampled else None
@@ -61,7 +64,24 @@ def test_data(params, labels=False):
     """x [N, D] for testing, with or without `labels` as `train_data` appends them."""
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x
+    if params.name in NOT_SHIPPED:
+        return _rows(_mixed(params.name, "test"), labels)
     return _rows(data.mnist("test", binarize=params.binarize), labels)
+
+
+def stand_in(params):
+    """Test images in the form of those that are not shipped, on which anybody can check a model.
+
+    For the static binarization of the digits, another draw of them.
+    """
+    return data.mnist("test", binarize="sample").x
+
+
+def _mixed(name, split):
+    """Images in a fixed random order: the static test images come sorted by digit."""
+    images = {"static_mnist": data.static_mnist}[name](split)
+    order = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(0))
+    return data.images.Images(*(part if part is None else part[order] for part in images))
 
 
 def _rows(images, labels):
@@ -179,9 +199,12 @@ def metrics(model, params):
     """`evaluate` on the test data; for a synthetic set, beside its exact density.
 
     There `log_density` is the mean of log p(x), nats, which no model exceeds but by chance;
-    `gap` is what the ELBO lacks, with the standard error over the test points.
+    `gap` is what the ELBO lacks, with the standard error over the test points. For data that are
+    not shipped, beside `metrics_on_mnist`.
     """
     x = in_steps(model, test_data(params, isinstance(model, models.Classifier)))
+    if params.name in NOT_SHIPPED:
+        return {**evaluate(model, x), **metrics_on_mnist(model, params)}
     if not isinstance(params, SyntheticParams):
         return evaluate(model, x, label=data.mnist("test").label)
     exact = data.log_density(params.name, x, params.variant)
@@ -193,6 +216,12 @@ def metrics(model, params):
         "gap": gap.mean().item(),
         "gap_se": (gap.std() / len(gap) ** 0.5).item(),
     }
+
+
+def metrics_on_mnist(model, params):
+    """`evaluate` on the `stand_in` images, every key with `_on_mnist` behind it."""
+    on_mnist = evaluate(model, in_steps(model, stand_in(params)))
+    return {f"{key}_on_mnist": value for key, value in on_mnist.items()}
 
 
 @contextmanager
