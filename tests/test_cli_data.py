@@ -32,6 +32,7 @@ def test_list_shows_size_presence_terms_and_source(capsys):
         "mnist",
         "static_mnist",
         "frey_faces",
+        "cifar10",
     ]
     assert "11.6 MB, 4 of 4 files are here" in out
     assert "109.8 MB, 0 of 3 files are here" in out
@@ -71,7 +72,7 @@ def test_verify_of_a_damaged_file_names_the_remedy(capsys, monkeypatch, tmp_path
         (
             ["data", "fetch", "minst"],
             "data set is 'minst' (did you mean 'mnist'?); "
-            "it must be one of 'mnist', 'static_mnist', 'frey_faces'.",
+            "it must be one of 'mnist', 'static_mnist', 'frey_faces', 'cifar10'.",
         ),
         (["data", "fech"], "No such command 'fech', did you mean 'fetch'?"),
         (["date"], "No such command 'date', did you mean 'data'?"),
@@ -99,7 +100,8 @@ def test_as_a_process_it_exits_with_the_status_and_without_a_traceback():
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "data set is 'nothing'; it must be one of 'mnist', 'static_mnist', 'frey_faces'.\n"
+        "data set is 'nothing'; it must be one of 'mnist', 'static_mnist', 'frey_faces', "
+        "'cifar10'.\n"
     )
 
 

@@ -12,6 +12,7 @@ _MODULE = {
     "verify": "files",
     "Images": "images",
     "binarize": "images",
+    "cifar10": "images",
     "frey_faces": "images",
     "mnist": "images",
     "static_mnist": "images",

