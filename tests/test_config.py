@@ -46,7 +46,10 @@ def test_a_short_file_gets_the_defaults(tmp_path):
         ),
         (changed("training", "epochs", 0), "training.epochs is 0; input should be greater"),
         (changed("training", "epochs", "many"), 'training.epochs is "many"; input should be a'),
-        (changed("model", "kind", "gan"), "model.kind is \"gan\".*'vae', 'autoencoder'.*'vrnn'"),
+        (
+            changed("model", "kind", "gan"),
+            "model.kind is \"gan\".*'vae', 'conv_vae', 'autoencoder'.*'vrnn'",
+        ),
         (changed("model", "likelihood", "beta"), 'model.likelihood is "beta".*bernoulli'),
         (changed("data", "name", "cifar"), 'data.name is "cifar"; input should be .mnist'),
         (

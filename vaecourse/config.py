@@ -27,11 +27,24 @@ class VAEParams(_Strict):
     data_dim: int = Field(ge=1)
     latent_dim: int = Field(ge=1)
     hidden: list[int] = [256]
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli"
     posterior: Literal["diagonal", "full"] = "diagonal"
     activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
     noise_variance: float | None = Field(default=None, gt=0)
     separate_heads: bool = False
+    importance_samples: int = Field(default=1, ge=1)
+
+
+class ConvVAEParams(_Strict):
+    """The arguments of `vc.models.ConvVAE`, without its seed."""
+
+    kind: Literal["conv_vae"]
+    image_shape: list[int] = Field(min_length=3, max_length=3)
+    latent_dim: int = Field(ge=1)
+    channels: list[int] = [32, 64]
+    likelihood: Literal["bernoulli", "discretized_logistic"] = "discretized_logistic"
+    posterior: Literal["diagonal", "full"] = "diagonal"
+    activation: Literal["relu", "tanh", "softplus", "sigmoid"] = "relu"
     importance_samples: int = Field(default=1, ge=1)
 
 
@@ -96,6 +109,7 @@ class VRNNParams(_Strict):
 
 MODELS = {
     "vae": VAEParams,
+    "conv_vae": ConvVAEParams,
     "autoencoder": AutoencoderParams,
     "classifier": ClassifierParams,
     "factor_analysis": FactorAnalysisParams,
@@ -119,9 +133,9 @@ class MnistParams(_Strict):
 
 
 class PlainParams(_Strict):
-    """A data set without settings: Larochelle's static binarization of MNIST."""
+    """A data set without settings: Larochelle's static binarization of MNIST, or CIFAR-10."""
 
-    name: Literal["static_mnist"]
+    name: Literal["static_mnist", "cifar10"]
 
 
 class SyntheticParams(_Strict):
@@ -136,6 +150,7 @@ class SyntheticParams(_Strict):
 DATA = {
     "mnist": MnistParams,
     "static_mnist": PlainParams,
+    "cifar10": PlainParams,
     **dict.fromkeys(planar.SYNTHETIC, SyntheticParams),
 }
 
@@ -154,6 +169,7 @@ class Params(_Strict):
 
     model: (
         VAEParams
+        | ConvVAEParams
         | AutoencoderParams
         | ClassifierParams
         | FactorAnalysisParams

@@ -43,3 +43,20 @@ def test_a_model_of_the_static_images_can_be_checked_on_another_draw(monkeypatch
     there = {f"{k}_on_mnist": v for k, v in vc.evaluation.evaluate(model, sampled).items()}
     assert on_mnist(metrics) == pytest.approx(there)
     assert on_mnist(metrics) == pytest.approx(runs.metrics_on_mnist(model, params))
+
+
+def test_a_model_of_photographs_can_be_checked_on_framed_digits(monkeypatch):
+    pixels = torch.randint(0, 256, (20, 3_072), generator=torch.Generator().manual_seed(0)) / 255
+    few = vc.data.images.Images(pixels, torch.zeros(20, dtype=torch.int64))
+    monkeypatch.setattr(vc.data, "cifar10", lambda split: few)
+    data = {"name": "cifar10"}
+    model = {"kind": "conv_vae", "image_shape": [3, 32, 32], "latent_dim": 2, "channels": [2]}
+    model, metrics = trained(model, data)
+    params = config.PlainParams(**data)
+    assert torch.equal(runs.test_data(params), pixels)
+    digits = runs.stand_in(params)
+    framed = digits[7].view(3, 32, 32)
+    assert torch.equal(framed[1, 2:-2, 2:-2].flatten(), vc.data.mnist("test").x[7])
+    assert framed[:, :2].sum() == framed[:, :, -2:].sum() == 0
+    there = {f"{k}_on_mnist": v for k, v in vc.evaluation.evaluate(model, digits).items()}
+    assert on_mnist(metrics) == pytest.approx(there)

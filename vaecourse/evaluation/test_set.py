@@ -33,9 +33,11 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     model.check(x)
     parts = [_terms(model, rows, generator) for rows in x.split(CHUNK)]
     elbo = torch.cat([part.elbo for part in parts])
+    dim = math.prod(x.shape[1:])
+    images = min(CHUNK // 5, max(1, CHUNK // 5 * 784 // dim))  # few, if they are large
     bounds = [
         torch.logsumexp(_log_weights(model, rows, importance_samples, generator), dim=0)
-        for rows in x[:importance_rows].split(CHUNK // 5)
+        for rows in x[:importance_rows].split(images)
     ]
     terms = zip(parts[0]._fields, zip(*parts))
     return {

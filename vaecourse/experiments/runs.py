@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import pad
 from tqdm import tqdm
 
 from vaecourse import data, models
@@ -22,7 +23,7 @@ from vaecourse.training import Run
 TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
 SNAPSHOTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 200, 289, 400)
 SNAPSHOT_POINTS = 500
-NOT_SHIPPED = ("static_mnist",)  # data that a reader may have to fetch
+NOT_SHIPPED = ("static_mnist", "cifar10")  # data that a reader may have to fetch
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def train_data(params, seed, labels=False):
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
     if params.name in NOT_SHIPPED:
-        return _rows(_mixed(params.name, "train"), labels), None
+        return _rows(_plain(params.name, "train"), labels), None
     sampled = params.binarize == "sample"
     images = data.mnist("train", binarize=None if sampled else params.binarize)
     return _rows(images, labels), data.binarize if sampled else None
@@ -65,23 +66,29 @@ def test_data(params, labels=False):
     if isinstance(params, SyntheticParams):
         return data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x
     if params.name in NOT_SHIPPED:
-        return _rows(_mixed(params.name, "test"), labels)
+        return _rows(_plain(params.name, "test"), labels)
     return _rows(data.mnist("test", binarize=params.binarize), labels)
 
 
 def stand_in(params):
     """Test images in the form of those that are not shipped, on which anybody can check a model.
 
-    For the static binarization of the digits, another draw of them.
+    For the static binarization of the digits, another draw of them; for CIFAR-10, a few digits in
+    a frame, in three equal planes.
     """
-    return data.mnist("test", binarize="sample").x
+    if params.name == "static_mnist":
+        return data.mnist("test", binarize="sample").x
+    digits = data.mnist("test").x[:50].view(-1, 1, 28, 28)
+    return pad(digits, (2, 2, 2, 2)).expand(-1, 3, -1, -1).flatten(1)
 
 
-def _mixed(name, split):
-    """Images in a fixed random order: the static test images come sorted by digit."""
-    images = {"static_mnist": data.static_mnist}[name](split)
+def _plain(name, split):
+    if name == "cifar10":
+        return data.cifar10(split)
+    # The static test images come sorted by digit, and some metrics take the first rows: mix them.
+    images = data.static_mnist(split)
     order = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(0))
-    return data.images.Images(*(part if part is None else part[order] for part in images))
+    return images._replace(x=images.x[order])
 
 
 def _rows(images, labels):

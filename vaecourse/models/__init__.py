@@ -2,6 +2,7 @@
 
 from vaecourse.models.autoencoder import Autoencoder
 from vaecourse.models.classifier import Classifier, labelled
+from vaecourse.models.conv_vae import ConvVAE
 from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.vae import VAE
@@ -10,6 +11,7 @@ from vaecourse.models.vrnn import VRNN
 KINDS = {
     "autoencoder": Autoencoder,
     "classifier": Classifier,
+    "conv_vae": ConvVAE,
     "factor_analysis": FactorAnalysis,
     "gmvae": GMVAE,
     "vae": VAE,
@@ -22,6 +24,7 @@ __all__ = [
     "VRNN",
     "Autoencoder",
     "Classifier",
+    "ConvVAE",
     "FactorAnalysis",
     "build",
     "labelled",
