@@ -275,3 +275,13 @@ def named(families, name, argument):
         accepted = ", ".join(families)
         raise ValueError(f"{argument} is {name!r}; it must be one of {accepted}.")
     return families[name]
+
+
+def likelihood_of(name, dim, noise_variance=None):
+    """The likelihood of that name over x [..., dim]; ValueError for a name or variance it lacks."""
+    family = named(LIKELIHOODS, name, "likelihood")
+    if family is GaussianLikelihood:
+        return family(dim, noise_variance)
+    if noise_variance is not None:
+        raise ValueError(f"noise_variance is {noise_variance}; a {name} likelihood has none.")
+    return family(dim)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from vaecourse.distributions import LIKELIHOODS, POSTERIORS, named
+from vaecourse.distributions import POSTERIORS, likelihood_of, named
 from vaecourse.models.checks import check_dimensions
 from vaecourse.models.vae import VAE
 from vaecourse.networks import conv_decoder, conv_encoder
@@ -51,7 +51,7 @@ class ConvVAE(VAE):
         }
         self.data_dim, self.latent_dim = math.prod(image_shape), latent_dim
         self.importance_samples = importance_samples
-        self.likelihood = named(LIKELIHOODS, likelihood, "likelihood")(self.data_dim)
+        self.likelihood = likelihood_of(likelihood, self.data_dim)
         self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
         generator = torch.Generator().manual_seed(seed)
         self.encoder = conv_encoder(

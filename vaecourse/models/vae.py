@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from vaecourse.distributions import LIKELIHOODS, POSTERIORS, GaussianLikelihood, named
+from vaecourse.distributions import POSTERIORS, likelihood_of, named
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import mlp
 from vaecourse.objectives import elbo_terms, importance_weighted_bound
@@ -59,7 +59,7 @@ class VAE(nn.Module):
         }
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.importance_samples = importance_samples
-        self.likelihood = self._likelihood(likelihood, noise_variance)
+        self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
         self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
         generator = torch.Generator().manual_seed(seed)
         self.encoder = mlp(
@@ -74,14 +74,6 @@ class VAE(nn.Module):
             heads=self.likelihood.heads if separate_heads else None,
             generator=generator,
         )
-
-    def _likelihood(self, name, noise_variance):
-        family = named(LIKELIHOODS, name, "likelihood")
-        if family is GaussianLikelihood:
-            return family(self.data_dim, noise_variance)
-        if noise_variance is not None:
-            raise ValueError(f"noise_variance is {noise_variance}; a {name} likelihood has none.")
-        return family(self.data_dim)
 
     @property
     def prior(self):

@@ -13,12 +13,7 @@ from torch import nn
 from torch.distributions import kl_divergence
 
 from vaecourse.data.arguments import check_choice, check_count
-from vaecourse.distributions import (
-    LIKELIHOODS,
-    DiagonalPosterior,
-    GaussianLikelihood,
-    named,
-)
+from vaecourse.distributions import DiagonalPosterior, likelihood_of
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import linear, mlp
 from vaecourse.objectives import ElboTerms
@@ -67,7 +62,7 @@ class VRNN(nn.Module):
             "seed": seed,
         }
         self.data_dim, self.latent_dim, self.state_dim = data_dim, latent_dim, state_dim
-        self.likelihood = _likelihood(likelihood, data_dim, noise_variance)
+        self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
         self.posterior = DiagonalPosterior(latent_dim)
         generator = torch.Generator().manual_seed(seed)
         mirrored = list(reversed(hidden))
@@ -237,12 +232,3 @@ class VRNN(nn.Module):
         check_data(flat, self.data_dim, self.from_state.weight.dtype)
         if len(flat) > 0:
             self.likelihood.check(flat)
-
-
-def _likelihood(name, data_dim, noise_variance):
-    family = named(LIKELIHOODS, name, "likelihood")
-    if family is GaussianLikelihood:
-        return family(data_dim, noise_variance)
-    if noise_variance is not None:
-        raise ValueError(f"noise_variance is {noise_variance}; a {name} likelihood has none.")
-    return family(data_dim)
