@@ -50,3 +50,9 @@ def test_loss_and_gradients_are_those_of_autograd(posterior, latent_dim, separat
     for model, gradients in zip(batch, expected):
         for mine, theirs in zip(model.parameters(), gradients):
             torch.testing.assert_close(mine.detach(), theirs, rtol=0, atol=1e-12)
+
+
+def test_a_bound_of_several_draws_is_refused():
+    model = vc.models.VAE(2, 1, [4], likelihood="gaussian", importance_samples=5)
+    with pytest.raises(ValueError, match="importance_samples is 5; gradients by hand are there"):
+        HandGradients([model], 6)

@@ -146,15 +146,16 @@ def _check_covered(models):
         "likelihood": isinstance(model.likelihood, GaussianLikelihood)
         and model.likelihood.heads == (model.data_dim, model.data_dim),
         "posterior": isinstance(model.posterior, DiagonalPosterior | FullPosterior),
+        "importance_samples": model.importance_samples == 1,
         "activation": model.params["activation"] == "relu",
         "hidden": len(model.params["hidden"]) > 0,
     }
     for name, covered in wanted.items():
         if not covered:
             raise ValueError(
-                f"{name} is {model.params[name]!r}; gradients by hand are there for relu networks "
-                "with a hidden layer, a Gaussian likelihood with a variance for every dimension, "
-                "and a Gaussian posterior. Use autograd."
+                f"{name} is {model.params[name]!r}; gradients by hand are there for the ELBO, relu "
+                "networks with a hidden layer, a Gaussian likelihood with a variance for every "
+                "dimension, and a Gaussian posterior. Use autograd."
             )
 
 
