@@ -31,6 +31,14 @@ def test_of_a_gmvae_the_clusters_too():
     assert metrics["accuracy"] == hungarian_accuracy(model.classify(x), label)
     assert metrics["smallest_component"] <= 1 / 3 <= metrics["largest_component"]
     assert metrics["elbo"] < metrics["log_likelihood"]
+    without = evaluate(model, x)
+    assert without == {key: metrics[key] for key in without}
+    assert metrics.keys() - without.keys() == {
+        "accuracy",
+        "purity",
+        "smallest_component",
+        "largest_component",
+    }
 
 
 def test_of_a_vrnn_per_sequence():

@@ -45,6 +45,16 @@ def test_a_model_of_the_static_images_can_be_checked_on_another_draw(monkeypatch
     assert on_mnist(metrics) == pytest.approx(runs.metrics_on_mnist(model, params))
 
 
+def test_a_vrnn_of_the_static_images_is_checked_on_sequences_of_rows(monkeypatch):
+    few = vc.data.mnist("test", binarize="threshold").x[:100]
+    monkeypatch.setattr(vc.data, "static_mnist", lambda split: vc.data.images.Images(few, None))
+    model = {"kind": "vrnn", "data_dim": 28, "latent_dim": 1, "state_dim": 2, "hidden": [4]}
+    model, metrics = trained(model, {"name": "static_mnist"})
+    rows = vc.data.mnist("test", binarize="sample").x.view(-1, 28, 28)
+    there = {f"{k}_on_mnist": v for k, v in vc.evaluation.evaluate(model, rows).items()}
+    assert on_mnist(metrics) == pytest.approx(there)
+
+
 def test_a_model_of_photographs_can_be_checked_on_framed_digits(monkeypatch):
     pixels = torch.randint(0, 256, (20, 3_072), generator=torch.Generator().manual_seed(0)) / 255
     few = vc.data.images.Images(pixels, torch.zeros(20, dtype=torch.int64))
