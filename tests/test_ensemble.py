@@ -112,7 +112,7 @@ def test_global_state_is_left_alone():
         ({"models": [*models(1), *models(1, "full")]}, "The models differ in their parameters"),
         (
             {"models": [vc.models.VAE(2, 2, (8,), activation="tanh", **SHAPE)] * 2},
-            "activation is 'tanh'; gradients by hand are there for relu networks",
+            "activation is 'tanh'; gradients by hand are there for the ELBO, relu networks",
         ),
     ],
 )
