@@ -14,15 +14,18 @@ _SUBMODULES = frozenset(
     {
         "checkpoint",
         "checks",
+        "config",
         "data",
         "distributions",
         "evaluation",
         "experiments",
         "figures",
         "inference",
+        "likelihoods",
         "models",
         "networks",
         "objectives",
+        "optimizers",
         "training",
         "widgets",
     }

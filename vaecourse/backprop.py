@@ -23,7 +23,8 @@ import math
 import torch
 from torch import nn
 
-from vaecourse.distributions import DiagonalPosterior, FullPosterior, GaussianLikelihood
+from vaecourse.distributions import DiagonalPosterior, FullPosterior
+from vaecourse.likelihoods import GaussianLikelihood
 from vaecourse.networks import BranchLinear
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input

@@ -24,12 +24,15 @@ TRAINING_CODE = (
     "ensemble.py",
     "evaluation/clustering.py",
     "evaluation/test_set.py",
+    "experiments/datasets.py",
     "experiments/gmvae_start.py",
     "experiments/runs.py",
     "inference/em.py",
+    "likelihoods.py",
     "models/*.py",
     "networks.py",
     "objectives.py",
+    "optimizers.py",
     "training.py",
 )
 

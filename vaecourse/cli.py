@@ -33,7 +33,7 @@ def main(arguments=None):
         message = error.format_message().replace(". Did you mean", ", did you mean")
         hint = "" if message.endswith("?") else "; see `vaecourse --help`."
         return _refuse(message.rstrip(".") + hint)
-    except (ValueError, DataError) as error:
+    except (ValueError, DataError, FloatingPointError) as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.strerror or error}: {error.filename or 'no file named'}.")
@@ -83,18 +83,60 @@ def verify_data():
         raise DataError(f"Some files are damaged: {names} will replace them.")
 
 
+def _print_and_exit(file_of):
+    """A callback of an option that prints a file of the package, and does nothing else."""
+
+    def callback(wanted: bool):
+        if wanted:
+            from vaecourse import config
+
+            print(file_of(config).read_text(encoding="utf-8"), end="")
+            raise typer.Exit
+
+    return callback
+
+
 @app.command()
 def train(
     params: Annotated[Path, typer.Argument(help="A parameter file; see vaecourse/experiments/.")],
-    output: Annotated[Path, typer.Option(help="The folder for weights and provenance.")],
+    output: Annotated[Path, typer.Option(help="The folder for weights, provenance and figures.")],
     resume: Annotated[bool, typer.Option(help="Go on where a killed run stopped.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write the losses for TensorBoard, too.")
+    ] = False,
+    example: Annotated[
+        bool,
+        typer.Option(
+            "--example",
+            is_eager=True,
+            callback=_print_and_exit(lambda config: config.EXAMPLE),
+            help="Print a parameter file to start from, and exit.",
+        ),
+    ] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            is_eager=True,
+            callback=_print_and_exit(lambda config: config.SCHEMA),
+            help="Print the JSON schema of parameter files, for editors, and exit.",
+        ),
+    ] = False,
 ):
     """Train what a parameter file describes, every seed of it."""
     from vaecourse import config
+    from vaecourse.experiments import output as written
     from vaecourse.experiments import runs, schedule
 
-    tasks = runs.tasks(params.stem, config.read(params))
-    schedule.run_all(tasks, output, "vaecourse train {}.json", resume=resume)
+    described = config.read(params)
+    if tensorboard:
+        written.check_tensorboard()
+    tasks = runs.tasks(params.stem, described)
+    records = schedule.run_all(tasks, output, "vaecourse train {}.json", resume=resume)
+    for name, record in records.items():
+        written.figures(output / name, described.data)
+        if tensorboard:
+            written.tensorboard(output / name, record)
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
 Each distribution here is a `torch.distributions` one, with two additions: it draws from a
 generator that is passed in, and it keeps the parameters by the names the course uses.
-A family (`DiagonalPosterior(dim)`, `BernoulliLikelihood(dim)`, …) says how many outputs a
-network needs, head by head, and turns them into a distribution. Taught in chapters 08, 09 and 10.
+A family (`DiagonalPosterior(dim)`, `GammaPosterior(dim)`, …) says how many outputs a network
+needs, head by head, and turns them into a distribution; those over x are in `likelihoods`.
+Taught in chapters 08, 09 and 10.
 """
 
 import math
@@ -12,12 +13,17 @@ import torch
 from torch.distributions import (
     Bernoulli,
     Distribution,
+    Exponential,
+    Gamma,
     Independent,
     MultivariateNormal,
     Normal,
+    Poisson,
     constraints,
 )
 from torch.nn.functional import logsigmoid
+
+SHAPE_FLOOR = 0.3  # below it, float32 draws of a gamma underflow to zero
 
 
 def fresh_generator(device="cpu"):
@@ -31,6 +37,27 @@ def standard_noise(shape, like, generator):
     """ε ~ N(0, I) of the given shape, with the dtype and device of `like`."""
     generator = generator or fresh_generator(like.device)
     return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+def at_least(values, floor):
+    """`values`, but no less than `floor`, with a gradient that a minimization can use.
+
+    Below the floor the gradient passes where a step along it raises the value and is zero where
+    it would lower it further: `clamp` gives zero in both cases, and what is below stays there.
+    """
+    return _AtLeast.apply(values, floor)
+
+
+class _AtLeast(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values, floor):
+        ctx.save_for_backward(values < floor)
+        return values.clamp(min=floor)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (below,) = ctx.saved_tensors
+        return gradient.masked_fill(below & (gradient > 0), 0), None
 
 
 class DiagonalGaussian(Independent):
@@ -62,6 +89,59 @@ class FullGaussian(MultivariateNormal):
         """z = loc + L ε, [*sample_shape, ..., D]; gradients reach loc and L."""
         eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
         return self.loc + (self.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
+
+    def sample(self, sample_shape=(), generator=None):
+        """As `rsample`, without gradients."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class ExponentialLatents(Independent):
+    """Independent exponentials, given by their `log_rate` [..., D]; log densities in nats."""
+
+    def __init__(self, log_rate):
+        rate = log_rate.exp()
+        super().__init__(Exponential(rate, validate_args=False), 1, validate_args=False)
+        self.log_rate, self.rate = log_rate, rate
+
+    def rsample(self, sample_shape=(), generator=None):
+        """z = −log(u) / rate, the inverse CDF at a uniform u: [*sample_shape, ..., D].
+
+        Gradients reach log_rate. [S3] section 3.6; chapter 08.
+        """
+        eps = torch.empty_like(self.rate).expand(*sample_shape, *self.rate.shape).contiguous()
+        eps.exponential_(generator=generator or fresh_generator(eps.device))
+        return eps.clamp_(min=torch.finfo(eps.dtype).tiny) / self.rate
+
+    def sample(self, sample_shape=(), generator=None):
+        """As `rsample`, without gradients."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class GammaLatents(Independent):
+    """Independent gammas, given by `log_shape` and `log_rate` [..., D]; log densities in nats.
+
+    Draws are kept above the smallest normal number of their dtype, where the log density of a
+    shape other than one is still finite.
+    """
+
+    def __init__(self, log_shape, log_rate):
+        concentration, rate = log_shape.exp(), log_rate.exp()
+        super().__init__(Gamma(concentration, rate, validate_args=False), 1, validate_args=False)
+        self.log_shape, self.log_rate = log_shape, log_rate
+        self.concentration, self.rate = concentration, rate
+
+    def rsample(self, sample_shape=(), generator=None):
+        """z ~ Gamma(shape, 1) by rejection, over the rate: [*sample_shape, ..., D].
+
+        Gradients reach both parameters; log_shape by the implicit −(∂F/∂α)/p, which torch
+        computes (chapter 08).
+        """
+        concentration = self.concentration.expand(*sample_shape, *self.concentration.shape)
+        generator = generator or fresh_generator(self.rate.device)
+        z = torch._standard_gamma(concentration, generator=generator) / self.rate
+        return z.clamp(min=torch.finfo(z.dtype).tiny)
 
     def sample(self, sample_shape=(), generator=None):
         """As `rsample`, without gradients."""
@@ -150,10 +230,30 @@ class DiscretizedLogistic(Distribution):
             return (255 * x).round().clamp(0, 255) / 255
 
 
+class PoissonCounts(Independent):
+    """Independent Poisson counts, given by their `log_rate` [..., D]."""
+
+    def __init__(self, log_rate):
+        rate = log_rate.exp()
+        super().__init__(Poisson(rate, validate_args=False), 1, validate_args=False)
+        self.log_rate, self.rate = log_rate, rate
+
+    def log_prob(self, x):
+        """Σ x log rate − rate − log x!, without taking a logarithm of the rate; nats."""
+        return (x * self.log_rate - self.rate - torch.lgamma(x + 1)).sum(-1)
+
+    def sample(self, sample_shape=(), generator=None):
+        """Whole numbers from zero, [*sample_shape, ..., D]."""
+        with torch.no_grad():
+            rate = self.rate.expand(*sample_shape, *self.rate.shape)
+            return torch.poisson(rate, generator or fresh_generator(rate.device))
+
+
 class DiagonalPosterior:
     """q(z|x) = N(μ, diag σ²): a network gives μ and log σ², 2 J outputs for J latents."""
 
-    def __init__(self, dim):
+    def __init__(self, dim, prior=None):
+        _check_prior(prior, ("normal",), "diagonal")
         self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
 
     def __call__(self, outputs):
@@ -173,7 +273,8 @@ class FullPosterior:
     log |det L| = Σ log σ; σ is then not the standard deviation of z.
     """
 
-    def __init__(self, dim):
+    def __init__(self, dim, prior=None):
+        _check_prior(prior, ("normal",), "full")
         pairs = dim * (dim - 1) // 2
         self.heads = (dim, dim, pairs) if pairs else (dim, dim)
         self.dim, self.num_outputs = dim, sum(self.heads)
@@ -192,80 +293,76 @@ class FullPosterior:
         return FullGaussian(zeros, torch.diag(torch.ones_like(zeros)))
 
 
-class BernoulliLikelihood:
-    """p(x|z) for binary pixels: a network gives one logit a pixel."""
+class ExponentialPosterior:
+    """q(z|x) of independent exponentials on z > 0: a network gives J values of log rate."""
 
-    def __init__(self, dim):
+    def __init__(self, dim, prior=None):
+        _check_prior(prior, ("exponential", "gamma"), "exponential")
         self.dim, self.heads, self.num_outputs = dim, (dim,), dim
+        self.prior_name = prior or "exponential"
 
     def __call__(self, outputs):
-        return BernoulliPixels(outputs)
+        return ExponentialLatents(outputs)
 
-    def check(self, x):
-        """Raise ValueError where x leaves [0, 1]."""
-        low, high = x.min().item(), x.max().item()
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"x has values from {low:g} to {high:g}; "
-                "a Bernoulli likelihood takes pixels in [0, 1]."
-            )
+    def prior(self, like):
+        """The prior of that name, in the dtype and on the device of `like`."""
+        return _positive_prior(self.prior_name, self.dim, like)
 
 
-class GaussianLikelihood:
-    """p(x|z) = N(mean, diag σ²).
+class GammaPosterior:
+    """q(z|x) of independent gammas on z > 0: a network gives J log shapes and J log rates.
 
-    With `noise_variance` the variance is that number for every dimension and a network gives
-    the D means; without it the network gives D means and D values of log σ².
+    The shape is held at `SHAPE_FLOOR` or above: the density of a smaller one is all but a spike
+    at zero, which neither float32 draws nor their gradients can follow.
     """
 
-    def __init__(self, dim, noise_variance=None):
-        if noise_variance is not None and not (0 < noise_variance < math.inf):
-            raise ValueError(f"noise_variance is {noise_variance}; it must be positive and finite.")
-        self.dim, self.noise_variance = dim, noise_variance
-        self.heads = (dim,) if noise_variance is not None else (dim, dim)
-        self.num_outputs = sum(self.heads)
-
-    def __call__(self, outputs):
-        if self.noise_variance is None:
-            loc, log_var = outputs.chunk(2, dim=-1)
-            return DiagonalGaussian(loc, log_var)
-        return DiagonalGaussian(outputs, torch.full_like(outputs, math.log(self.noise_variance)))
-
-    def check(self, x):
-        """Every finite x is possible under a Gaussian: nothing to refuse."""
-
-
-class DiscretizedLogisticLikelihood:
-    """p(x|z) for 8-bit pixels: a network gives D locations and D values of log scale."""
-
-    # A network that starts near zero starts at mid-grey, with a scale of an eighth of the range.
-    LOC, LOG_SCALE, SMALLEST = 0.5, math.log(1 / 8), -7.0
-
-    def __init__(self, dim):
+    def __init__(self, dim, prior=None):
+        _check_prior(prior, ("exponential", "gamma"), "gamma")
         self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
+        self.prior_name = prior or "gamma"
 
     def __call__(self, outputs):
-        loc, log_scale = outputs.chunk(2, dim=-1)
-        # Below a quarter of a grey level nothing is to be won, and gradients grow without end.
-        log_scale = (log_scale + self.LOG_SCALE).clamp(min=self.SMALLEST)
-        return DiscretizedLogistic(loc + self.LOC, log_scale)
+        log_shape, log_rate = outputs.chunk(2, dim=-1)
+        return GammaLatents(at_least(log_shape, math.log(SHAPE_FLOOR)), log_rate)
 
-    def check(self, x):
-        """Raise ValueError unless every value of x is k / 255 for some k from 0 to 255."""
-        levels = 255 * x
-        off = (levels - levels.round().clamp(0, 255)).abs().max().item()
-        if off > 1e-3:
-            raise ValueError(
-                f"x has values that are {off:.2g} grey levels from the nearest of 0, 1/255, …, 1; "
-                "a discretized logistic likelihood takes only those."
-            )
+    def prior(self, like):
+        """The prior of that name, in the dtype and on the device of `like`."""
+        return _positive_prior(self.prior_name, self.dim, like)
 
 
-POSTERIORS = {"diagonal": DiagonalPosterior, "full": FullPosterior}
-LIKELIHOODS = {
-    "bernoulli": BernoulliLikelihood,
-    "gaussian": GaussianLikelihood,
-    "discretized_logistic": DiscretizedLogisticLikelihood,
+PRIORS = ("normal", "exponential", "gamma")  # N(0, 1), Exponential(1), Gamma(2, 1), independent
+PRIOR_SHAPE = 2.0
+
+
+def _positive_prior(name, dim, like):
+    zeros = torch.zeros(dim, dtype=like.dtype, device=like.device)
+    if name == "exponential":
+        return ExponentialLatents(zeros)
+    return GammaLatents(zeros + math.log(PRIOR_SHAPE), zeros)
+
+
+def _check_prior(prior, accepted, posterior):
+    """Raise ValueError unless q and the prior can reach the same z."""
+    if prior is None or prior in accepted:
+        return
+    if prior not in PRIORS:
+        raise ValueError(f"prior is {prior!r}; it must be one of {', '.join(PRIORS)}.")
+    reason = (
+        "the normal prior draws negative z too, which such a posterior never shows the decoder"
+        if prior == "normal"
+        else f"the posterior reaches negative z, where {prior} density is 0 and the KL infinite"
+    )
+    raise ValueError(
+        f"prior is {prior!r} beside the posterior {posterior!r}, which takes "
+        f"{' or '.join(accepted)}: {reason}."
+    )
+
+
+POSTERIORS = {
+    "diagonal": DiagonalPosterior,
+    "full": FullPosterior,
+    "exponential": ExponentialPosterior,
+    "gamma": GammaPosterior,
 }
 
 
@@ -275,13 +372,3 @@ def named(families, name, argument):
         accepted = ", ".join(families)
         raise ValueError(f"{argument} is {name!r}; it must be one of {accepted}.")
     return families[name]
-
-
-def likelihood_of(name, dim, noise_variance=None):
-    """The likelihood of that name over x [..., dim]; ValueError for a name or variance it lacks."""
-    family = named(LIKELIHOODS, name, "likelihood")
-    if family is GaussianLikelihood:
-        return family(dim, noise_variance)
-    if noise_variance is not None:
-        raise ValueError(f"noise_variance is {noise_variance}; a {name} likelihood has none.")
-    return family(dim)

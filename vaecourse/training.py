@@ -17,6 +17,7 @@ import torch
 from tqdm import tqdm
 
 from vaecourse.atomic import below, check_writable, read_tensors, write_tensors
+from vaecourse.optimizers import build_optimizer, scheduled_rate
 
 
 @dataclass
@@ -42,6 +43,8 @@ def fit(
     epochs,
     batch_size=256,
     learning_rate=1e-3,
+    optimizer="adam",
+    schedule="constant",
     seed=0,
     transform=None,
     validation=None,
@@ -49,9 +52,10 @@ def fit(
     resume=False,
     progress=True,
 ):
-    """Train `model` in place on x [N, D] with Adam [KB15], and return its `History`.
+    """Train `model` in place on x [N, D], and return its `History`.
 
     model: anything with `loss(batch, generator)` and `check(x)`.
+    optimizer, schedule: names in `vc.optimizers`; a schedule changes the rate from epoch to epoch.
     transform: called as `transform(batch, generator)` on every batch, for example
         `vc.data.binarize`; the data themselves stay as they are.
     validation: data [M, D]; their loss is taken after each epoch, with noise of its own.
@@ -66,7 +70,8 @@ def fit(
     model.check(x)
     if validation is not None:
         model.check(validation)
-    run = Run(model, x, batch_size, learning_rate, seed, transform)
+    run = Run(model, x, batch_size, learning_rate, seed, transform, optimizer)
+    run.schedule(schedule, epochs)
     if checkpoint is not None:
         check_writable(checkpoint)
         if resume and Path(checkpoint).exists():
@@ -95,23 +100,38 @@ def check_settings(epochs, batch_size, learning_rate):
 class Run:
     """The state of a training run: what must be saved so that it can go on as if never stopped."""
 
-    def __init__(self, model, x, batch_size, learning_rate, seed, transform):
+    def __init__(self, model, x, batch_size, learning_rate, seed, transform, optimizer="adam"):
         self.model, self.x, self.batch_size, self.transform = model, x, batch_size, transform
         self.seed = seed
         self.settings = {
             "model": model.params,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
+            "optimizer": optimizer,
             "seed": seed,
             "transform": None if transform is None else transform.__name__,
             "data": None,
         }
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+        self.optimizer = build_optimizer(optimizer, model.parameters(), learning_rate)
         self.generator = torch.Generator(device=x.device).manual_seed(seed)
         self.history = History()
+        self.schedule("constant", 1)
+
+    def schedule(self, name, epochs, done=0):
+        """Change the learning rate from epoch to epoch of `epochs`, of which `done` are past.
+
+        `done` counts epochs that are not in this object's history. A schedule that ends belongs
+        to its number of epochs.
+        """
+        base = self.settings["learning_rate"]
+        self.rate = lambda epoch: scheduled_rate(name, base, done + epoch, epochs)
+        self.rate(0)  # refuses an unknown name
+        self.settings["schedule"] = name if name == "constant" else f"{name} over {epochs} epochs"
 
     def epoch(self, bar):
         """One pass over the data in a fresh order."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(len(self.history.epoch_loss))
         start, losses, weights = time.perf_counter(), [], []
         order = torch.randperm(len(self.x), generator=self.generator, device=self.x.device)
         for rows in order.split(self.batch_size):

@@ -5,7 +5,7 @@ import torch
 
 import vaecourse as vc
 from vaecourse import config
-from vaecourse.experiments import runs
+from vaecourse.experiments import datasets, runs
 
 
 def trained(model, data):
@@ -31,12 +31,12 @@ def test_a_model_of_the_static_images_can_be_checked_on_another_draw(monkeypatch
     data = {"name": "static_mnist"}
     model, metrics = trained({"kind": "vae", "data_dim": 784, "latent_dim": 2, "hidden": [8]}, data)
     params = config.PlainParams(**data)
-    test = runs.test_data(params)
+    test = datasets.test_data(params).x
     # The rows are mixed, but the same.
     assert not torch.equal(test, few)
     assert torch.equal(test.unique(dim=0), few.unique(dim=0))
-    assert torch.equal(test, runs.train_data(params, 0)[0])
-    assert runs.train_data(params, 0)[1] is None
+    assert torch.equal(test, datasets.train_data(params, 0)[0])
+    assert datasets.train_data(params, 0)[1] is None
     own = vc.evaluation.evaluate(model, test)
     assert {key: metrics[key] for key in own} == pytest.approx(own)
     sampled = vc.data.mnist("test", binarize="sample").x
@@ -62,8 +62,8 @@ def test_a_model_of_photographs_can_be_checked_on_framed_digits(monkeypatch):
     model = {"kind": "conv_vae", "image_shape": [3, 32, 32], "latent_dim": 2, "channels": [2]}
     model, metrics = trained(model, data)
     params = config.PlainParams(**data)
-    assert torch.equal(runs.test_data(params), pixels)
-    digits = runs.stand_in(params)
+    assert torch.equal(datasets.test_data(params).x, pixels)
+    digits = datasets.stand_in(params)
     framed = digits[7].view(3, 32, 32)
     assert torch.equal(framed[1, 2:-2, 2:-2].flatten(), vc.data.mnist("test").x[7])
     assert framed[:, :2].sum() == framed[:, :, -2:].sum() == 0

@@ -15,7 +15,7 @@ import vaecourse as vc
 from vaecourse import config
 from vaecourse.atomic import below, read_tensors
 from vaecourse.ensemble import fit_together
-from vaecourse.experiments import runs, schedule
+from vaecourse.experiments import datasets, runs, schedule
 from vaecourse.training import fit
 
 PARAMS = {
@@ -94,7 +94,7 @@ def test_the_results_are_those_of_the_training_functions(inline):
 def test_metrics_compare_the_bound_with_the_exact_density(inline):
     _, records = inline
     metrics = records["side_by_side_seed0"]["metrics"]
-    x = vc.data.synthetic("three_blobs", 50, runs.TEST_SEED).x
+    x = vc.data.synthetic("three_blobs", 50, datasets.TEST_SEED).x
     assert metrics["log_density"] == pytest.approx(
         vc.data.log_density("three_blobs", x).mean().item(), rel=1e-9
     )
@@ -111,7 +111,7 @@ def test_snapshots_start_before_training_and_end_with_the_trained_model(inline):
     )
     model, _ = vc.checkpoint.load(folder / "side_by_side_seed0")
     generator = torch.Generator().manual_seed(0)
-    x = vc.data.synthetic("three_blobs", 50, runs.TEST_SEED).x
+    x = vc.data.synthetic("three_blobs", 50, datasets.TEST_SEED).x
     codes = model.encode(x).sample((), generator)
     samples = model.sample(500, generator)
     torch.testing.assert_close(below(tensors, "codes.")["003"], codes.half(), rtol=0, atol=1e-2)

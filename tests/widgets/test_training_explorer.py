@@ -23,7 +23,7 @@ from widget_page import (
 
 import vaecourse as vc
 from vaecourse import checkpoint, config
-from vaecourse.experiments import runs, schedule
+from vaecourse.experiments import datasets, runs, schedule
 from vaecourse.palette import COLOURS, COLOURS_DARK
 from vaecourse.widgets import TrainingExplorer
 from vaecourse.widgets.training_explorer.widget import quantize, shipped_run
@@ -157,7 +157,7 @@ def test_a_shipped_run_is_shown_by_its_name(tmp_path, monkeypatch):
     run, (model, record) = shipped_run("eight"), checkpoint.pretrained("eight")
     assert run["data"] == "figure_eight" and run["posterior"] == "full"
     assert run["epochs"] == [0, 1, 2, 3]
-    assert torch.equal(run["x"], vc.data.synthetic("figure_eight", 600, runs.TEST_SEED).x[:500])
+    assert torch.equal(run["x"], vc.data.synthetic("figure_eight", 600, datasets.TEST_SEED).x[:500])
     # the codes are those of x, by the trained model in the end
     code = model.encode(run["x"]).sample((), torch.Generator().manual_seed(0))
     assert torch.equal(run["codes"][-1], code.half())

@@ -8,12 +8,12 @@ from torch.distributions import kl_divergence
 def kl_per_dimension(model, x):
     """KL(q(z_j|x) ‖ p(z_j)) averaged over the rows of x [B, D]: [J], nats.
 
-    For a diagonal posterior these sum to the KL term of the bound. Raises ValueError for a
+    For independent latents these sum to the KL term of the bound. Raises ValueError for a
     full covariance, whose KL does not split over dimensions.
     """
     model.check(x)
     q = model.encode(x)
-    if not hasattr(q, "log_var"):
+    if not hasattr(q, "base_dist"):
         raise ValueError("The posterior of this model is not diagonal; its KL does not split.")
     return kl_divergence(q.base_dist, model.prior.base_dist).mean(dim=0)
 

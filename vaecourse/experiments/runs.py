@@ -5,25 +5,24 @@ functions take and return plain tensors and numbers, so it does not matter in wh
 on which machine they run.
 """
 
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import pad
 from tqdm import tqdm
 
 from vaecourse import data, models
-from vaecourse.config import Params, SyntheticParams
+from vaecourse.config import Params, SyntheticParams, check_width
 from vaecourse.ensemble import Ensemble
 from vaecourse.evaluation import evaluate
 from vaecourse.experiments import gmvae_start
+from vaecourse.experiments.datasets import NOT_SHIPPED, stand_in, test_data, train_data
 from vaecourse.training import Run
 
-TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
 SNAPSHOTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 200, 289, 400)
 SNAPSHOT_POINTS = 500
-NOT_SHIPPED = ("static_mnist", "cifar10")  # data that a reader may have to fetch
 
 
 @dataclass(frozen=True)
@@ -47,52 +46,18 @@ def tasks(name, params):
     return [Task(name, params, (seed,)) for seed in params.seeds]
 
 
-def train_data(params, seed, labels=False):
-    """x [N, D] for training, and what to do with every batch of it (or None).
+def check(task):
+    """Refuse, before anything is written, what cannot start: ValueError or DataError.
 
-    labels: append them to the images as one more column, as a classifier learns from them.
+    Data that are missing, damaged, of another width than the model's, or not what its
+    likelihood can give.
     """
-    if isinstance(params, SyntheticParams):
-        return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
-    if params.name in NOT_SHIPPED:
-        return _rows(_plain(params.name, "train"), labels), None
-    sampled = params.binarize == "sample"
-    images = data.mnist("train", binarize=None if sampled else params.binarize)
-    return _rows(images, labels), data.binarize if sampled else None
-
-
-def test_data(params, labels=False):
-    """x [N, D] for testing, with or without `labels` as `train_data` appends them."""
-    if isinstance(params, SyntheticParams):
-        return data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x
-    if params.name in NOT_SHIPPED:
-        return _rows(_plain(params.name, "test"), labels)
-    return _rows(data.mnist("test", binarize=params.binarize), labels)
-
-
-def stand_in(params):
-    """Test images in the form of those that are not shipped, on which anybody can check a model.
-
-    For the static binarization of the digits, another draw of them; for CIFAR-10, a few digits in
-    a frame, in three equal planes.
-    """
-    if params.name == "static_mnist":
-        return data.mnist("test", binarize="sample").x
-    digits = data.mnist("test").x[:50].view(-1, 1, 28, 28)
-    return pad(digits, (2, 2, 2, 2)).expand(-1, 3, -1, -1).flatten(1)
-
-
-def _plain(name, split):
-    if name == "cifar10":
-        return data.cifar10(split)
-    # The static test images come sorted by digit, and some metrics take the first rows: mix them.
-    images = data.static_mnist(split)
-    order = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(0))
-    return images._replace(x=images.x[order])
-
-
-def _rows(images, labels):
-    return models.labelled(images.x, images.label) if labels else images.x
+    params, seed = task.params, task.seeds[0]
+    model = _build(task, seed)
+    labels = isinstance(model, models.Classifier)
+    for x in (train_data(params.data, seed, labels)[0], test_data(params.data, labels).x):
+        check_width(params.model, x.shape[1] - labels)
+        model.check(in_steps(model, x))
 
 
 def in_steps(model, x):
@@ -134,7 +99,7 @@ def _advance_together(task, state, done, epochs, bar):
 
 
 def _advance_one(task, state, done, epochs, bar):
-    run = _run(task, state)
+    run = _run(task, state, done)
     for _ in range(epochs):
         run.epoch(bar)
     return {
@@ -159,7 +124,7 @@ def _ensemble(task, state):
     return run
 
 
-def _run(task, state):
+def _run(task, state, done=0):
     seed, training = task.seeds[0], task.params.training
     model = _build(task, seed)
     x, transform = train_data(task.params.data, seed, isinstance(model, models.Classifier))
@@ -169,7 +134,9 @@ def _run(task, state):
         settings = training.model_dump(include={"batch_size", "learning_rate"})
         start = task.params.start.model_dump()
         gmvae_start.start(model, x, **start, **settings, seed=seed, transform=transform)
-    run = Run(model, x, training.batch_size, training.learning_rate, seed, transform)
+    settings = (training.batch_size, training.learning_rate, seed, transform, training.optimizer)
+    run = Run(model, x, *settings)
+    run.schedule(training.schedule, training.epochs, done)
     if state is not None:
         run.load(state)
     return run
@@ -183,7 +150,7 @@ def _snapshot(run, params):
     """
     run.write_back()
     model, generator = run.models[0], torch.Generator().manual_seed(0)
-    x = test_data(params)[:SNAPSHOT_POINTS]
+    x = test_data(params).x[:SNAPSHOT_POINTS]
     return {
         "codes": model.encode(x).sample((), generator).half(),
         "samples": model.sample(SNAPSHOT_POINTS, generator).half(),
@@ -191,7 +158,10 @@ def _snapshot(run, params):
 
 
 def finish(task, state):
-    """The trained weights of each seed (a state dict), and its metrics."""
+    """The trained weights of each seed (a state dict), and its metrics.
+
+    Raises FloatingPointError where a metric is not finite.
+    """
     with _one_thread():
         if task.by_hand:
             run = _ensemble(task, state)
@@ -199,7 +169,13 @@ def finish(task, state):
             trained = run.models
         else:
             trained = [_run(task, state).model]
-        return [(model.state_dict(), metrics(model, task.params.data)) for model in trained]
+        results = [(model.state_dict(), metrics(model, task.params.data)) for model in trained]
+    if not all(math.isfinite(value) for _, found in results for value in found.values()):
+        raise FloatingPointError(
+            "The model gives no finite bound on the test data: training has diverged; "
+            "a smaller learning_rate is the usual cure."
+        )
+    return results
 
 
 def metrics(model, params):
@@ -209,12 +185,13 @@ def metrics(model, params):
     `gap` is what the ELBO lacks, with the standard error over the test points. For data that are
     not shipped, beside `metrics_on_mnist`.
     """
-    x = in_steps(model, test_data(params, isinstance(model, models.Classifier)))
+    test = test_data(params, isinstance(model, models.Classifier))
+    x = in_steps(model, test.x)
     if params.name in NOT_SHIPPED:
         return {**evaluate(model, x), **metrics_on_mnist(model, params)}
-    if not isinstance(params, SyntheticParams):
-        return evaluate(model, x, label=data.mnist("test").label)
-    exact = data.log_density(params.name, x, params.variant)
+    if not isinstance(params, SyntheticParams) or isinstance(model, models.Autoencoder):
+        return evaluate(model, x, label=test.label)
+    exact = data.log_density(params.name, test.x, params.variant)
     elbo = model.elbo(x, 20, torch.Generator().manual_seed(1)).detach().double()
     gap = exact - elbo
     return {
@@ -227,7 +204,8 @@ def metrics(model, params):
 
 def metrics_on_mnist(model, params):
     """`evaluate` on the `stand_in` images, every key with `_on_mnist` behind it."""
-    on_mnist = evaluate(model, in_steps(model, stand_in(params)))
+    rows = stand_in(params, isinstance(model, models.Classifier))
+    on_mnist = evaluate(model, in_steps(model, rows))
     return {f"{key}_on_mnist": value for key, value in on_mnist.items()}
 
 

@@ -30,20 +30,45 @@ def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False,
     workers: how many tasks run at once; by default one for each core, or what the cluster has.
     resume: go on from the states that a killed run left in `folder`.
 
-    Raises ValueError for a folder that cannot be written, a state of another run, or a
-    cluster that does not answer; RuntimeError when workers keep dying.
+    Raises ValueError for a folder that cannot be written, data that are not for the model, a
+    state of another run, or a cluster that does not answer; FloatingPointError when a run
+    diverges; RuntimeError when workers keep dying.
     """
+    for task in {task.name: task for task in tasks}.values():
+        runs.check(task)
     folder = Path(folder)
+    with _made(folder):
+        return _run_all(tasks, folder, command, backend, workers, resume, report)
+
+
+@contextmanager
+def _made(folder):
+    """The folder, removed again if it is new and nothing was written."""
+    new = not folder.exists()
     check_writable(folder / "any")
+    try:
+        yield
+    finally:
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _run_all(tasks, folder, command, backend, workers, resume, report):
     jobs = [_Job(task, folder, resume) for task in tasks]
     records = {}
     total = sum(job.epochs for job in jobs)
-    with _engine(backend, workers or min(len(jobs), joblib.cpu_count())) as parallel:
-        with tqdm(total=total, unit="epoch", initial=sum(job.done for job in jobs)) as bar:
-            _advance_all(jobs, parallel, bar)
-        finished = _gather(parallel, [(runs.finish, job.task, job.state) for job in jobs])
-        for index, results in finished:
-            records |= jobs[index].save(results, command, report)
+    try:
+        with _engine(backend, workers or min(len(jobs), joblib.cpu_count())) as parallel:
+            with tqdm(total=total, unit="epoch", initial=sum(job.done for job in jobs)) as bar:
+                _advance_all(jobs, parallel, bar)
+            finished = _gather(parallel, [(runs.finish, job.task, job.state) for job in jobs])
+            for index, results in finished:
+                records |= jobs[index].save(results, command, report)
+    except FloatingPointError:
+        if len({task.name for task in tasks}) == 1:  # it would come again: no state is of use
+            for job in jobs:
+                job.path.unlink(missing_ok=True)
+        raise
     return records
 
 
@@ -188,7 +213,7 @@ class _Job:
         return {
             "data": params.data.model_dump(),
             **({"start": params.start.model_dump()} if params.start else {}),
-            "training": {**training, "optimizer": "Adam", "seed": seed},
+            "training": {**training, "seed": seed},
             "epoch_loss": [losses[r] for losses in self.epoch_loss],
             "batch_loss": [round(losses[r], 4) for losses in self.batch_loss],
             "seconds_per_epoch": share / self.epochs,

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import nn
 
-from vaecourse.distributions import POSTERIORS, likelihood_of, named
+from vaecourse.distributions import POSTERIORS, named
+from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.checks import check_dimensions
 from vaecourse.models.vae import VAE
 from vaecourse.networks import conv_decoder, conv_encoder

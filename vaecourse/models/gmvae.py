@@ -17,12 +17,8 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
-from vaecourse.distributions import (
-    BernoulliLikelihood,
-    DiagonalGaussian,
-    fresh_generator,
-    standard_noise,
-)
+from vaecourse.distributions import DiagonalGaussian, fresh_generator, standard_noise
+from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import ACTIVATIONS, linear, mlp
 

@@ -3,26 +3,36 @@
 import torch
 from torch import nn
 
-from vaecourse.distributions import POSTERIORS, likelihood_of, named
+from vaecourse.distributions import POSTERIORS, named
+from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import mlp
 from vaecourse.objectives import elbo_terms, importance_weighted_bound
 
 
 class VAE(nn.Module):
-    """p(z) = N(0, I), p_θ(x|z) and q_φ(z|x) from two multilayer perceptrons [KW14].
+    """A prior p(z), and p_θ(x|z) and q_φ(z|x) from two multilayer perceptrons [KW14].
 
     data_dim, latent_dim: D and J.
     hidden: widths of the encoder's hidden layers; the decoder mirrors them.
-    likelihood: "bernoulli" for binary pixels, "gaussian" for real data.
-    posterior: "diagonal" or "full" covariance of q(z|x).
+    likelihood: "bernoulli" for binary pixels, "gaussian" for real data, "poisson" for counts,
+        "discretized_logistic" for 8-bit pixels.
+    posterior: q(z|x) is normal with a "diagonal" or "full" covariance, or, for z > 0,
+        "exponential" or "gamma".
+    prior: "normal" for a normal posterior, "exponential" (rate 1) or "gamma" (shape 2, rate 1)
+        for the others; by default the one of the posterior's own kind.
     activation: "relu", "tanh", "softplus" or "sigmoid".
-    noise_variance: the fixed variance of a Gaussian likelihood; without it the decoder
-        gives a variance for every dimension.
+    noise_variance: of a Gaussian likelihood: a number, or learned as "shared", "per_dimension"
+        or "from_z". By default the decoder gives one for every dimension, as "from_z" does,
+        but without a floor.
+    variance_floor: the least value of a learned variance; 1e-6 if that is named. Without one
+        the likelihood of data with a constant dimension is unbounded (`GaussianLikelihood`).
     separate_heads: give every head, as the mean and the log variance, a last hidden layer of
         its own, the network of S0; otherwise they share it.
     importance_samples: draws of z for each x in the loss: with more than one, it is the
         importance-weighted bound, and the model what is called an IWAE [BGS16].
+    decoder_hidden, decoder_activation: of the decoder, from z to x, where it shall not mirror
+        the encoder.
     seed: of the initial weights.
     """
 
@@ -34,10 +44,14 @@ class VAE(nn.Module):
         *,
         likelihood="bernoulli",
         posterior="diagonal",
+        prior=None,
         activation="relu",
         noise_variance=None,
         separate_heads=False,
         importance_samples=1,
+        variance_floor=None,
+        decoder_hidden=None,
+        decoder_activation=None,
         seed=0,
     ):
         super().__init__()
@@ -51,16 +65,22 @@ class VAE(nn.Module):
             "hidden": list(hidden),
             "likelihood": likelihood,
             "posterior": posterior,
+            "prior": prior,
             "activation": activation,
             "noise_variance": noise_variance,
             "separate_heads": separate_heads,
             "importance_samples": importance_samples,
+            "variance_floor": variance_floor,
+            "decoder_hidden": None if decoder_hidden is None else list(decoder_hidden),
+            "decoder_activation": decoder_activation,
             "seed": seed,
         }
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.importance_samples = importance_samples
-        self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
-        self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
+        self.likelihood = likelihood_of(likelihood, data_dim, noise_variance, variance_floor)
+        self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim, prior)
+        if decoder_hidden is None:
+            decoder_hidden = tuple(reversed(hidden))
         generator = torch.Generator().manual_seed(seed)
         self.encoder = mlp(
             [data_dim, *hidden, self.posterior.num_outputs],
@@ -69,15 +89,15 @@ class VAE(nn.Module):
             generator=generator,
         )
         self.decoder = mlp(
-            [latent_dim, *reversed(hidden), self.likelihood.num_outputs],
-            activation,
+            [latent_dim, *decoder_hidden, self.likelihood.num_outputs],
+            decoder_activation or activation,
             heads=self.likelihood.heads if separate_heads else None,
             generator=generator,
         )
 
     @property
     def prior(self):
-        """p(z), the standard normal over [J]."""
+        """p(z), over [J]: the standard normal unless `posterior` or `prior` says otherwise."""
         return self.posterior.prior(like=self.decoder[0].weight)
 
     def encode(self, x):

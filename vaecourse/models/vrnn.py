@@ -13,7 +13,8 @@ from torch import nn
 from torch.distributions import kl_divergence
 
 from vaecourse.data.arguments import check_choice, check_count
-from vaecourse.distributions import DiagonalPosterior, likelihood_of
+from vaecourse.distributions import DiagonalPosterior
+from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import linear, mlp
 from vaecourse.objectives import ElboTerms

@@ -7,7 +7,7 @@ import traitlets
 from vaecourse import checkpoint, experiments
 from vaecourse.config import SyntheticParams
 from vaecourse.data.arguments import check_choice
-from vaecourse.experiments.runs import test_data
+from vaecourse.experiments.datasets import test_data
 from vaecourse.widgets.shared import check_number, check_points, page_files
 
 NEEDED = ("data", "posterior", "x", "epochs", "codes", "samples", "loss")
@@ -91,7 +91,7 @@ def shipped_run(name):
     return {
         "data": record["data"]["name"],
         "posterior": record["params"]["posterior"],
-        "x": test_data(SyntheticParams(**record["data"]))[: snapshots["codes"].shape[1]],
+        "x": test_data(SyntheticParams(**record["data"])).x[: snapshots["codes"].shape[1]],
         **snapshots,
         "loss": [record["batch_loss"][0], *record["epoch_loss"]],
         "elbo": record["metrics"]["elbo"],

@@ -1,0 +1,96 @@
+"""Optimizers and schedules: the rates they give, and the steps a run makes with them."""
+
+import math
+
+import pytest
+import torch
+
+import vaecourse as vc
+from vaecourse.optimizers import scheduled_rate
+from vaecourse.training import fit
+
+X = torch.rand(64, 6, generator=torch.Generator().manual_seed(0))
+SETTINGS = {"batch_size": 32, "learning_rate": 0.1, "progress": False}
+
+
+def test_the_rates_of_each_schedule():
+    def rates(name):
+        return [scheduled_rate(name, 0.1, epoch, 8) for epoch in range(8)]
+
+    assert rates("constant") == [0.1] * 8
+    assert rates("step") == pytest.approx([0.1] * 4 + [0.01] * 2 + [0.001] * 2)
+    cosine = rates("cosine")
+    assert cosine[0] == 0.1
+    assert cosine[4] == pytest.approx(0.05)
+    assert cosine[7] == pytest.approx(0.1 * math.cos(7 * math.pi / 16) ** 2)
+
+
+def test_sgd_with_a_schedule_is_the_rule_written_out():
+    model, by_hand = vc.models.VAE(6, 2, (5,)), vc.models.VAE(6, 2, (5,))
+    fit(model, X, epochs=4, seed=7, optimizer="sgd", schedule="step", **SETTINGS)
+    generator = torch.Generator().manual_seed(7)
+    for rate in (0.1, 0.1, 0.01, 0.001):
+        for rows in torch.randperm(64, generator=generator).split(32):
+            loss = -by_hand.elbo(X[rows], 1, generator).mean()
+            slopes = torch.autograd.grad(loss, list(by_hand.parameters()))
+            with torch.no_grad():
+                for parameter, slope in zip(by_hand.parameters(), slopes):
+                    parameter -= rate * slope
+    for mine, theirs in zip(model.parameters(), by_hand.parameters()):
+        assert (mine - theirs).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_resumed_run_with_a_schedule_is_the_unbroken_run(tmp_path, optimizer):
+    class Stop(Exception):
+        pass
+
+    epochs = []
+
+    def stopping(batch, generator):
+        epochs.append(batch)
+        if len(epochs) == 5:  # in the third epoch of two steps each
+            raise Stop
+        return batch
+
+    def passing(batch, generator):
+        return batch
+
+    stopping.__name__ = passing.__name__
+    settings = {"epochs": 4, "optimizer": optimizer, "schedule": "cosine", **SETTINGS}
+    whole, broken, resumed = (vc.models.VAE(6, 2) for _ in range(3))
+    expected = fit(whole, X, transform=passing, **settings)
+    path = tmp_path / "run"
+    with pytest.raises(Stop):
+        fit(broken, X, transform=stopping, checkpoint=path, **settings)
+    history = fit(resumed, X, transform=passing, checkpoint=path, resume=True, **settings)
+    assert history.batch_loss == expected.batch_loss
+    for mine, theirs in zip(resumed.parameters(), whole.parameters()):
+        assert torch.equal(mine, theirs)
+
+
+def test_a_schedule_over_other_epochs_is_another_run(tmp_path):
+    path = tmp_path / "run"
+    fit(vc.models.VAE(6, 2), X, epochs=1, schedule="cosine", checkpoint=path, **SETTINGS)
+    with pytest.raises(ValueError, match='another schedule: "cosine over 1 epochs" there'):
+        fit(
+            vc.models.VAE(6, 2),
+            X,
+            epochs=2,
+            schedule="cosine",
+            checkpoint=path,
+            resume=True,
+            **SETTINGS,
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"optimizer": "adma"}, "optimizer is 'adma' .did you mean 'adam'"),
+        ({"schedule": "linear"}, "schedule is 'linear'; it must be one of 'constant', 'cosine'"),
+    ],
+)
+def test_names_that_are_unknown_are_refused(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fit(vc.models.VAE(6, 2), X, epochs=1, **{**SETTINGS, **changes})

@@ -1,0 +1,102 @@
+"""What a parameter file's `data` stands for: rows to train on, rows to test on."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from vaecourse import data
+from vaecourse.data.arrays import read_array
+from vaecourse.models import labelled
+
+TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
+NOT_SHIPPED = ("static_mnist", "cifar10")  # data that a reader may have to fetch
+
+
+class TestData(NamedTuple):
+    """Rows to test on, x [N, D]; their labels, and (height, width) where rows are images."""
+
+    x: Tensor
+    label: Tensor | None = None
+    shape: tuple[int, int] | None = None
+
+
+def train_data(params, seed, labels=False):
+    """x [N, D] for training, and what to do with every batch of it (or None).
+
+    params: the section `data` of a parameter file, validated. seed: of the run; it draws a
+    synthetic set. labels: append them to the images as one more column, as a classifier learns
+    from them. Raises ValueError or DataError for a file that is missing or damaged.
+    """
+    if params.name == "mnist":
+        sampled = params.binarize == "sample"
+        images = data.mnist("train", binarize=None if sampled else params.binarize)
+        return _rows(_counted(images, params), labels), data.binarize if sampled else None
+    if params.name in NOT_SHIPPED:
+        return _rows(_plain(params.name, "train"), labels), None
+    if params.name == "frey_faces":
+        return data.frey_faces("train").x, None
+    if params.name == "file":
+        return _file(params)[0], None
+    return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
+
+
+def test_data(params, labels=False):
+    """The data for testing, the same for every seed of a run; otherwise as in `train_data`."""
+    if params.name == "mnist":
+        images = _counted(data.mnist("test", binarize=params.binarize), params)
+        return TestData(_rows(images, labels), images.label, (28, 28))
+    if params.name in NOT_SHIPPED:
+        shape = (28, 28) if params.name == "static_mnist" else None
+        return TestData(_rows(_plain(params.name, "test"), labels), shape=shape)
+    if params.name == "frey_faces":
+        return TestData(data.frey_faces("test").x, shape=(28, 20))
+    if params.name == "file":
+        return _file(params)[1]
+    return TestData(data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x)
+
+
+def stand_in(params, labels=False):
+    """Test images in the form of those that are not shipped, on which anybody can check a model.
+
+    For the static binarization of the digits, another draw of them; for CIFAR-10, a few digits in
+    a frame, in three equal planes.
+    """
+    if params.name == "static_mnist":
+        return data.mnist("test", binarize="sample").x
+    digits = data.mnist("test")
+    framed = pad(digits.x[:50].view(-1, 1, 28, 28), (2, 2, 2, 2))
+    images = digits._replace(x=framed.expand(-1, 3, -1, -1).flatten(1), label=digits.label[:50])
+    return _rows(images, labels)
+
+
+def _plain(name, split):
+    if name == "cifar10":
+        return data.cifar10(split)
+    # The static test images come sorted by digit, and some metrics take the first rows: mix them.
+    images = data.static_mnist(split)
+    order = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(0))
+    return images._replace(x=images.x[order])
+
+
+def _rows(images, labels):
+    return labelled(images.x, images.label) if labels else images.x
+
+
+def _counted(images, params):
+    white = params.counts
+    return images if white is None else images._replace(x=(images.x * white).round())
+
+
+def _file(params):
+    x = read_array(params.path, params.array)
+    n_test = max(2, round(params.test_fraction * len(x)))  # a standard error needs two
+    if n_test >= len(x):
+        raise ValueError(
+            f"data.test_fraction is {params.test_fraction}; of {len(x)} rows {n_test} for testing "
+            "leave none to train on."
+        )
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    rows, shape = x.flatten(1)[order], tuple(x.shape[1:]) if x.ndim == 3 else None
+    return rows[n_test:], TestData(rows[:n_test], shape=shape)

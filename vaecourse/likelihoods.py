@@ -1,0 +1,171 @@
+"""The likelihoods p(x|z): what a decoder's output means as a distribution over data.
+
+A family says how many outputs a network needs, head by head, turns them into a distribution, and
+checks that data can come from it. All constants are kept. Taught in chapters 09 and 10.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from vaecourse.distributions import (
+    BernoulliPixels,
+    DiagonalGaussian,
+    DiscretizedLogistic,
+    PoissonCounts,
+    at_least,
+    named,
+)
+
+VARIANCE_FLOOR = 1e-6  # about the variance of rounding to 256 grey levels, (1/255)² / 12
+LEARNED_VARIANCES = ("shared", "per_dimension", "from_z")
+
+
+class BernoulliLikelihood:
+    """p(x|z) for binary pixels: a network gives one logit a pixel."""
+
+    def __init__(self, dim):
+        self.dim, self.heads, self.num_outputs = dim, (dim,), dim
+
+    def __call__(self, outputs):
+        return BernoulliPixels(outputs)
+
+    def check(self, x):
+        """Raise ValueError where x leaves [0, 1]."""
+        low, high = x.min().item(), x.max().item()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"x has values from {low:g} to {high:g}; "
+                "a Bernoulli likelihood takes pixels in [0, 1]."
+            )
+
+
+class PoissonLikelihood:
+    """p(x|z) for counts: a network gives one log rate a dimension."""
+
+    def __init__(self, dim):
+        self.dim, self.heads, self.num_outputs = dim, (dim,), dim
+
+    def __call__(self, outputs):
+        return PoissonCounts(outputs)
+
+    def check(self, x):
+        """Raise ValueError where x is not a whole number from zero."""
+        if (x < 0).any() or (x != x.round()).any():
+            wrong = x[(x < 0) | (x != x.round())][0].item()
+            raise ValueError(
+                f"x has a value of {wrong:g}; a Poisson likelihood takes counts 0, 1, 2, …"
+            )
+
+
+class GaussianLikelihood(nn.Module):
+    """p(x|z) = N(mean, diag σ²), where `noise_variance` says what σ² is:
+
+    a number: that, for every dimension; a network gives the D means.
+    "shared": one learned parameter for all dimensions.
+    "per_dimension": one learned parameter for each.
+    "from_z": a network gives D values of log σ² beside the means.
+    None: as "from_z", and without a floor unless `variance_floor` is given.
+
+    A learned variance is held at `variance_floor` or above. Without a floor the likelihood has
+    no maximum: where a dimension of the data is constant (the corners of a digit), or the mean
+    can hit a point, the density grows without bound as σ² falls to zero, and a fit chases that
+    instead of the data. Below the precision to which the data were recorded the density says
+    nothing; the default is that of grey levels over 255. Chapter 10.
+    """
+
+    def __init__(self, dim, noise_variance=None, variance_floor=None):
+        super().__init__()
+        self.fixed = not (noise_variance is None or isinstance(noise_variance, str))
+        _check_variance(noise_variance, variance_floor, self.fixed)
+        self.dim, self.noise_variance = dim, noise_variance
+        self.from_z = noise_variance in (None, "from_z")
+        self.heads = (dim, dim) if self.from_z else (dim,)
+        self.num_outputs = sum(self.heads)
+        if variance_floor is None and isinstance(noise_variance, str):
+            variance_floor = VARIANCE_FLOOR
+        self.variance_floor = variance_floor
+        if noise_variance in ("shared", "per_dimension"):
+            self.log_var = nn.Parameter(torch.zeros(1 if noise_variance == "shared" else dim))
+
+    def forward(self, outputs):
+        """The distribution of x [..., D] from a network's outputs."""
+        if self.fixed:
+            log_var = torch.full_like(outputs, math.log(self.noise_variance))
+            return DiagonalGaussian(outputs, log_var)
+        if self.from_z:
+            loc, log_var = outputs.chunk(2, dim=-1)
+        else:
+            loc, log_var = outputs, self.log_var.expand_as(outputs)
+        if self.variance_floor is not None:
+            log_var = at_least(log_var, math.log(self.variance_floor))
+        return DiagonalGaussian(loc, log_var)
+
+    def check(self, x):
+        """Every finite x is possible under a Gaussian: nothing to refuse."""
+
+
+def _check_variance(noise_variance, variance_floor, fixed):
+    if fixed and not 0 < noise_variance < math.inf:
+        raise ValueError(f"noise_variance is {noise_variance}; it must be positive and finite.")
+    if not fixed and noise_variance not in (None, *LEARNED_VARIANCES):
+        raise ValueError(
+            f"noise_variance is {noise_variance!r}; it must be a positive number or one of "
+            f"{', '.join(LEARNED_VARIANCES)}."
+        )
+    if variance_floor is None:
+        return
+    if fixed:
+        raise ValueError(
+            f"variance_floor is {variance_floor}; a fixed noise_variance, {noise_variance} here, "
+            "has no need of one."
+        )
+    if not 0 < variance_floor < math.inf:
+        raise ValueError(f"variance_floor is {variance_floor}; it must be positive and finite.")
+
+
+class DiscretizedLogisticLikelihood:
+    """p(x|z) for 8-bit pixels: a network gives D locations and D values of log scale."""
+
+    # A network that starts near zero starts at mid-grey, with a scale of an eighth of the range.
+    LOC, LOG_SCALE, SMALLEST = 0.5, math.log(1 / 8), -7.0
+
+    def __init__(self, dim):
+        self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
+
+    def __call__(self, outputs):
+        loc, log_scale = outputs.chunk(2, dim=-1)
+        # Below a quarter of a grey level nothing is to be won, and gradients grow without end.
+        log_scale = (log_scale + self.LOG_SCALE).clamp(min=self.SMALLEST)
+        return DiscretizedLogistic(loc + self.LOC, log_scale)
+
+    def check(self, x):
+        """Raise ValueError unless every value of x is k / 255 for some k from 0 to 255."""
+        levels = 255 * x
+        off = (levels - levels.round().clamp(0, 255)).abs().max().item()
+        if off > 1e-3:
+            raise ValueError(
+                f"x has values that are {off:.2g} grey levels from the nearest of 0, 1/255, …, 1; "
+                "a discretized logistic likelihood takes only those."
+            )
+
+
+LIKELIHOODS = {
+    "bernoulli": BernoulliLikelihood,
+    "gaussian": GaussianLikelihood,
+    "poisson": PoissonLikelihood,
+    "discretized_logistic": DiscretizedLogisticLikelihood,
+}
+
+
+def likelihood_of(name, dim, noise_variance=None, variance_floor=None):
+    """The likelihood of that name over x [..., dim]; ValueError for a name or variance it lacks."""
+    family = named(LIKELIHOODS, name, "likelihood")
+    if family is GaussianLikelihood:
+        return family(dim, noise_variance, variance_floor)
+    given = {"noise_variance": noise_variance, "variance_floor": variance_floor}
+    for argument, value in given.items():
+        if value is not None:
+            raise ValueError(f"{argument} is {value!r}; a {name} likelihood has none.")
+    return family(dim)
