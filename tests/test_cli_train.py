@@ -48,7 +48,8 @@ def test_a_killed_command_resumed_gives_the_weights_of_the_unbroken_one(params, 
     assert start(command(params, broken, "--resume")).wait() == 0
     weights = "small_seed0.safetensors"
     assert (whole / weights).read_bytes() == (broken / weights).read_bytes()
-    assert sorted(os.listdir(whole)) == ["small_seed0.json", weights]
+    figures = [f"small_seed0_{name}.png" for name in ("latent", "loss", "reconstructions")]
+    assert sorted(os.listdir(whole)) == ["small_seed0.json", weights, *figures]
 
 
 def test_what_it_writes_says_how_it_came_to_be_and_recomputes(params, tmp_path):
@@ -87,7 +88,8 @@ def test_data_of_another_width_than_the_model_gets_a_sentence(tmp_path, capsys):
     path = tmp_path / "wide.json"
     path.write_text(json.dumps({**PARAMS, "model": {**PARAMS["model"], "data_dim": 100}}))
     assert cli.main(["train", str(path), "--output", str(tmp_path / "out")]) == 2
-    assert "x has shape [60000, 784]; it must be [B, 100]." in capsys.readouterr().err
+    assert "model.data_dim is 100; the data mnist have 784 columns." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_experiment_gets_the_list(capsys):

@@ -1,6 +1,7 @@
 """The parameter file: what is accepted, and one sentence for what is not."""
 
 import json
+import math
 
 import pytest
 
@@ -62,6 +63,36 @@ def test_a_short_file_gets_the_defaults(tmp_path):
             "data.binarize is not",
         ),
         ({"model": GOOD["model"], "data": GOOD["data"]}, "training is missing"),
+        (changed("training", "learning_rate", math.inf), "learning_rate is Infinity; .*finite"),
+        (changed("training", "optimizer", "adamw"), 'training.optimizer is "adamw"; .*adam'),
+        (changed("", "seeds", [0, 0]), "seeds: every seed must be there once"),
+        (
+            changed("", "seeds", [0, -1]),
+            "seeds.1 is -1; input should be greater than or equal to 0",
+        ),
+        (changed("data", "file", "x.npy"), "data.file is not a key.*accepted are .*name, binarize"),
+        (changed("data", "a\nb", 1), r'data."a\\nb" is not a key'),
+        (changed("data", "counts", 9), "data: binarize and counts are both given"),
+        (changed("model", "data_dim", 5), "model.data_dim is 5; the data mnist have 784 columns"),
+        (
+            changed("model", "hidden", [10**6] * 2),
+            "model: its networks have .* at most 100,000,000",
+        ),
+        (changed("model", "hidden", [5, 0]), "model.hidden.1 is 0; input should be greater"),
+        (changed("model", "prior", "gamma"), "model: prior is 'gamma' beside .* KL infinite"),
+        (changed("model", "noise_variance", 0.1), "model: noise_variance is 0.1; a bernoulli like"),
+        (
+            changed("model", "noise_variance", "fixed"),
+            'model.noise_variance is "fixed"; input should be a positive number, .shared.',
+        ),
+        (changed("model", "x" * 99, 1), "x is not a key that is known; accepted are"),
+        (changed("training", "epochs", ["long"] * 99), r"epochs is .*\.\.\.; input should be"),
+        ({**GOOD, "model": {"data_dim": 784}}, "model.kind is missing"),
+        (
+            {**GOOD, "training": {"epochs": 1, "gradients": "by_hand", "schedule": "step"}},
+            "training: gradients by_hand go with the optimizer adam",
+        ),
+        ("[" * 100_000, "nested too deeply"),
         ("{", r"params\.json is not JSON"),
         ("[]", "the whole file is"),
     ],
@@ -84,3 +115,29 @@ def test_every_shipped_experiment_is_valid_and_an_unknown_one_gets_the_list():
         assert len(set(params.seeds)) >= (1 if params.model.kind == "classifier" else 3)
     with pytest.raises(ValueError, match="'mnist' is not an experiment; there are: .*mnist_vae_2d"):
         experiments.params("mnist")
+
+
+def test_the_published_schema_is_up_to_date():
+    assert config.SCHEMA.read_text() == config.schema(), (
+        "run `python -c 'from vaecourse import config as c; c.SCHEMA.write_text(c.schema())'`"
+    )
+
+
+def test_the_example_is_valid_and_explains_itself():
+    params = config.read(config.EXAMPLE)
+    assert params.model.decoder_hidden == [256]
+    assert "schema" in params.comment and "optimizer" in params.training.comment
+
+
+def test_comments_are_for_the_reader_only(tmp_path):
+    content = changed("training", "comment", "short")
+    commented = config.read(written(tmp_path, {"$schema": "x", "comment": "why", **content}))
+    assert commented.model_dump() == config.read(written(tmp_path, GOOD)).model_dump()
+
+
+def test_the_schema_knows_every_key_and_says_what_it_is_for():
+    definitions = json.loads(config.schema())["$defs"]
+    for definition in definitions.values():
+        assert definition["additionalProperties"] is False
+        for key, value in definition["properties"].items():
+            assert key in ("kind", "name") or "description" in value, key

@@ -114,6 +114,14 @@ def test_global_state_is_left_alone():
             {"models": [vc.models.VAE(2, 2, (8,), activation="tanh", **SHAPE)] * 2},
             "activation is 'tanh'; gradients by hand are there for the ELBO, relu networks",
         ),
+        (
+            {"models": [vc.models.VAE(2, 2, (8,), variance_floor=0.1, **SHAPE)] * 2},
+            "variance_floor is 0.1; gradients by hand are there for .* no floor",
+        ),
+        (
+            {"models": [vc.models.VAE(2, 2, (8,), decoder_hidden=(9,), **SHAPE)] * 2},
+            r"decoder_hidden is \[9\]; gradients by hand",
+        ),
     ],
 )
 def test_what_it_cannot_do_is_refused_in_a_sentence(change, sentence):

@@ -8,8 +8,11 @@ from vaecourse.experiments import datasets, runs
 
 SHIPPED = [(name, seed) for name in experiments.names() for seed in experiments.params(name).seeds]
 
+# The frames of the Frey faces are under no licence that would let the course ship them.
+WITH_DATA = [run for run in SHIPPED if experiments.params(run[0]).data.name != "frey_faces"]
 
-@pytest.mark.parametrize(("name", "seed"), SHIPPED)
+
+@pytest.mark.parametrize(("name", "seed"), WITH_DATA)
 def test_the_metrics_recompute_from_the_weights(name, seed):
     model, record = vc.checkpoint.pretrained(name, seed)
     data = experiments.params(name).data
@@ -29,7 +32,7 @@ def test_the_record_says_how_it_came_to_be(name, seed):
     assert record["command"] == f"vaecourse reproduce {name}"
     assert record["training"]["seed"] == record["params"]["seed"] == seed
     assert record["training"]["epochs"] == params.training.epochs == len(record["epoch_loss"])
-    assert record["data"] == params.data.model_dump()
+    assert type(params.data)(**record["data"]) == params.data
     described = vc.models.build({**params.model.model_dump(), "seed": seed})
     assert described.params == vc.models.build(record["params"]).params
 

@@ -150,13 +150,17 @@ def _check_covered(models):
         "importance_samples": model.importance_samples == 1,
         "activation": model.params["activation"] == "relu",
         "hidden": len(model.params["hidden"]) > 0,
+        "variance_floor": getattr(model.likelihood, "variance_floor", None) is None,
+        "decoder_hidden": model.params["decoder_hidden"] is None,
+        "decoder_activation": model.params["decoder_activation"] in (None, "relu"),
     }
     for name, covered in wanted.items():
         if not covered:
             raise ValueError(
-                f"{name} is {model.params[name]!r}; gradients by hand are there for the ELBO, relu "
-                "networks with a hidden layer, a Gaussian likelihood with a variance for every "
-                "dimension, and a Gaussian posterior. Use autograd."
+                f"{name} is {model.params[name]!r}; gradients by hand are there for relu networks "
+                "with a hidden layer and a decoder that mirrors the encoder, a Gaussian "
+                "likelihood with a variance for every dimension and no floor, a Gaussian "
+                "posterior, and the ELBO. Use autograd."
             )
 
 

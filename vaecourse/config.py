@@ -300,7 +300,7 @@ class SyntheticParams(_Strict):
     name: Literal[planar.SYNTHETIC]
     variant: Literal[planar.VARIANTS] = Field("meant", description="Of the slides' formulas.")
     n_train: int = Field(ge=1, le=10_000_000, description="Points to train with.")
-    n_test: int = Field(ge=1, le=10_000_000, description="Points to test with.")
+    n_test: int = Field(ge=2, le=10_000_000, description="Points to test with.")
 
 
 class FileParams(_Strict):
@@ -347,6 +347,14 @@ class TrainingParams(_Strict):
         "a tenth after half and again after three quarters.",
     )
     gradients: Literal["autograd", "by_hand"] = Field("autograd", description="Who derives them.")
+
+    @model_validator(mode="after")
+    def _by_hand_is_plain(self):
+        if self.gradients == "by_hand" and (self.optimizer, self.schedule) != ("adam", "constant"):
+            raise ValueError(
+                "gradients by_hand go with the optimizer adam and the schedule constant only."
+            )
+        return self
 
 
 class Params(_Strict):
