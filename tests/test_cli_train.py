@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 import vaecourse as vc
-from vaecourse import cli
+from vaecourse import cli, config
 
 PARAMS = {
     "model": {"kind": "vae", "data_dim": 784, "latent_dim": 2, "hidden": [8]},
@@ -95,3 +98,39 @@ def test_data_of_another_width_than_the_model_gets_a_sentence(tmp_path, capsys):
 def test_an_unknown_experiment_gets_the_list(capsys):
     assert cli.main(["reproduce", "mnist_gan"]) == 2
     assert "there are: axis_aligned_gaussian_diagonal, " in capsys.readouterr().err
+
+
+def test_the_example_and_the_schema_are_printed_and_the_example_is_valid(tmp_path, capsys):
+    assert cli.main(["train", "--example"]) == 0
+    example = capsys.readouterr().out
+    path = tmp_path / "example.json"
+    path.write_text(example)
+    assert config.read(path).training.epochs == 20
+    assert cli.main(["train", "--schema"]) == 0
+    assert capsys.readouterr().out == config.schema()
+
+
+def test_an_array_of_ones_own_is_trained_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    np.savetxt("rows.csv", rows.numpy(), delimiter=",", header="a,b,c")
+    model = {"kind": "vae", "data_dim": 3, "latent_dim": 2, "likelihood": "gaussian"}
+    content = {"model": model, "data": {"name": "file", "path": "rows.csv"}}
+    Path("own.json").write_text(json.dumps({**content, "training": {"epochs": 2}}))
+    assert cli.main(["train", "own.json", "--output", "out"]) == 0
+    trained, record = vc.checkpoint.load(Path("out/own_seed0"))
+    assert record["data"]["path"] == "rows.csv"
+    assert trained.data_dim == 3
+    assert sorted(os.listdir("out"))[2:] == ["own_seed0_latent.png", "own_seed0_loss.png"]
+
+
+def test_a_run_that_diverges_gets_a_sentence_and_leaves_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.full((20, 3), 1e30))
+    model = {"kind": "vae", "data_dim": 3, "latent_dim": 2, "likelihood": "gaussian"}
+    content = {"model": model, "data": {"name": "file", "path": "rows.npy"}}
+    Path("own.json").write_text(json.dumps({**content, "training": {"epochs": 2}}))
+    assert cli.main(["train", "own.json", "--output", "out"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("The loss became nan in epoch 1; a smaller learning_rate")
+    assert not Path("out").exists()

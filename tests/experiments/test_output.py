@@ -1,0 +1,56 @@
+"""What a run leaves beside its weights: the figures say what the record says."""
+
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+import vaecourse as vc
+from vaecourse.experiments import output
+from vaecourse.experiments.datasets import DataSplit
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def split():
+    x = torch.rand(12, 6, generator=torch.Generator().manual_seed(0))
+    return DataSplit(x, 2 * x, shape=(2, 3))
+
+
+def test_the_loss_curve_has_the_loss_of_every_epoch():
+    fig = output._loss([5.0, 3.0, 2.5], output.BOUND)
+    (line,) = fig.axes[0].lines
+    assert line.get_xydata().tolist() == [[1, 5], [2, 3], [3, 2.5]]
+    assert "nats" in fig.axes[0].get_ylabel()
+    plt.close(fig)
+
+
+def test_the_latent_map_of_data_without_labels_shows_the_codes_of_test_data(split):
+    vae = vc.models.VAE(6, 2, (4,), posterior="exponential")
+    with torch.no_grad():
+        fig = output._latent(vae, split)
+    points = fig.axes[0].collections[0].get_offsets()
+    assert np.allclose(points, vae.encode(split.test).mean.detach().numpy())
+    plt.close(fig)
+
+
+def test_reconstructions_stand_under_the_data_on_the_same_scale(split):
+    vae = vc.models.VAE(6, 2, (4,), likelihood="gaussian", noise_variance=0.1)
+    with torch.no_grad():
+        fig = output._reconstructions(vae, split)
+    canvases = [ax.images[0].get_array()[:2, :3] for ax in fig.axes]
+    decoded = vae.reconstruct(split.test[:8])[0].view(2, 3)
+    white = split.test[:8].max()
+    assert np.allclose(canvases[0], split.test[0].view(2, 3) / white)
+    assert np.allclose(canvases[1], (decoded / white).clamp(0, 1))
+    plt.close(fig)
+
+
+def test_tensorboard_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ValueError, match="TensorBoard is not installed: install it .*pip install"):
+        output.check_tensorboard()
