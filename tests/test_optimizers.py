@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import vaecourse as vc
+from vaecourse.config import Params
+from vaecourse.experiments import runs
 from vaecourse.optimizers import scheduled_rate
 from vaecourse.training import fit
 
@@ -94,3 +96,17 @@ def test_a_schedule_over_other_epochs_is_another_run(tmp_path):
 def test_names_that_are_unknown_are_refused(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         fit(vc.models.VAE(6, 2), X, epochs=1, **{**SETTINGS, **changes})
+
+
+def test_a_schedule_goes_on_where_a_slice_of_a_run_ended():
+    model = {"kind": "vae", "data_dim": 2, "latent_dim": 1, "likelihood": "gaussian"}
+    training = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "schedule": "cosine"}
+    points = {"name": "three_blobs", "n_train": 64, "n_test": 2}
+    task = runs.tasks("run", Params(model=model, data=points, training=training))[0]
+    first = runs.advance(task, None, 0, 3)
+    second = runs.advance(task, first["state"], 3, 1)
+    whole, x = vc.models.build(model), vc.data.synthetic("three_blobs", 64, 0).x
+    history = fit(whole, x, progress=False, **training)
+    losses = [loss for [loss] in first["epoch_loss"] + second["epoch_loss"]]
+    assert losses == history.epoch_loss
+    assert torch.equal(second["state"]["model.encoder.0.weight"], whole.encoder[0].weight)

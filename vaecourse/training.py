@@ -123,7 +123,7 @@ class Run:
         `done` counts epochs that are not in this object's history. A schedule that ends belongs
         to its number of epochs.
         """
-        base = self.settings["learning_rate"]
+        base, self.done = self.settings["learning_rate"], done
         self.rate = lambda epoch: scheduled_rate(name, base, done + epoch, epochs)
         self.rate(0)  # refuses an unknown name
         self.settings["schedule"] = name if name == "constant" else f"{name} over {epochs} epochs"
@@ -152,9 +152,9 @@ class Run:
         loss = self.model.loss(batch, self.generator)
         value = loss.item()
         if not math.isfinite(value):
-            step = len(self.history.epoch_loss) + 1
+            epoch = self.done + len(self.history.epoch_loss) + 1
             raise FloatingPointError(
-                f"The loss became {value} in epoch {step}; "
+                f"The loss became {value} in epoch {epoch}; "
                 "a smaller learning_rate or a floor on the variances is the usual cure."
             )
         loss.backward()

@@ -9,16 +9,15 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.experiments import output
-from vaecourse.experiments.datasets import DataSplit
+from vaecourse.experiments import datasets, output
 
 matplotlib.use("Agg")
 
 
 @pytest.fixture
-def split():
+def images():
     x = torch.rand(12, 6, generator=torch.Generator().manual_seed(0))
-    return DataSplit(x, 2 * x, shape=(2, 3))
+    return datasets.TestData(2 * x, shape=(2, 3))
 
 
 def test_the_loss_curve_has_the_loss_of_every_epoch():
@@ -29,23 +28,23 @@ def test_the_loss_curve_has_the_loss_of_every_epoch():
     plt.close(fig)
 
 
-def test_the_latent_map_of_data_without_labels_shows_the_codes_of_test_data(split):
+def test_the_latent_map_of_data_without_labels_shows_the_codes_of_test_data(images):
     vae = vc.models.VAE(6, 2, (4,), posterior="exponential")
     with torch.no_grad():
-        fig = output._latent(vae, split)
+        fig = output._latent(vae, images)
     points = fig.axes[0].collections[0].get_offsets()
-    assert np.allclose(points, vae.encode(split.test).mean.detach().numpy())
+    assert np.allclose(points, vae.encode(images.x).mean.detach().numpy())
     plt.close(fig)
 
 
-def test_reconstructions_stand_under_the_data_on_the_same_scale(split):
+def test_reconstructions_stand_under_the_data_on_the_same_scale(images):
     vae = vc.models.VAE(6, 2, (4,), likelihood="gaussian", noise_variance=0.1)
     with torch.no_grad():
-        fig = output._reconstructions(vae, split)
+        fig = output._reconstructions(vae, images)
     canvases = [ax.images[0].get_array()[:2, :3] for ax in fig.axes]
-    decoded = vae.reconstruct(split.test[:8])[0].view(2, 3)
-    white = split.test[:8].max()
-    assert np.allclose(canvases[0], split.test[0].view(2, 3) / white)
+    decoded = vae.reconstruct(images.x[:8])[0].view(2, 3)
+    white = images.x[:8].max()
+    assert np.allclose(canvases[0], images.x[0].view(2, 3) / white)
     assert np.allclose(canvases[1], (decoded / white).clamp(0, 1))
     plt.close(fig)
 
