@@ -29,19 +29,31 @@ NASTY = [
     "a\nb", "\x00", "\ud800", "ü" * 300, [], [[]], {}, {"a": 1}, [None], [2**62],
 ]  # fmt: skip
 VALUES = {
-    "kind": ["vae", "autoencoder"],
+    "kind": [*config.MODELS],
     "data_dim": [4, 2, 784],
     "latent_dim": [1, 2],
     "hidden": [[], [3], [3, 2]],
     "decoder_hidden": [[], [3]],
     "activation": ["relu", "tanh", "softplus", "sigmoid"],
     "decoder_activation": ["tanh"],
-    "likelihood": ["bernoulli", "gaussian", "poisson"],
+    "likelihood": ["bernoulli", "gaussian", "poisson", "discretized_logistic"],
     "posterior": ["diagonal", "full", "exponential", "gamma"],
     "prior": ["normal", "exponential", "gamma"],
     "noise_variance": [0.1, "shared", "per_dimension", "from_z"],
     "variance_floor": [0.01],
     "separate_heads": [True, False],
+    "importance_samples": [1, 3],
+    "image_shape": [[1, 2, 2], [1, 28, 28], [4, 1, 1]],
+    "channels": [[2], [2, 2]],
+    "feature_dim": [3],
+    "num_classes": [2],
+    "num_components": [2],
+    "skip": [0.1, 0.6],
+    "state_dim": [2],
+    "recurrence": ["gru", "linear"],
+    "noise": ["diagonal", "isotropic"],
+    "floor": [0.01],
+    "restarts": [1],
     "output": ["sigmoid", "linear"],
     "corruption": ["mask", "gaussian"],
     "level": [0.5, 2.0],
@@ -63,6 +75,7 @@ VALUES = {
     "model": [],
     "data": [],
     "training": [],
+    "start": [{"epochs": 1}],
     "seeds": [[0], [7], [0, 0]],
     "$schema": ["here"],
 }
@@ -71,6 +84,14 @@ START = {
     "data": {"name": "file", "path": "rows.npy"},
     "training": {"epochs": 1},
 }
+MODELS = [
+    *[START["model"]] * 3,
+    {"kind": "conv_vae", "image_shape": [1, 2, 2], "latent_dim": 1, "channels": [2]},
+    {"kind": "factor_analysis", "data_dim": 4, "latent_dim": 1},
+    {"kind": "gmvae", "data_dim": 4, "latent_dim": 1, "num_components": 2, "hidden": [3]},
+    {"kind": "vrnn", "data_dim": 2, "latent_dim": 1, "state_dim": 2, "hidden": [3]},
+    {"kind": "autoencoder", "data_dim": 4, "latent_dim": 2, "hidden": [3]},
+]
 
 
 @pytest.fixture
@@ -85,7 +106,7 @@ def folder(tmp_path, monkeypatch):
 
 def changes(rng):
     """START after a few random edits: values that may fit, that cannot, keys gone or misspelt."""
-    content = copy.deepcopy(START)
+    content = copy.deepcopy({**START, "model": rng.choice(MODELS)})
     for _ in range(rng.choice((0, 1, 1, 2, 3, 5))):
         section = rng.choice((content, *(content.get(name) for name in START)))
         if not isinstance(section, dict):

@@ -5,13 +5,16 @@ import math
 
 import pytest
 
-from vaecourse import config, experiments
+from vaecourse import config, experiments, models
 
 GOOD = {
     "model": {"kind": "vae", "data_dim": 784, "latent_dim": 2},
     "data": {"name": "mnist", "binarize": "sample"},
     "training": {"epochs": 2},
 }
+IMAGES = {"kind": "conv_vae", "image_shape": [1, 28, 28], "latent_dim": 2}
+CLASSIFIER = {"kind": "classifier", "image_shape": [1, 28, 28]}
+GMVAE = {"kind": "gmvae", "data_dim": 784, "latent_dim": 2, "num_components": 2}
 
 
 def written(tmp_path, content):
@@ -92,6 +95,38 @@ def test_a_short_file_gets_the_defaults(tmp_path):
             {**GOOD, "training": {"epochs": 1, "gradients": "by_hand", "schedule": "step"}},
             "training: gradients by_hand go with the optimizer adam",
         ),
+        (
+            {**GOOD, "model": {"kind": "vrnn", "data_dim": 30, "latent_dim": 2, "state_dim": 3}},
+            "model.data_dim is 30, the width of a step; the data mnist have 784 columns, no",
+        ),
+        (
+            {**GOOD, "model": {**IMAGES, "image_shape": [3, 32, 32]}},
+            r"model.image_shape is \[3, 32, 32\]; the data mnist have 784 columns",
+        ),
+        (
+            {**GOOD, "model": {**IMAGES, "channels": [4, 4, 4]}},
+            r"model: image_shape is \[1, 28, 28\]; it must be .* multiples of 8",
+        ),
+        (
+            {**GOOD, "model": {**IMAGES, "channels": [10**4] * 2}},
+            "model: its networks have .* at most 100,000,000",
+        ),
+        (
+            {**GOOD, "model": CLASSIFIER, "data": {"name": "static_mnist"}},
+            "data.name is static_mnist; a classifier takes those with labels, mnist or cifar10",
+        ),
+        (
+            {**GOOD, "model": CLASSIFIER, "training": {"epochs": 1, "gradients": "by_hand"}},
+            "training.gradients by_hand are for a vae; the model is a classifier",
+        ),
+        (
+            {**GOOD, "model": {**GMVAE, "skip": 0.5}},
+            r"model: skip is 0\.5; it must be at least 0 and less than 1 / 2",
+        ),
+        (
+            {**GOOD, "model": {**GMVAE, "num_component": 2}},
+            "model.num_component is not a key.*did you mean num_components",
+        ),
         ("[" * 100_000, "nested too deeply"),
         ("{", r"params\.json is not JSON"),
         ("[]", "the whole file is"),
@@ -127,6 +162,24 @@ def test_the_example_is_valid_and_explains_itself():
     params = config.read(config.EXAMPLE)
     assert params.model.decoder_hidden == [256]
     assert "schema" in params.comment and "optimizer" in params.training.comment
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "vae", "data_dim": 784, "latent_dim": 2},
+        {"kind": "autoencoder", "data_dim": 784, "latent_dim": 2},
+        IMAGES,
+        CLASSIFIER,
+        {"kind": "factor_analysis", "data_dim": 784, "latent_dim": 2},
+        GMVAE,
+        {"kind": "vrnn", "data_dim": 28, "latent_dim": 2, "state_dim": 3},
+    ],
+)
+def test_the_defaults_of_every_model_are_those_of_its_class(tmp_path, model):
+    read = config.read(written(tmp_path, {**GOOD, "model": model})).model
+    assert models.build(read.model_dump()).params == models.build(model).params
+    assert read.model_dump().keys() | {"seed"} == models.build(model).params.keys()
 
 
 def test_comments_are_for_the_reader_only(tmp_path):
