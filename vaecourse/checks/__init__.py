@@ -6,6 +6,11 @@ from vaecourse.checks.em import em_step
 from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
 from vaecourse.checks.experiments import full_covariance_kl, output_gradients
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
+from vaecourse.checks.likelihoods import (
+    exponential_kl,
+    gaussian_log_likelihood,
+    poisson_log_likelihood,
+)
 from vaecourse.checks.mean_field import normal_gamma_sweep
 from vaecourse.checks.mistakes import Mistake
 from vaecourse.checks.posteriors import linear_gaussian_posterior
@@ -15,9 +20,11 @@ __all__ = [
     "Mistake",
     "elbo",
     "em_step",
+    "exponential_kl",
     "full_covariance_kl",
     "full_covariance_sample",
     "gap",
+    "gaussian_log_likelihood",
     "kl",
     "kl_estimate",
     "linear_gaussian_posterior",
@@ -27,6 +34,7 @@ __all__ = [
     "monte_carlo",
     "normal_gamma_sweep",
     "output_gradients",
+    "poisson_log_likelihood",
     "reconstruction_loss",
     "reparameterize",
     "score_function_gradient",

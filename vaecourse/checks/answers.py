@@ -25,6 +25,26 @@ def as_tensor(value):
     return torch.as_tensor(value).detach().to(torch.float64)
 
 
+def per_row(value, like, dimensions):
+    """The answer as [B]; a Mistake that says what was reduced too much or too little."""
+    answer, rows = as_tensor(value), len(like)
+    if answer.ndim == 0:
+        raise Mistake(
+            f"The answer is one number, reduced over the batch; give one value a row, [{rows}]."
+        )
+    if answer.shape == (rows, 1):
+        raise Mistake(f"The shape is [{rows}, 1]; sum without keepdim, so that it is [{rows}].")
+    if answer.ndim == 2 and len(answer) == rows:
+        raise Mistake(
+            f"The shape is {list(answer.shape)}; sum over the {dimensions}, the last axis."
+        )
+    if answer.shape == (like.shape[1],):
+        raise Mistake("You summed over the data, the first axis; sum over the last one.")
+    if answer.shape != (rows,):
+        raise Mistake(f"The shape is {list(answer.shape)}; it must be one value a row, [{rows}].")
+    return answer
+
+
 def close(one, two):
     """Whether two tensors agree in shape and in five digits."""
     return one.shape == two.shape and torch.allclose(one, two, rtol=1e-5, atol=1e-5)

@@ -13,6 +13,7 @@ from vaecourse.checks.answers import (
     check_gradients_reach,
     close,
     name_mistake,
+    per_row,
     seeded,
 )
 from vaecourse.checks.mistakes import Mistake
@@ -26,7 +27,7 @@ def kl(fn):
     """
     check_function(fn)
     loc, log_var = _posterior_parameters(positive=False)
-    answer = _per_row(fn(loc.clone(), log_var.clone()), loc, "latents")
+    answer = per_row(fn(loc.clone(), log_var.clone()), loc, "latents")
     again = as_tensor(fn(loc.clone(), log_var.clone()))
     if not torch.allclose(answer, again, equal_nan=True):
         raise Mistake("Two calls gave two answers; the closed form needs no random draw.")
@@ -77,7 +78,7 @@ def elbo(fn):
     logits = 2 * torch.randn(5, 7, generator=seeded(2), dtype=torch.float64)
     x = torch.bernoulli(torch.full_like(logits, 0.4), generator=seeded(3))
     tensors = (x, logits, loc, log_var)
-    answer = _per_row(fn(*(tensor.clone() for tensor in tensors)), loc, "pixels or latents")
+    answer = per_row(fn(*(tensor.clone() for tensor in tensors)), loc, "pixels or latents")
     right = _log_likelihood(x, logits) - _kl(loc, log_var)
     if not close(answer, right):
         name_mistake(answer, right, _wrong_elbo(*tensors))
@@ -270,26 +271,6 @@ def _posterior_parameters(positive):
     loc = torch.randn(5, 3, generator=seeded(0), dtype=torch.float64)
     log_var = torch.rand(5, 3, generator=seeded(1), dtype=torch.float64)
     return loc, 0.2 + 1.2 * log_var if positive else 3 * log_var - 2
-
-
-def _per_row(value, like, dimensions):
-    """The answer as [B]; a Mistake that says what was reduced too much or too little."""
-    answer, rows = as_tensor(value), len(like)
-    if answer.ndim == 0:
-        raise Mistake(
-            f"The answer is one number, reduced over the batch; give one value a row, [{rows}]."
-        )
-    if answer.shape == (rows, 1):
-        raise Mistake(f"The shape is [{rows}, 1]; sum without keepdim, so that it is [{rows}].")
-    if answer.ndim == 2 and len(answer) == rows:
-        raise Mistake(
-            f"The shape is {list(answer.shape)}; sum over the {dimensions}, the last axis."
-        )
-    if answer.shape == (like.shape[1],):
-        raise Mistake("You summed over the data, the first axis; sum over the last one.")
-    if answer.shape != (rows,):
-        raise Mistake(f"The shape is {list(answer.shape)}; it must be one value a row, [{rows}].")
-    return answer
 
 
 def _noise_comes_from_the_generator(fn, loc, log_var, z):
