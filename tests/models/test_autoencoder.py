@@ -83,3 +83,31 @@ def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):
 def test_data_of_the_wrong_width_is_refused():
     with pytest.raises(ValueError, match=r"shape \[2, 5\]; it must be \[B, 6\]"):
         vc.models.Autoencoder(6, 2).squared_error(torch.ones(2, 5))
+
+
+@pytest.mark.parametrize("noise", ["from_z", "shared", 0.2, None])
+def test_the_means_of_a_vae_make_an_autoencoder(noise):
+    vae = vc.models.VAE(
+        6, 2, (5, 4), likelihood="gaussian", noise_variance=noise, activation="tanh"
+    )
+    x = torch.rand(7, 6, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+    means = vc.models.mean_autoencoder(vae)
+    assert torch.allclose(means.encode(x), vae.encode(x).mean, atol=1e-6)
+    assert torch.allclose(means.decode(z), vae.decode(z).mean, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"likelihood": "bernoulli"},
+        {"posterior": "full"},
+        {"separate_heads": True},
+        {"decoder_hidden": (3,)},
+        {"decoder_activation": "tanh"},
+    ],
+)
+def test_a_vae_whose_means_make_no_autoencoder_is_refused(changes):
+    vae = vc.models.VAE(6, 2, (5,), **{"likelihood": "gaussian", **changes})
+    with pytest.raises(ValueError, match="vae must have a diagonal posterior"):
+        vc.models.mean_autoencoder(vae)

@@ -1,6 +1,6 @@
 """The models of the course; each knows its own parameters and can be built again from them."""
 
-from vaecourse.models.autoencoder import Autoencoder
+from vaecourse.models.autoencoder import Autoencoder, mean_autoencoder
 from vaecourse.models.classifier import Classifier, labelled
 from vaecourse.models.conv_vae import ConvVAE
 from vaecourse.models.factor_analysis import FactorAnalysis
@@ -28,6 +28,7 @@ __all__ = [
     "FactorAnalysis",
     "build",
     "labelled",
+    "mean_autoencoder",
 ]
 
 

@@ -114,3 +114,30 @@ class Autoencoder(nn.Module):
     def check(self, x):
         """Raise ValueError where x [B, D] is not data for this model."""
         check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+
+
+@torch.no_grad()
+def mean_autoencoder(vae):
+    """The autoencoder that the means of a VAE make: e(x) = E_q[z], d(z) the mean's own output.
+
+    vae: with a normal posterior and a Gaussian likelihood, its decoder mirroring its encoder,
+    without separate heads; ValueError for any other. What is left out are the variances.
+    """
+    params = vae.params
+    plain = params["posterior"] == "diagonal" and params["likelihood"] == "gaussian"
+    own_decoder = params["decoder_hidden"] or params["decoder_activation"]
+    if not plain or own_decoder or params["separate_heads"]:
+        raise ValueError(
+            "vae must have a diagonal posterior, a Gaussian likelihood, one body for all heads, "
+            "and a decoder that mirrors its encoder."
+        )
+    shared = {key: params[key] for key in ("data_dim", "latent_dim", "hidden", "activation")}
+    autoencoder = Autoencoder(**shared, output="linear")
+    for part in ("encoder", "decoder"):
+        own = getattr(autoencoder, part)
+        weights = getattr(vae, part).state_dict()
+        # The means are the first rows of the last layer.
+        own.load_state_dict(
+            {key: weights[key][: len(value)] for key, value in own.state_dict().items()}
+        )
+    return autoencoder.requires_grad_(False).eval()
