@@ -340,8 +340,10 @@ def test_the_contour_of_a_cone_is_its_circle(visit, digits_page):
         {"activation": "tanh", "posterior": "full"},
         {"activation": "softplus", "likelihood": "gaussian"},
         {"activation": "sigmoid", "likelihood": "gaussian", "noise_variance": 0.2},
+        # about half of the variances lie below the floor
+        {"likelihood": "gaussian", "noise_variance": "from_z", "variance_floor": 1.0},
     ],
-    ids=lambda arguments: arguments["activation"],
+    ids=lambda arguments: arguments.get("activation", "floor"),
 )
 def test_decoder_likelihood_kl_and_q_agree_with_torch(visit, arguments):
     vae, (x, label) = small_vae(**arguments), small_data()
@@ -355,12 +357,12 @@ def test_decoder_likelihood_kl_and_q_agree_with_torch(visit, arguments):
             "const a = await lx.unpack(Uint8Array.from(atob(arg.arrays), c => c.charCodeAt(0)),"
             "  arg.spec.table);"
             "const decode = lx.makeDecoder(arg.spec.layers, a.weights);"
-            "const {kind, log_var} = arg.spec.output, t = a.scale_tril, m = a.means;"
+            "const {kind, log_var, log_var_floor} = arg.spec.output, t = a.scale_tril, m = a.means;"
             "const q = k => ({mean: [m[2*k], m[2*k+1]], tril: [t[3*k], t[3*k+1], t[3*k+2]]});"
             "const like = (k, z) => { const x = Float32Array.from("
             "    a.images.subarray(24*k, 24*k + 24), g => g / 255);"
             "  return kind === 'bernoulli' ? lx.bernoulliLogLikelihood(x, decode(z))"
-            "    : lx.gaussianLogLikelihood(x, decode(z), log_var); };"
+            "    : lx.gaussianLogLikelihood(x, decode(z), log_var, log_var_floor); };"
             "return {out: arg.grid.map(z => [...decode(z)]),"
             " prior: arg.grid.map(lx.priorLogDensity),"
             " like: arg.grid.map(z => arg.images.map(k => like(k, z))),"
@@ -762,3 +764,22 @@ def test_painting_is_measured_quick_and_leaves_no_entries(visit, digits_page):
 def test_the_page_stays_small(digits_page):
     # the frame of the book adds some 33 kB; together they stay below 600
     assert len(digits_page.encode()) < 560_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"posterior": "exponential"}, r"model.prior is not N\(0, I\)"),
+        (
+            {"likelihood": "gaussian", "noise_variance": "per_dimension"},
+            "every dimension a variance of its own",
+        ),
+    ],
+)
+def test_a_family_that_the_page_does_not_know_is_refused(arguments, message):
+    vae, (x, label) = small_vae(**arguments), small_data()
+    if vae.params["noise_variance"] is not None:
+        with torch.no_grad():
+            vae.likelihood.log_var[0] += 1.0
+    with pytest.raises(ValueError, match=message):
+        LatentExplorer(vae, x, label, images=[0], image_shape=(6, 4))

@@ -85,11 +85,13 @@ export function bernoulliLogLikelihood(x, logits) {
   return sum;
 }
 
-/** log N(x; mean, exp(log_var)), nats; without a fixed `logVar` it follows the means in `out`. */
-export function gaussianLogLikelihood(x, out, logVar = null) {
+/** log N(x; mean, exp(log_var)), nats; without a fixed `logVar` it follows the means in `out`,
+ *  and is held at `floor` or above if there is one. */
+export function gaussianLogLikelihood(x, out, logVar = null, floor = null) {
+  const low = floor ?? -Infinity;
   let sum = 0;
   for (let i = 0; i < x.length; i++) {
-    const v = logVar === null ? out[x.length + i] : logVar;
+    const v = logVar ?? Math.max(out[x.length + i], low);
     sum -= 0.5 * (LOG_2PI + v + (x[i] - out[i]) ** 2 * Math.exp(-v));
   }
   return sum;
@@ -364,8 +366,9 @@ class View {
     return Float32Array.from(grey, (g) => g / 255);
   }
   logLikelihood(x, out) {
-    const { kind, log_var: logVar } = this.spec.output;
-    return kind === "bernoulli" ? bernoulliLogLikelihood(x, out) : gaussianLogLikelihood(x, out, logVar);
+    const { kind, log_var: logVar, log_var_floor: floor } = this.spec.output;
+    if (kind === "bernoulli") return bernoulliLogLikelihood(x, out);
+    return gaussianLogLikelihood(x, out, logVar, floor);
   }
   get squash() {
     return this.spec.output.kind === "bernoulli" || this.spec.output.kind === "sigmoid";

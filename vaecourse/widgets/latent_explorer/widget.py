@@ -70,6 +70,7 @@ class LatentExplorer(anywidget.AnyWidget):
         **traits,
     ):
         layers, weights = read_decoder(model)
+        _check_prior(model)
         x = _check_x(model, x)
         labels = _check_labels(labels, len(x))
         picks = _check_images(images, len(x))
@@ -246,13 +247,30 @@ def _output(model, dim):
     elif hasattr(p, "logits") and torch.equal(p.logits, raw):
         return {"kind": "bernoulli"}
     elif torch.equal(p.mean, raw[:, :dim]):
-        fixed = raw.shape[1] == dim
-        log_var = p.variance.log()
-        return {"kind": "gaussian", "log_var": log_var[0, 0].item() if fixed else None}
+        return {"kind": "gaussian", **_log_variance(model, p, from_z=raw.shape[1] > dim)}
     raise ValueError(
         "model.decode gives neither logits of pixels, nor a Gaussian, nor the sigmoid of what "
         "model.decoder gives; the page knows only these."
     )
+
+
+def _log_variance(model, p, from_z):
+    if from_z:
+        floor = getattr(getattr(model, "likelihood", None), "variance_floor", None)
+        return {"log_var": None, "log_var_floor": None if floor is None else math.log(floor)}
+    log_var = p.variance.log()
+    if (log_var != log_var[0, 0]).any():
+        raise ValueError(
+            "model.decode gives every dimension a variance of its own that no z changes; the page "
+            "knows one variance for all, or variances from z."
+        )
+    return {"log_var": log_var[0, 0].item()}
+
+
+def _check_prior(model):
+    prior = getattr(model, "prior", None)
+    if prior is not None and not ((prior.mean == 0).all() and (prior.stddev == 1).all()):
+        raise ValueError("model.prior is not N(0, I), the only prior that the page knows.")
 
 
 def plane_range(codes, low, high, centred):
