@@ -12,7 +12,8 @@ from vaecourse import checkpoint, config
 from vaecourse.atomic import below, read_tensors
 
 FOLDER = Path(__file__).parent
-PROGRAMS = ("bernoulli_mixture_static_mnist",)  # experiments that are no training of a network
+# Experiments that are no training of a network; they may use the weights of those that are.
+PROGRAMS = ("bernoulli_mixture_static_mnist", "frey_latent_codes")
 
 
 def names():
