@@ -117,7 +117,7 @@ def test_a_short_file_gets_the_defaults(tmp_path):
         ),
         (
             {**GOOD, "model": CLASSIFIER, "training": {"epochs": 1, "gradients": "by_hand"}},
-            "training.gradients by_hand are for a vae; the model is a classifier",
+            "training.gradients by_hand are for a vae; model.kind is classifier",
         ),
         (
             {**GOOD, "model": {**GMVAE, "skip": 0.5}},

@@ -157,10 +157,10 @@ def _check_covered(models):
     for name, covered in wanted.items():
         if not covered:
             raise ValueError(
-                f"{name} is {model.params[name]!r}; gradients by hand are there for relu networks "
-                "with a hidden layer and a decoder that mirrors the encoder, a Gaussian "
-                "likelihood with a variance for every dimension and no floor, a Gaussian "
-                "posterior, and the ELBO. Use autograd."
+                f"{name} is {model.params[name]!r}; gradients by hand are there for the ELBO, relu "
+                "networks with a hidden layer and a decoder that mirrors the encoder, a Gaussian "
+                "likelihood with a variance for every dimension and no floor, and a Gaussian "
+                "posterior. Use autograd."
             )
 
 

@@ -18,6 +18,7 @@ PACKAGE = Path(vaecourse.__file__).parent
 PRETRAINED = PACKAGE.parent / "data" / "pretrained"
 TRAINING_CODE = (
     "backprop.py",
+    "data/arrays.py",
     "data/images.py",
     "data/planar.py",
     "distributions.py",

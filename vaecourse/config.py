@@ -392,7 +392,7 @@ class Params(_Strict):
         if self.start is not None and kind != "gmvae":
             raise ValueError(f"start is for a gmvae; the model is a {kind}.")
         if self.training.gradients == "by_hand" and kind != "vae":
-            raise ValueError(f"training.gradients by_hand are for a vae; the model is a {kind}.")
+            raise ValueError(f"training.gradients by_hand are for a vae; model.kind is {kind}.")
         if kind == "classifier" and name not in LABELLED:
             raise ValueError(
                 f"data.name is {name}; a classifier takes those with labels, "
