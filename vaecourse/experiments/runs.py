@@ -65,27 +65,26 @@ def in_steps(model, x):
     return x.unflatten(1, (-1, model.data_dim)) if isinstance(model, models.VRNN) else x
 
 
-def advance(task, state, done, epochs, bar=None):
+def advance(task, state, done, epochs):
     """Train `epochs` more from `state` (None: from the start), of which there were `done`.
 
     Returns a dict: the new state, `epoch_loss` [epochs][R] and `batch_loss` [steps][R] of these
     epochs, their seconds, and snapshots of the first model, taken on the way.
     """
-    bar = bar or tqdm(disable=True)
     start = time.perf_counter()
     step = _advance_together if task.by_hand else _advance_one
-    result = step(task, state, done, epochs, bar)
+    result = step(task, state, done, epochs)
     return {**result, "seconds": time.perf_counter() - start}
 
 
-def _advance_together(task, state, done, epochs, bar):
+def _advance_together(task, state, done, epochs):
     epoch_loss, batch_loss, snapshots = [], [], {}
     with _one_thread():
         run = _ensemble(task, state)
         if done == 0:
             snapshots[0] = _snapshot(run, task.params.data)
         for epoch in range(done + 1, done + epochs + 1):
-            losses = run.epoch(bar)
+            losses = run.epoch()
             epoch_loss.append(losses.mean(0).tolist())
             batch_loss += losses.tolist()
             if epoch in SNAPSHOTS or epoch == task.params.training.epochs:
@@ -98,10 +97,10 @@ def _advance_together(task, state, done, epochs, bar):
     }
 
 
-def _advance_one(task, state, done, epochs, bar):
+def _advance_one(task, state, done, epochs):
     run = _run(task, state, done)
     for _ in range(epochs):
-        run.epoch(bar)
+        run.epoch(tqdm(disable=True))
     return {
         "state": run.state(),
         "epoch_loss": [[loss] for loss in run.history.epoch_loss],
