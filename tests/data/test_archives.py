@@ -51,7 +51,8 @@ def toy(site, tmp_path, monkeypatch):
         return tar.extractfile(f"inside/{name}").read()
 
     def register(*archives):
-        listed = tuple(files.Archive(f"{site[1]}/{name}", unpack) for name in archives)
+        listed = [files.Archive(f"{site[1]}/{name}", unpack) for name in archives]
+        listed = (*listed, files.Archive("by_hand.tgz", unpack))
         dataset = files.DataSet("toy", "a toy", entries, "None.", "Nowhere.", listed)
         monkeypatch.setitem(files.REGISTRY, "toy", dataset)
         (tmp_path / "data" / "toy").mkdir(parents=True)
@@ -107,7 +108,8 @@ def test_every_reason_is_in_one_sentence_and_nothing_is_left(toy, site):
         f"toy could not be downloaded ({host}: HTTP 404 File not found; {host}: it cannot be "
         f"unpacked and was deleted; {host}: batch_1.bin in it is altered (its SHA-256 is not the "
         "published one) and was deleted): running this again starts over, and absent.tgz or "
-        f"damaged.tgz or altered.tgz is unpacked if you put it into {folder}."
+        "damaged.tgz or altered.tgz or by_hand.tgz is unpacked if you put it into "
+        f"{folder}."
     )
     assert names(folder) == []
 
@@ -118,6 +120,13 @@ def test_an_archive_that_is_already_here_is_unpacked_and_stays(toy):
     files.fetch("toy")
     assert names(folder) == [*sorted(CONTENTS), "toy.tar.gz"]
     assert files.load("toy", "batch_2.bin") == CONTENTS["batch_2.bin"]
+
+
+def test_an_archive_without_an_address_is_taken_where_it_was_put(toy):
+    folder = toy("absent.tgz")
+    write_tar(folder / "by_hand.tgz", inside(CONTENTS))
+    files.fetch("toy")
+    assert names(folder) == sorted([*CONTENTS, "by_hand.tgz"])
 
 
 def test_only_a_damaged_file_is_replaced(toy):
