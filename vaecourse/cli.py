@@ -33,7 +33,7 @@ def main(arguments=None):
         message = error.format_message().replace(". Did you mean", ", did you mean")
         hint = "" if message.endswith("?") else "; see `vaecourse --help`."
         return _refuse(message.rstrip(".") + hint)
-    except (ValueError, DataError, FloatingPointError) as error:
+    except (ValueError, DataError, FloatingPointError, ChildProcessError) as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.strerror or error}: {error.filename or 'no file named'}.")

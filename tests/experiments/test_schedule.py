@@ -12,7 +12,7 @@ import torch
 from dask.distributed import LocalCluster
 
 import vaecourse as vc
-from vaecourse import config
+from vaecourse import cli, config
 from vaecourse.atomic import below, read_tensors
 from vaecourse.ensemble import fit_together
 from vaecourse.experiments import datasets, runs, schedule
@@ -160,6 +160,18 @@ def kill_at_the_first_state(folder, pid):
     while not list(folder.glob("*.training.safetensors")):
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
+
+
+def die(*arguments):
+    os._exit(1)
+
+
+def test_workers_that_keep_dying_get_a_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runs, "advance", die)
+    arguments = ["reproduce", "three_blobs_full", "--workers", "2", "--output", str(tmp_path)]
+    assert cli.main(arguments) == 2
+    assert "the workers keep dying" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_state_of_another_run_is_refused(tmp_path):

@@ -32,7 +32,7 @@ def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False,
 
     Raises ValueError for a folder that cannot be written, data that are not for the model, a
     state of another run, or a cluster that does not answer; FloatingPointError when a run
-    diverges; RuntimeError when workers keep dying.
+    diverges; ChildProcessError when workers keep dying.
     """
     for task in {task.name: task for task in tasks}.values():
         runs.check(task)
@@ -83,7 +83,8 @@ def _advance_all(jobs, parallel, bar):
         except TerminatedWorkerError as error:
             attempts += 1
             if attempts == ATTEMPTS:
-                raise RuntimeError("The workers keep dying; is there enough memory?") from error
+                sentence = "the workers keep dying; is there memory enough? Try `--workers 1`."
+                raise ChildProcessError(sentence) from error
 
 
 def _gather(parallel, calls):
