@@ -17,6 +17,12 @@ export const short = (v) => number(v, 6).replace(/\.?0+$/, "");
 /** 10000 as "10,000". */
 export const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 
+/** To the nearest multiple of `grain`, so that what is read is what is computed. */
+export const round = (v, grain) => +(grain * Math.round(v / grain)).toFixed(6);
+
+/** A symbol, in text that is HTML. */
+export const i = (text) => `<i>${text}</i>`;
+
 /** N(z; mean, sd²). */
 export const normalDensity = (z, mean, sd) =>
   Math.exp(-0.5 * (((z - mean) / sd) ** 2 + LOG_2PI)) / sd;
@@ -214,12 +220,16 @@ function mark(element, attribute, value) {
 
 const GRASP = 30; // pixels within which a pointer takes hold of a handle
 
-/** A crisp canvas in a stage of the page, with axes `x` and `y`, and handles to drag. */
+/**
+ * A crisp canvas in a stage of the page, with axes `x` and `y`, and handles to drag: sideways, or,
+ * if they are `free`, anywhere.
+ */
 export class Plot {
-  constructor(figure, stage, { height, x, y, margin }) {
-    Object.assign(this, { figure, x, y, margin, height, handles: [] });
+  constructor(figure, stage, { height, x, y, margin, free = false }) {
+    Object.assign(this, { figure, x, y, margin, height, free, handles: [] });
     this.stage = figure.find(stage);
     this.stage.classList.add("vw-stage");
+    this.stage.classList.toggle("vw-free", free);
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
     this.stage.append(this.canvas);
@@ -300,6 +310,27 @@ export class Plot {
     c.clip();
   }
 
+  /** Axes on which a unit is as long across as up, and all of the range is to be seen. */
+  fit([[left, right], [low, high]]) {
+    const unit = Math.min(this.width / (right - left), this.height / (high - low));
+    const axis = (from, to, length) => {
+      const middle = (from + to) / 2, half = length / unit / 2;
+      return linearAxis(middle - half, middle + half);
+    };
+    this.x = axis(left, right, this.width);
+    this.y = axis(low, high, this.height);
+  }
+
+  /** The path of mean + factor·u for u on a circle; a factor [a, b, c, d] is the matrix a b, c d. */
+  ellipse(c, [mx, my], [xx, xy, yx, yy], radius) {
+    c.beginPath();
+    for (let k = 0; k < 72; k++) {
+      const u = radius * Math.cos((k * Math.PI) / 36), v = radius * Math.sin((k * Math.PI) / 36);
+      c.lineTo(this.px(mx + xx * u + xy * v), this.py(my + yx * u + yy * v));
+    }
+    c.closePath();
+  }
+
   /** The path of v = f(u) over the whole axis. */
   curve(c, f) {
     const steps = Math.ceil(this.width);
@@ -358,11 +389,26 @@ export class Plot {
     this.stroke(c, colour, 1.5);
   }
 
+  /** The mark of the handle of one of several things: a disc with its number. */
+  numbered(c, [u, v], text, colour) {
+    const px = this.px(u), py = this.py(v), { ink, font } = this.figure;
+    c.beginPath();
+    c.arc(px, py, 12, 0, 7);
+    c.fillStyle = colour;
+    c.fill();
+    this.stroke(c, ink.plot, 2);
+    c.fillStyle = ink.plot;
+    c.font = `650 14px ${font}`;
+    c.textAlign = "center";
+    c.textBaseline = "middle";
+    c.fillText(text, px, py + 1);
+  }
+
   /**
    * A handle for pointer, touch and keyboard. In the plot's coordinates:
    *   label; at() -> [u, v], where it is; drag(u, v), the pointer takes it there;
    *   nudge(right, up), arrow keys, ±1 or with Shift ±5; range() -> [value, least, most]; text().
-   * A pointer that comes down far from all handles moves the first.
+   * A pointer that comes down far from all handles moves the first, or, if they are free, none.
    */
   handle(handle) {
     const { figure, stage } = this, element = document.createElement("div");
@@ -391,7 +437,7 @@ export class Plot {
       return [e.clientX - box.left - this.margin.left, e.clientY - box.top - this.margin.top];
     };
     figure.on(stage, "pointerdown", (e) => {
-      if (e.button || !e.isPrimary) return;
+      if (e.button || !e.isPrimary || (this.free && !e.target.closest(".vw-handle"))) return;
       const [px, py] = where(e);
       const far = ({ at }) => Math.hypot(this.px(at()[0]) - px, this.py(at()[1]) - py);
       const nearest = this.handles.reduce((a, b) => (far(b) < far(a) ? b : a));

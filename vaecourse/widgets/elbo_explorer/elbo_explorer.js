@@ -32,7 +32,6 @@ export function terms(model, [m, s], atMean = false) {
 
 // ---------------------------------------------------------------- the view
 
-const i = (text) => `<i>${text}</i>`;
 const normalText = (m, s) => `N(${number(m)}, ${number(s)}²)`;
 const P_X = `log ${i("p")}(${i("x")})`, P_XZ = `log ${i("p")}(${i("x")}|${i("z")})`;
 const KL_PRIOR = `KL(${i("q")} ‖ ${i("p")}(${i("z")}))`;
@@ -290,7 +289,5 @@ class ElboExplorer extends Figure {
     return `q = ${normalText(...q)}. ELBO ${number(v.elbo)}, gap ${number(v.gap)}, log p(x) ${number(v.evidence)} nats.${wrong}`;
   }
 }
-
-const round = (v, grain) => +(grain * Math.round(v / grain)).toFixed(6);
 
 export default ElboExplorer.widget();

@@ -127,7 +127,6 @@ export class Climb {
 
 // ---------------------------------------------------------------- the view
 
-const i = (text) => `<i>${text}</i>`;
 const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 const WINDOW = 10; // half steps that are in sight at once
 
@@ -164,14 +163,9 @@ class EMStepper extends Figure {
 
   buildPlots() {
     const [[left, right], [low, high]] = this.spec.range;
-    const stage = this.find(".es-points");
-    // a pointer beside all centres is not meant for the first
-    this.on(stage, "pointerdown", (e) => {
-      if (!e.target.closest(".vw-handle")) e.stopImmediatePropagation();
-    });
     this.points = new Plot(this, ".es-points", {
       height: 400, margin: { left: 2, right: 2, top: 2, bottom: 2 },
-      x: linearAxis(left, right), y: linearAxis(low, high) });
+      x: linearAxis(left, right), y: linearAxis(low, high), free: true });
     this.spec.means.forEach((_, k) => {
       const mean = () => this.theta.means[k];
       this.points.handle({
@@ -234,22 +228,10 @@ class EMStepper extends Figure {
     this.write();
   }
 
-  /** A unit is as long across as up, and all of the range is to be seen. */
-  fit(plot) {
-    const [[left, right], [low, high]] = this.spec.range;
-    const unit = Math.min(plot.width / (right - left), plot.height / (high - low));
-    const axis = (from, to, length) => {
-      const middle = (from + to) / 2, half = length / unit / 2;
-      return linearAxis(middle - half, middle + half);
-    };
-    plot.x = axis(left, right, plot.width);
-    plot.y = axis(low, high, plot.height);
-  }
-
   paintPoints() {
     const plot = this.points, { ink, spec, now: { theta, statistics } } = this;
     if (!plot.width) return;
-    this.fit(plot);
+    plot.fit(spec.range);
     const c = plot.begin();
     c.save();
     plot.clip(c);
@@ -263,7 +245,7 @@ class EMStepper extends Figure {
     c.globalAlpha = 1;
     choleskies(theta.covariances).forEach((factor, k) => this.ellipse(c, plot, theta.means[k], factor, this.colours[k]));
     c.restore();
-    theta.means.forEach((mean, k) => this.centre(c, plot, mean, k));
+    theta.means.forEach((mean, k) => plot.numbered(c, mean, k + 1, this.colours[k]));
     c.strokeStyle = ink.line;
     c.lineWidth = 1;
     c.strokeRect(0.5, 0.5, plot.width - 1, plot.height - 1);
@@ -279,34 +261,15 @@ class EMStepper extends Figure {
     return `rgb(${[0, 1, 2].map((d) => Math.round(Math.sqrt(channel(d))))})`;
   }
 
-  ellipse(c, plot, [mx, my], [a, b, d], colour) {
+  ellipse(c, plot, mean, [a, b, d], colour) {
     for (const sd of [1, 2]) {
-      c.beginPath();
-      for (let k = 0; k < 72; k++) {
-        const u = sd * Math.cos((k * Math.PI) / 36), v = sd * Math.sin((k * Math.PI) / 36);
-        c.lineTo(plot.px(mx + a * u), plot.py(my + b * u + d * v));
-      }
-      c.closePath();
+      plot.ellipse(c, mean, [a, 0, b, d], sd);
       c.globalAlpha = 0.07;
       c.fillStyle = colour;
       c.fill();
       c.globalAlpha = 1;
       plot.stroke(c, colour, sd === 1 ? 2.2 : 1.4, sd === 1 ? [] : [5, 4]);
     }
-  }
-
-  centre(c, plot, mean, k) {
-    const px = plot.px(mean[0]), py = plot.py(mean[1]);
-    c.beginPath();
-    c.arc(px, py, 12, 0, 7);
-    c.fillStyle = this.colours[k];
-    c.fill();
-    plot.stroke(c, this.ink.plot, 2);
-    c.fillStyle = this.ink.plot;
-    c.font = `650 14px ${this.font}`;
-    c.textAlign = "center";
-    c.textBaseline = "middle";
-    c.fillText(k + 1, px, py + 1);
   }
 
   /** After each half step the log-likelihood and the bound, and between them the gap. */

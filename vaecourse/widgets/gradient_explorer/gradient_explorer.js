@@ -79,7 +79,6 @@ export function estimate(eps, n, mu, b, reach) {
 
 // ---------------------------------------------------------------- the view
 
-const i = (text) => `<i>${text}</i>`;
 const MU = i("μ"), Z = i("z"), B = i("b");
 const REACH = 20; // of the histograms
 const SIDES = { score: "inference", path: "latent" }; // the score is of q; the path goes through z

@@ -42,7 +42,6 @@ export function divergences(target, [m, s]) {
 
 // ---------------------------------------------------------------- the view
 
-const i = (text) => `<i>${text}</i>`;
 const normalText = (m, s) => `N(${number(m)}, ${number(s)}²)`;
 const KL = { forward: `KL(${i("p")} ‖ ${i("q")})`, reverse: `KL(${i("q")} ‖ ${i("p")})` };
 const plain = (html) => html.replace(/<[^>]*>/g, "");
@@ -320,7 +319,5 @@ class KLExplorer extends Figure {
       `${plain(KL[direction])} is drawn.${best}`;
   }
 }
-
-const round = (v, grain) => +(grain * Math.round(v / grain)).toFixed(6);
 
 export default KLExplorer.widget();

@@ -32,7 +32,6 @@ export const epochAxis = (last) => ({
 
 // ---------------------------------------------------------------- the view
 
-const i = (text) => `<i>${text}</i>`;
 const GLIDE = 240; // milliseconds in which points go from one snapshot to another
 const PANELS = { x: "data", samples: "generative", codes: "latent" };
 const HEADS = {
