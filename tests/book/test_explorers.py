@@ -10,8 +10,8 @@ import torch
 from bs4 import BeautifulSoup
 
 import vaecourse as vc
-from vaecourse.widgets.latent_explorer.packing import unpack
 from vaecourse.widgets.latent_explorer.widget import read_decoder
+from vaecourse.widgets.packing import unpack
 
 PRETRAINED = Path(__file__).parents[2] / "data" / "pretrained"
 STATE = "application/vnd.jupyter.widget-state+json"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import widget_page
 from scipy.stats import norm
 from torch import nn
 from widget_page import PHONE, colour_count, pixels, press, settle, static_page
@@ -15,7 +16,7 @@ from widget_page import PHONE, colour_count, pixels, press, settle, static_page
 import vaecourse as vc
 from vaecourse.palette import COLOURS, COLOURS_DARK, DIGIT_COLOURS
 from vaecourse.widgets import LatentExplorer
-from vaecourse.widgets.latent_explorer.packing import pack, unpack
+from vaecourse.widgets.packing import unpack
 
 SOURCE = Path(__file__).parents[2] / "vaecourse" / "widgets" / "latent_explorer"
 DECODED, CANVAS = ".lx-decoded canvas", ".lx-canvas"
@@ -47,26 +48,7 @@ def rounded(model, widget):
     return page_model
 
 
-# ------------------------------------------------------------------ packing and the Python side
-
-
-def test_packing_loses_nothing():
-    rng = np.random.default_rng(0)
-    arrays = {
-        "a": rng.normal(size=(5, 3)).astype(np.float16),
-        "b": rng.normal(size=7).astype(np.float32),
-        "c": rng.integers(0, 256, (4, 2, 3)).astype(np.uint8),
-    }
-    back = unpack(*pack(arrays))
-    assert list(back) == ["a", "b", "c"]
-    for name, array in arrays.items():
-        assert back[name].dtype == array.dtype
-        np.testing.assert_array_equal(back[name], array)
-
-
-def test_packing_refuses_what_the_page_cannot_read():
-    with pytest.raises(ValueError, match="float64; it must be of float16, float32, uint8"):
-        pack({"a": np.zeros(3)})
+# ------------------------------------------------------------------ the Python side
 
 
 def test_state_holds_the_decoder_the_points_and_the_posteriors():
@@ -263,13 +245,9 @@ def digits_page(digits):
     return static_page(digits[2])
 
 
-IMPORT = "const lx = await import('data:text/javascript;base64,{}');"
-
-
 def script(body):
     """A function for page.evaluate that has the widget's own functions at hand as `lx`."""
-    source = (SOURCE / "latent_explorer.js").read_bytes()
-    return f"async (arg) => {{ {IMPORT.format(base64.b64encode(source).decode())} {body} }}"
+    return widget_page.script(LatentExplorer, f"const lx = js; {body}")
 
 
 def parse(text):
@@ -356,7 +334,7 @@ def test_decoder_likelihood_kl_and_q_agree_with_torch(visit, arguments):
         script(
             "const a = await lx.unpack(Uint8Array.from(atob(arg.arrays), c => c.charCodeAt(0)),"
             "  arg.spec.table);"
-            "const decode = lx.makeDecoder(arg.spec.layers, a.weights);"
+            "const decode = lx.makeNetwork(arg.spec.layers, a.weights);"
             "const {kind, log_var, log_var_floor} = arg.spec.output, t = a.scale_tril, m = a.means;"
             "const q = k => ({mean: [m[2*k], m[2*k+1]], tril: [t[3*k], t[3*k+1], t[3*k+2]]});"
             "const like = (k, z) => { const x = Float32Array.from("

@@ -469,3 +469,12 @@ export class Plot {
     }
   }
 }
+
+/** A plot as high as it is wide. */
+export class Square extends Plot {
+  resize() {
+    const { left, right } = this.margin;
+    this.height = Math.max(0, this.stage.clientWidth - left - right);
+    super.resize();
+  }
+}

@@ -10,20 +10,24 @@ from vaecourse.palette import COLOURS, COLOURS_DARK
 HERE = Path(__file__).parent
 
 
-def page_files(folder):
+def page_files(folder, *more):
     """The program and the style of the widget in `folder`, each one text that needs no other.
 
     The widget's files carry the folder's name; shared.js and shared.css come before them, and
     the colours of the course as the CSS variables --vw-generative, --vw-inference and so on.
+    more: further programs to put before the widget's own, "networks.js" say.
     """
-    folder = HERE / folder
-    program = [HERE / "shared.js", folder / f"{folder.name}.js"]
-    style = [HERE / "shared.css", folder / f"{folder.name}.css"]
     palette = [
         _variables(".vw-figure", COLOURS),
         _variables('.vw-figure[data-theme="dark"]', COLOURS_DARK),
     ]
-    return "\n".join(map(_text, program)), "\n".join(palette + [_text(path) for path in style])
+    program = read_files("shared.js", *more, f"{folder}/{folder}.js")
+    return program, "\n".join([*palette, read_files("shared.css", f"{folder}/{folder}.css")])
+
+
+def read_files(*names):
+    """Files of this folder, one after another, as one text."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 def check_number(name, value, low, high):
@@ -55,7 +59,3 @@ def check_points(name, value, shape=("N", 2)):
 def _variables(selector, colours):
     lines = "".join(f"  --vw-{name}: {value};\n" for name, value in colours.items())
     return f"{selector} {{\n{lines}}}"
-
-
-def _text(path):
-    return path.read_text(encoding="utf-8")

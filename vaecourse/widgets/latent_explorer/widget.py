@@ -2,7 +2,6 @@
 
 import copy
 import math
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -11,10 +10,10 @@ import traitlets
 from torch import nn
 
 from vaecourse.palette import DIGIT_COLOURS
-from vaecourse.widgets.latent_explorer.packing import pack
+from vaecourse.widgets.networks import read_network
+from vaecourse.widgets.packing import pack
+from vaecourse.widgets.shared import read_files
 
-HERE = Path(__file__).parent
-ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
 MAX_POINTS = 2000
 IMAGES_PER_LABEL = 10
 GRID_STEP = 0.03
@@ -52,8 +51,8 @@ class LatentExplorer(anywidget.AnyWidget):
     Raises ValueError for a model or data that the page cannot show.
     """
 
-    _esm = HERE / "latent_explorer.js"
-    _css = HERE / "latent_explorer.css"
+    _esm = read_files("networks.js", "latent_explorer/latent_explorer.js")
+    _css = read_files("latent_explorer/latent_explorer.css")
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
     z = traitlets.List(traitlets.Float(), [0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
@@ -115,35 +114,11 @@ class LatentExplorer(anywidget.AnyWidget):
 
 
 def read_decoder(model):
-    """The layers of `model.decoder` as [inputs, outputs, activation], and its weights, float32.
-
-    The weights are one flat array: for each layer the matrix, column by column, then the bias.
-    """
-    decoder = getattr(model, "decoder", None)
-    if not isinstance(decoder, nn.Sequential):
-        raise ValueError(
-            f"model.decoder is a {type(decoder).__name__}; it must be an nn.Sequential of Linear "
-            "layers and activations."
-        )
-    layers, blocks = [], []
-    for module in decoder:
-        if isinstance(module, nn.Linear):
-            bias = module.bias if module.bias is not None else torch.zeros(module.out_features)
-            layers.append([module.in_features, module.out_features, "linear"])
-            blocks += [module.weight.T.flatten().detach().cpu(), bias.detach().cpu()]
-        elif type(module) in ACTIVATIONS and layers and layers[-1][2] == "linear":
-            layers[-1][2] = ACTIVATIONS[type(module)]
-        else:
-            raise ValueError(
-                f"model.decoder has a {type(module).__name__} where the page can run only Linear "
-                "layers, each followed by at most one of ReLU, Tanh, Softplus and Sigmoid."
-            )
+    """As `read_network`, of `model.decoder`, whose inputs must be two latents."""
+    layers, weights = read_network("model.decoder", getattr(model, "decoder", None))
     if not layers or layers[0][0] != 2:
         width = layers[0][0] if layers else 0
         raise ValueError(f"model has {width} latent dimensions; the plane needs exactly 2.")
-    weights = np.concatenate(blocks).astype(np.float32)
-    if not (np.abs(weights) <= np.finfo(np.float16).max).all():
-        raise ValueError("model.decoder has weights that are NaN or beyond ±65504, float16's end.")
     return layers, weights
 
 

@@ -52,15 +52,6 @@ function title(name) {
   return words[0].toUpperCase() + words.slice(1);
 }
 
-/** A plot as high as it is wide. */
-class Square extends Plot {
-  resize() {
-    const { left, right } = this.margin;
-    this.height = Math.max(0, this.stage.clientWidth - left - right);
-    super.resize();
-  }
-}
-
 class TrainingExplorer extends Figure {
   name = "training-explorer";
   traits = ["data", "posterior", "epoch"];

@@ -1,0 +1,38 @@
+"""Networks to layers and weights: what networks.js needs to run them in the page."""
+
+import numpy as np
+import torch
+from torch import nn
+
+ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
+
+
+def read_network(name, network):
+    """The layers of `network` as [inputs, outputs, activation], and its weights, float32.
+
+    The weights are one flat array: for each layer the matrix, column by column, then the bias.
+    Raises ValueError, which names the network, for anything but an nn.Sequential of Linear layers
+    and activations (ReLU, Tanh, Softplus, Sigmoid) with weights that float16 can hold.
+    """
+    if not isinstance(network, nn.Sequential):
+        raise ValueError(
+            f"{name} is a {type(network).__name__}; it must be an nn.Sequential of Linear "
+            "layers and activations."
+        )
+    layers, blocks = [], []
+    for module in network:
+        if isinstance(module, nn.Linear):
+            bias = module.bias if module.bias is not None else torch.zeros(module.out_features)
+            layers.append([module.in_features, module.out_features, "linear"])
+            blocks += [module.weight.T.flatten().detach().cpu(), bias.detach().cpu()]
+        elif type(module) in ACTIVATIONS and layers and layers[-1][2] == "linear":
+            layers[-1][2] = ACTIVATIONS[type(module)]
+        else:
+            raise ValueError(
+                f"{name} has a {type(module).__name__} where the page can run only Linear "
+                "layers, each followed by at most one of ReLU, Tanh, Softplus and Sigmoid."
+            )
+    weights = np.concatenate([np.zeros(0), *blocks]).astype(np.float32)
+    if not (np.abs(weights) <= np.finfo(np.float16).max).all():
+        raise ValueError(f"{name} has weights that are NaN or beyond ±65504, float16's end.")
+    return layers, weights
