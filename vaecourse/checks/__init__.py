@@ -5,6 +5,7 @@ from vaecourse.checks.elbo_gap import gap
 from vaecourse.checks.em import em_step
 from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
 from vaecourse.checks.experiments import full_covariance_kl, output_gradients
+from vaecourse.checks.family import factor_analysis_posterior, mixture_elbo, vrnn_elbo
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
 from vaecourse.checks.likelihoods import (
     exponential_kl,
@@ -21,6 +22,7 @@ __all__ = [
     "elbo",
     "em_step",
     "exponential_kl",
+    "factor_analysis_posterior",
     "full_covariance_kl",
     "full_covariance_sample",
     "gap",
@@ -31,6 +33,7 @@ __all__ = [
     "log_evidence",
     "mask_corruption",
     "minibatch_total",
+    "mixture_elbo",
     "monte_carlo",
     "normal_gamma_sweep",
     "output_gradients",
@@ -38,4 +41,5 @@ __all__ = [
     "reconstruction_loss",
     "reparameterize",
     "score_function_gradient",
+    "vrnn_elbo",
 ]
