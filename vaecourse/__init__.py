@@ -7,6 +7,7 @@ so `import vaecourse as vc` is quick and touches neither the network nor any ran
 from importlib import import_module
 
 from vaecourse.budget import budget
+from vaecourse.prose import says
 
 __version__ = "0.1.0"
 
@@ -31,7 +32,7 @@ _SUBMODULES = frozenset(
     }
 )
 
-__all__ = ["__version__", "budget", *sorted(_SUBMODULES)]
+__all__ = ["__version__", "budget", "says", *sorted(_SUBMODULES)]
 
 
 def __getattr__(name):

@@ -1,0 +1,61 @@
+"""What the prose states is what was computed, digit for digit."""
+
+import math
+
+import pytest
+import torch
+
+from vaecourse import says
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.73", 0.7349),
+        ("0.73", torch.tensor(0.7251)),
+        ("0.20", 0.2),
+        ("−1.5", -1.5449),
+        ("-1.5", -1.4501),
+        ("+2", 1.6),
+        ("4,344", 4343.7),
+        ("12 %", 0.1249),
+        ("98.0%", 0.97951),
+        ("1,400", 1372),
+        ("800", 796),
+        ("0.44", torch.tensor([0.4431], dtype=torch.float64)),
+    ],
+)
+def test_the_value_rounded_to_the_digits_of_the_text_passes(text, value):
+    says(text, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.73", 0.7351),
+        ("0.73", -0.73),
+        ("0.20", 0.206),
+        ("1.5", -1.5),
+        ("4,344", 4344.6),
+        ("12 %", 12.0),
+        ("1,400", 1340),
+        ("80", 83),  # a zero beside a single digit is a digit
+        ("3", math.nan),
+        ("3", math.inf),
+    ],
+)
+def test_another_value_is_named(text, value):
+    with pytest.raises(AssertionError, match=f"The text says .*{text[-1]}, the computation "):
+        says(text, value)
+
+
+def test_about_is_as_wide_as_the_cell_says():
+    says("43", 44.9, within=2)
+    with pytest.raises(AssertionError, match="The text says 43, the computation 45.1"):
+        says("43", 45.1, within=2)
+
+
+@pytest.mark.parametrize("text", ["", "about 3", "3 nats", "1e-3", "0.1 0.2", ".5"])
+def test_text_that_is_no_number_is_refused(text):
+    with pytest.raises(ValueError, match="it must be one number as the prose shows it"):
+        says(text, 3.0)
