@@ -111,6 +111,16 @@ def test_warning_fails_every_build_until_it_is_mended(book):
     assert book.build()[0] == 0
 
 
+def test_number_that_no_cell_computes_fails_every_build_and_is_named(book):
+    book.write("The answer is 42.5.", COUNT)
+    for _ in range(2):
+        status, printed = book.build()
+        assert status != 0
+        assert "cell prose states 42.5, and no cell computes it: The answer is 42.5." in printed
+    book.write("First words.", COUNT)
+    assert book.build()[0] == 0
+
+
 def test_run_times_are_written(book):
     seconds = json.loads((book.root / "_build" / "timings.json").read_text())
     assert list(seconds) == ["chapters/one"]
