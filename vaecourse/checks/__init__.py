@@ -4,6 +4,7 @@ from vaecourse.checks.autoencoders import mask_corruption, reconstruction_loss
 from vaecourse.checks.elbo_gap import gap
 from vaecourse.checks.em import em_step
 from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
+from vaecourse.checks.evaluation import bias_free, frechet, importance_log_likelihood
 from vaecourse.checks.experiments import full_covariance_kl, output_gradients
 from vaecourse.checks.family import factor_analysis_posterior, mixture_elbo, vrnn_elbo
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
@@ -19,14 +20,17 @@ from vaecourse.checks.vae import elbo, kl, minibatch_total, reparameterize
 
 __all__ = [
     "Mistake",
+    "bias_free",
     "elbo",
     "em_step",
     "exponential_kl",
     "factor_analysis_posterior",
+    "frechet",
     "full_covariance_kl",
     "full_covariance_sample",
     "gap",
     "gaussian_log_likelihood",
+    "importance_log_likelihood",
     "kl",
     "kl_estimate",
     "linear_gaussian_posterior",
