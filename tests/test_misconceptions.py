@@ -227,7 +227,7 @@ QUESTIONS = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_has_a_short_answer_and_a_place(question):
     answer = QUESTIONS[question]
-    links = re.findall(r"\(chapters/\d\d_\w+\.ipynb#[\w-]+\)|\{ref\}`[\w-]+`", answer)
+    links = re.findall(r"\(chapters/\d\d_\w+\.ipynb#[\w-]+\)|\{ref\}`[^`]+`", answer)
     assert links
     said = re.sub(r"\bSee\b.*", "", " ".join(answer.split()))
     assert 2 <= len(re.findall(r"[.?](?=\s|$)", said)) <= 5
