@@ -44,3 +44,19 @@ def test_the_bound_lies_below_the_importance_weighted_likelihood(seed):
         assert metrics["elbo"] < metrics["log_likelihood"]
         difference = metrics["reconstruction"] - metrics["kl"] - metrics["elbo"]
         assert abs(difference) < 1e-3
+
+
+def test_memory_beats_a_vae_of_the_same_size():
+    runs = {
+        name: [vc.checkpoint.pretrained(name, seed) for seed in experiments.params(name).seeds]
+        for name in ("vae_mnist_same_size", "vrnn_mnist_rows")
+    }
+    vae, vrnn = (sum(p.numel() for p in models[0][0].parameters()) for models in runs.values())
+    assert abs(vrnn / vae - 1) < 0.005
+    # Both are given x in {0, 1}^784, drawn anew in every epoch, and both count nats an image.
+    for key in ("elbo", "log_likelihood"):
+        values = {
+            name: [record["metrics"][key] for _, record in records]
+            for name, records in runs.items()
+        }
+        assert min(values["vrnn_mnist_rows"]) > max(values["vae_mnist_same_size"]) + 10
