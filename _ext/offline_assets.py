@@ -43,8 +43,9 @@ def setup(app):
     app.set_html_assets_policy("always")
     app.add_css_file("course.css")
     app.add_js_file("quiet_console.js", priority=100)
-    # Deferred like MathJax and listed before it, so that it runs just before it.
+    # Deferred like MathJax and listed before it, so that they run just before it.
     app.add_js_file("formulas.js", loading_method="defer", priority=400)
+    app.add_js_file("predict.js", loading_method="defer", priority=400)
     app.connect("builder-inited", add_static_folder)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
