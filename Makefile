@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book test serve lab lint unit notebooks pages chromium lock clean
+.PHONY: help book test serve lab archive lint unit notebooks pages chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -28,6 +28,9 @@ serve: ## show the built pages at http://127.0.0.1:8000 (PORT=8000)
 
 lab: $(ENVIRONMENT) ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=chapters --allow-root
+
+archive: ## pack the course for Colab into _build/course.tar.gz
+	@mkdir -p _build && git archive --prefix=course/ --output=_build/course.tar.gz HEAD
 
 lint: $(ENVIRONMENT) ## style of code and notebooks, and that notebooks carry no outputs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -16,6 +16,9 @@ NOT_PROSE = [
     r"\{(?!cite)[\w:]+\}`[^`]*`",  # roles
     r"\]\([^)]*\)",  # where links go
 ]
+# The answers to choose from, of which all but one are wrong.
+PREDICTION = re.compile(r"(?ms)^:class: predict\n.*?^:{3,}\{dropdown\}")
+CHOICE = re.compile(r"(?m)^\d+\. .*$")
 CITED = re.compile(r"\{cite")
 CODE = re.compile(r"`[^`]*`")
 SENTENCE_END = re.compile(r"(?<=[.!?:;])[\s*]+(?=[A-Z*`$({])|\n\n|\n[-*|]")
@@ -26,6 +29,7 @@ REFERENCE = re.compile(
     r"\s+\d{1,2}(?:(?:, | and | or | to |–)\d{1,2})*\b(?!\.\d| ?%)"
 )
 YEAR = re.compile(r"(?<![\d,.])(?:19|20)\d\d(?![\d,%]|\.\d)")
+HUNDRED = re.compile(r"%|\bper cent\b|\b(?:in|of) (?:a hundred|100)\b")
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?")
 TEXT = re.compile(rf"(?:[-−+]?{NUMBER.pattern}\s*)+")
 
@@ -35,8 +39,10 @@ def stated_numbers(text):
 
     A number is one with a decimal point, with a percent sign or with two digits or more. Numbers
     in code, in displayed formulas, in indices and exponents and in references ("chapter 09") are
-    none; nor are years; and a sentence that cites a source quotes its numbers from there.
+    none; nor are years, nor those in the answers of a question to predict; and a sentence that
+    cites a source quotes its numbers from there.
     """
+    text = PREDICTION.sub(lambda question: CHOICE.sub(" ", question.group()), text)
     for pattern in NOT_PROSE:
         text = re.sub(pattern, " ", text)
     for sentence in SENTENCE_END.split(text):
@@ -93,7 +99,7 @@ def unaccounted(notebook):
             continue
         for number, sentence in stated_numbers(cell.source):
             value = float(digits(number))
-            same = {value, round(value / 100, 9)} if "%" in number else {value}
+            same = {value, round(value / 100, 9)} if HUNDRED.search(sentence) else {value}
             if digits(number) not in known.texts and not same & known.constants:
                 found.append((cell.id, number, sentence))
     return found

@@ -12,7 +12,14 @@ import pytest
 from notebook_execution import CACHES_KEPT, cache_key, drop_old_caches
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["_config.yml", "references.bib", "logo.svg", "favicon.svg", "requirements.lock"]
+PARTS = [
+    "_config.yml",
+    "references.bib",
+    "logo.svg",
+    "favicon.svg",
+    "requirements.lock",
+    "pyproject.toml",
+]
 COUNT = "with open('runs.txt', 'a') as file:\n    file.write('run ')"
 
 

@@ -5,6 +5,9 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import nbformat
+from notebook_versions import VERSIONS
+
 # Everything that makes a browser load something. Links that a reader follows are free.
 LOADING = {
     "script": ["src"],
@@ -111,3 +114,12 @@ def test_search_index_knows_every_chapter(site):
         if path.name not in ("genindex.html", "search.html") and "_static" not in path.parts
     }
     assert set(documents) == built
+
+
+def test_every_chapter_links_to_its_notebooks(site, page, soup):
+    links = soup.select(".notebook-versions a")
+    stem = Path(page).stem
+    names = [f"{stem}_{version}.ipynb" for version in VERSIONS] if "chapters/" in page else []
+    assert [link["href"] for link in links] == [f"../notebooks/{name}" for name in names]
+    for name in names:
+        nbformat.validate(nbformat.read(site / "notebooks" / name, as_version=4))

@@ -8,6 +8,19 @@ from prose_numbers import stated_numbers, unaccounted
 
 CHAPTERS = sorted((Path(__file__).parents[2] / "chapters").glob("*.ipynb"))
 
+PREDICTION = """::::{admonition} Predict
+:class: predict
+
+The truth scores 0.26. And the model?
+
+1. About 0.5.
+2. About 0.7.
+
+:::{dropdown} Answer
+**2.** It gains 12 %.
+:::
+::::"""
+
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_every_number_of_a_chapter_stands_in_a_cell(path):
@@ -35,6 +48,7 @@ def test_the_numbers_of_the_chapters_are_found():
         ("$x_{12} + e^{29} \\approx 10^{12}$", ""),
         ("$$\nx = 0.5\n$$\n\n```\n0.5\n```\n\n{doc}`0.5 <x>` [here](a-0.5.html)", ""),
         ("```{bibliography}\n:filter: 0.5\n```", ""),
+        (PREDICTION, "0.26 12%"),
         ("2,000 images of 28 × 28 pixels", "2,000 28 28"),
     ],
 )
@@ -62,6 +76,12 @@ def notebook(prose, code):
 )
 def test_a_cell_knows_a_number(code):
     assert unaccounted(notebook("It is 0.20, after 35 minutes.", code)) == []
+
+
+@pytest.mark.parametrize("prose", ["12 % of it", "12 per cent", "12 in a hundred", "12 of 100"])
+def test_shares_may_be_stated_by_the_hundred(prose):
+    assert unaccounted(notebook(prose, "assert x == 0.12 and y == 100")) == []
+    assert unaccounted(notebook(prose, "assert x == 0.13 and y == 100")) != []
 
 
 @pytest.mark.parametrize(

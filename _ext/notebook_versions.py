@@ -1,0 +1,340 @@
+"""Sphinx extension: from every chapter a student's, a solution and a Colab notebook.
+
+They are made from the chapter when the pages are built, in `notebooks/` beside them, and each
+page links to its own. Their text is plain Markdown, which shows everywhere; their code is that of
+the chapter, cell by cell, except that the student's has stubs in place of the solutions and
+Colab's begins with a cell that installs the package.
+"""
+
+import ast
+import copy
+import re
+import tomllib
+from html import escape
+from pathlib import Path
+
+import nbformat
+from pybtex.database import parse_file
+from pybtex.plugin import find_plugin
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+VERSIONS = {
+    "student": "for students",
+    "solutions": "with solutions",
+    "colab": "for Colab",
+}
+
+# --- MyST to plain Markdown ------------------------------------------------------------------
+
+FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[\w:-]+)\} *(?P<title>.*))?")
+OPTION = re.compile(r"^:([\w-]+): *(.*)$")
+ROLE = re.compile(r"\{([\w:]+)\}`([^`]*)`")
+NAMED = re.compile(r"^(.*?)\s*<(.*)>$", re.S)
+SOLUTION = re.compile(r"(?ms)(^(`{3,}|:{3,})\{solution\}.*?^\2 *$)")
+NOTICES = ("note", "tip", "hint", "important", "warning", "caution", "seealso")
+
+
+class Bibliography:
+    """The references, as names in the text and as a list under it."""
+
+    def __init__(self, path):
+        self.entries = parse_file(path).entries
+        self.style = find_plugin("pybtex.style.formatting", "unsrt")()
+        self.backend = find_plugin("pybtex.backends", "markdown")()
+
+    def names(self, key):
+        entry = self.entries[key]
+        people = ["".join(person.last_names) for person in entry.persons.get("author", [])]
+        people = [re.sub("[{}]", "", name) for name in people]
+        if len(people) > 2:
+            return f"{people[0]} et al."
+        return " and ".join(people) or entry.fields["key"]
+
+    def cite(self, keys, in_the_text):
+        cited = []
+        for key in (key.strip() for key in keys.split(",")):
+            if key not in self.entries:
+                raise ValueError(f"{key} is not among the references.")
+            year = self.entries[key].fields.get("year")
+            name = self.names(key)
+            if in_the_text:
+                cited.append(f"{name} ({year})" if year else name)
+            else:
+                cited.append(f"{name}, {year}" if year else name)
+        return " and ".join(cited) if in_the_text else f"({'; '.join(cited)})"
+
+    def references(self, keys):
+        entries = [self.entries[key] for key in sorted(keys, key=self.names)]
+        lines = [entry.text.render(self.backend) for entry in self.style.format_entries(entries)]
+        return "\n".join(f"- {' '.join(line.split())}" for line in lines)
+
+
+class Plain:
+    """Turns the MyST of one notebook into Markdown that Jupyter and Colab show.
+
+    Raises ValueError for a directive or a role that it does not know.
+    """
+
+    def __init__(self, notebook, bibliography):
+        texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        roles = [role for text in texts for role in ROLE.findall(text)]
+        self.cited = {
+            key.strip() for role, keys in roles if "cite" in role for key in keys.split(",")
+        }
+        self.titles = dict(
+            (label, title)
+            for text in texts
+            for title, label in re.findall(r"\{exercise\} *(.*)\n:label: *(\S+)", text)
+        )
+        self.bibliography = bibliography
+
+    def text(self, source):
+        """The Markdown of a cell or of the body of a directive."""
+        blocks = [
+            block if kind == "code" else self.directive(*block) if kind else self.inline(block)
+            for kind, block in split(source)
+        ]
+        return "\n".join(blocks).strip("\n")
+
+    def inline(self, text):
+        return ROLE.sub(lambda role: self.role(*role.groups()), text)
+
+    def role(self, name, content):
+        named = NAMED.match(content)
+        if name in ("cite", "cite:p", "cite:t"):
+            return self.bibliography.cite(content, in_the_text=name == "cite:t")
+        if name == "doc":
+            return named[1] if named else re.sub(r".*?(\d+)_.*", r"chapter \1", content)
+        if name == "ref":
+            return named[1] if named else f"*{self.titles[content]}*"
+        raise ValueError(f"{{{name}}} has no counterpart in plain Markdown.")
+
+    def directive(self, name, title, options, body):
+        title, classes = self.inline(title), options.get("class", "").split()
+        if name == "bibliography":
+            return self.bibliography.references(self.cited)
+        body = self.text(body)
+        if name == "exercise":
+            return f"**Exercise: {title}**\n\n{body}"
+        if name == "solution":
+            return folded("Solution", body)
+        if name == "dropdown" or "dropdown" in classes:
+            return folded(title, body)
+        if name == "admonition":
+            return f"**{title}**\n\n{body}"
+        if name in NOTICES:
+            return f"**{name.capitalize()}**\n\n{body}"
+        if name.startswith("prf:"):
+            kind = name.removeprefix("prf:").capitalize()
+            return f"**{kind}{f' ({title})' if title else ''}**\n\n{body}"
+        if name == "math":
+            return f"$$\n{body}\n$$"
+        raise ValueError(f"{{{name}}} has no counterpart in plain Markdown.")
+
+
+def folded(summary, body):
+    return f"<details>\n<summary>{escape(summary)}</summary>\n\n{body}\n\n</details>"
+
+
+def split(source):
+    """(kind, block) of a text in order: "" text, "code" a listing, "directive" its four parts."""
+    lines, text, blocks = source.split("\n"), [], []
+    while lines:
+        line = lines.pop(0)
+        opening = FENCE.match(line)
+        if opening is None:
+            text.append(line)
+            continue
+        inside = []
+        while lines and not re.fullmatch(rf"{opening['fence']}[`~:]*\s*", lines[0]):
+            inside.append(lines.pop(0))
+        closing = lines.pop(0) if lines else ""
+        blocks.append(("", "\n".join(text)))
+        text = []
+        if opening["name"] is None:
+            blocks.append(("code", "\n".join([line, *inside, closing])))
+            continue
+        options = {}
+        while inside and (option := OPTION.match(inside[0])):
+            options[option[1]] = option[2].strip()
+            inside.pop(0)
+        blocks.append(
+            ("directive", (opening["name"], opening["title"], options, "\n".join(inside)))
+        )
+    blocks.append(("", "\n".join(text)))
+    return blocks
+
+
+# --- the cells -------------------------------------------------------------------------------
+
+
+def marked_cells(notebook):
+    """The cells, each solution in cells of its own and marked: metadata.vaecourse.solution.
+
+    A solution is the directive of that name, and the folded or hidden code that follows it. The
+    mark is the title of its exercise.
+    """
+    cells, exercise, after_solution = [], "", False
+    for cell in notebook.cells:
+        cell = copy.deepcopy(cell)
+        if cell.cell_type == "code":
+            tags = set(cell.metadata.get("tags", []))
+            after_solution = after_solution and bool(tags & {"hide-cell", "remove-cell"})
+            if after_solution:
+                cell.metadata["vaecourse"] = {"solution": exercise}
+            cells.append(cell)
+            continue
+        after_solution = False
+        for piece in SOLUTION.split(cell.source):
+            if re.fullmatch(r"`*|:*|\s*", piece):
+                continue
+            part = copy.deepcopy(cell)
+            part.source = piece.strip("\n")
+            after_solution = bool(re.match(r"(`{3,}|:{3,})\{solution\}", piece))
+            if after_solution:
+                part.metadata["vaecourse"] = {"solution": exercise}
+                part.id = f"{cell.id}-solution"
+            elif title := re.findall(r"\{exercise\} *(.*)", piece):
+                exercise = title[-1]
+            cells.append(part)
+    return unique_ids(cells)
+
+
+def unique_ids(cells):
+    seen = set()
+    for cell in cells:
+        stem, count = cell.id, 2
+        while cell.id in seen:
+            cell.id, count = f"{stem}-{count}", count + 1
+        seen.add(cell.id)
+    return cells
+
+
+def stub(code, exercise):
+    """What a student finds where a solution stands: what to write, and the check that judges it."""
+    tree = ast.parse(code)
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and re.fullmatch(r"vc\.checks\.\w+", ast.unparse(node.func))
+    ]
+    if not calls:
+        return f"# Exercise: {exercise}\n# Your lines go here."
+    wanted = {argument.id for call in calls for argument in call.args if hasattr(argument, "id")}
+    parts = [f"# Exercise: {exercise}\n# Write what is missing; the check says what it thinks."]
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in wanted:
+            described = ast.get_docstring(node) is not None
+            node.body = [*node.body[:described], ast.Expr(ast.Constant(...))]
+            parts.append(ast.unparse(node) + "\n\n")
+    calls = dict.fromkeys(ast.unparse(call) for call in sorted(calls, key=lambda c: c.lineno))
+    return "\n".join([*parts, *(f"print({call})" for call in calls)])
+
+
+INSTALL = """\
+# {how}
+import importlib.util
+import site
+import sys
+
+if importlib.util.find_spec("vaecourse") is None:
+    !{get} && pip install --quiet --editable course
+    site.main()  # what was installed just now is found without a restart
+if "google.colab" in sys.modules:
+    from google.colab import output
+
+    output.enable_custom_widget_manager()  # for the figures that move"""
+
+
+def install_cell(root):
+    """The first cell for Colab: the package from its repository, or from an archive of it."""
+    project = tomllib.loads((Path(root) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project.get("urls", {}).get("Repository")
+    if address:
+        how, get = "Installs the course, where it is not.", f"git clone --depth 1 {address} course"
+    else:
+        how = "Where the course is not installed: upload its archive, course.tar.gz, then run this."
+        get = "tar -xzf course.tar.gz"
+    return nbformat.v4.new_code_cell(INSTALL.format(how=how, get=get), id="install")
+
+
+def versions(notebook, bibliography, install):
+    """The notebooks of one chapter by the names of `VERSIONS`."""
+    plain = Plain(notebook, bibliography)
+    cells = marked_cells(notebook)
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = plain.text(cell.source)
+        elif {"remove-cell", "hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
+            cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+    student, stubbed = [], False
+    for cell in cells:
+        exercise = cell.metadata.get("vaecourse", {}).get("solution")
+        if exercise is None:
+            student.append(cell)
+            stubbed = False
+        elif cell.cell_type == "code" and not stubbed:
+            empty = copy.deepcopy(cell)
+            empty.source, stubbed = stub(cell.source, exercise), True
+            empty.metadata = {"vaecourse": {"solution": exercise}}
+            student.append(empty)
+    chosen = {"student": student, "solutions": cells, "colab": [install, *cells]}
+    return {
+        name: nbformat.v4.new_notebook(cells=copy.deepcopy(part), metadata=notebook.metadata)
+        for name, part in chosen.items()
+    }
+
+
+# --- the book --------------------------------------------------------------------------------
+
+
+def file_name(docname, version):
+    return f"notebooks/{docname.rpartition('/')[2]}_{version}.ipynb"
+
+
+def chapters(env):
+    """(docname, path) of the pages that are notebooks."""
+    for docname in sorted(env.found_docs):
+        path = env.doc2path(docname)
+        if str(path).endswith(".ipynb"):
+            yield docname, path
+
+
+def write_versions(app, exception):
+    """Write the notebooks of every chapter into the built book."""
+    if exception is not None or app.builder.format != "html":
+        return
+    root, out = Path(app.srcdir), Path(app.outdir)
+    bibliography = Bibliography(str(root / "references.bib"))
+    install = install_cell(root)
+    (out / "notebooks").mkdir(exist_ok=True)
+    for docname, path in chapters(app.env):
+        try:
+            made = versions(nbformat.read(path, as_version=4), bibliography, install)
+        except ValueError as error:
+            logger.warning("its notebooks were not made: %s", error, location=docname)
+            continue
+        for version, notebook in made.items():
+            nbformat.write(notebook, out / file_name(docname, version))
+
+
+def link_versions(app, pagename, templatename, context, doctree):
+    """Put a line with the notebooks under the title of a chapter."""
+    if pagename not in dict(chapters(app.env)) or "body" not in context:
+        return
+    address = context["pathto"]
+    links = " · ".join(
+        f'<a href="{address(file_name(pagename, version), 1)}" download>{words}</a>'
+        for version, words in VERSIONS.items()
+    )
+    line = f'</h1>\n<p class="notebook-versions">This page as a notebook: {links}</p>'
+    context["body"] = context["body"].replace("</h1>", line, 1)
+
+
+def setup(app):
+    app.connect("html-page-context", link_versions)
+    # before `notebook_execution` counts the warnings
+    app.connect("build-finished", write_versions, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
