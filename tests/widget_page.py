@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,11 @@ def drag(page, element, right, up=0):
 def swipe(page, element, right, up=0):
     """One finger from the element's centre by so many pixels."""
     box = element.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    swipe_from(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, right, up)
+
+
+def swipe_from(page, x, y, right, up=0):
+    """One finger from a place on the page by so many pixels."""
     client = page.context.new_cdp_session(page)
     for kind, share in [("touchStart", 0), *(("touchMove", k / 10) for k in range(1, 11))]:
         point = {"x": x + share * right, "y": y - share * up}
@@ -105,16 +108,19 @@ def colour_count(page, colour, selector):
     return int((pixels(page, selector) == [*rgb(colour), 255]).all(axis=2).sum())
 
 
-def noise(seed, count):
-    """The page's standard normal numbers: mulberry32, then Box and Muller."""
-    state, uniform = seed, []
-    for _ in range(count + count % 2):
+def uniform(seed, count):
+    """The page's uniform numbers: mulberry32."""
+    state, numbers = seed, []
+    for _ in range(count):
         state = (state + 0x6D2B79F5) % 2**32
         t = ((state ^ (state >> 15)) * (state | 1)) % 2**32
         t ^= (t + ((t ^ (t >> 7)) * (t | 61)) % 2**32) % 2**32
-        uniform.append((t ^ (t >> 14)) / 2**32)
-    normal = []
-    for u, v in zip(uniform[::2], uniform[1::2]):
-        radius, angle = math.sqrt(-2 * math.log(1 - u)), 2 * math.pi * v
-        normal += [radius * math.cos(angle), radius * math.sin(angle)]
-    return np.array(normal[:count])
+        numbers.append((t ^ (t >> 14)) / 2**32)
+    return np.array(numbers)
+
+
+def noise(seed, count):
+    """The page's standard normal numbers: uniform ones, then Box and Muller."""
+    pairs = uniform(seed, count + count % 2)
+    radius, angle = np.sqrt(-2 * np.log(1 - pairs[::2])), 2 * np.pi * pairs[1::2]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).ravel()[:count]

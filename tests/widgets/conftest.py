@@ -19,7 +19,7 @@ def visit(chromium, tmp_path):
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
-        page.locator(".vw-figure canvas, .lx-plane").first.wait_for()
+        page.locator(".vw-figure canvas:visible, .lx-plane").first.wait_for()
         settle(page)
         return page
 

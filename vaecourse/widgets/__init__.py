@@ -5,6 +5,7 @@ from importlib import import_module
 _MODULES = {
     "EMStepper": "em_stepper",
     "ElboExplorer": "elbo_explorer",
+    "FamilyExplorer": "family_explorer",
     "FrechetExplorer": "frechet_explorer",
     "GradientExplorer": "gradient_explorer",
     "KLExplorer": "kl_explorer",

@@ -1,0 +1,631 @@
+// The family explorer, after shared.js and networks.js. In order: Gaussians, the mixture, the
+// recurrent network (each mirrors Python and is tested against it), and the view.
+
+// ---------------------------------------------------------------- Gaussians { loc, scale }
+
+/** log N(z; loc, diag scale²), nats. */
+export function logDensity(z, { loc, scale }) {
+  let sum = 0;
+  for (let j = 0; j < z.length; j++)
+    sum -= 0.5 * (((z[j] - loc[j]) / scale[j]) ** 2 + LOG_2PI) + Math.log(scale[j]);
+  return sum;
+}
+
+/** KL(q ‖ p), nats. */
+export function divergence(q, p) {
+  let sum = 0;
+  for (let j = 0; j < q.loc.length; j++) {
+    const ratio = (q.scale[j] / p.scale[j]) ** 2, shift = (q.loc[j] - p.loc[j]) / p.scale[j];
+    sum += 0.5 * (ratio + shift * shift - 1 - Math.log(ratio));
+  }
+  return sum;
+}
+
+// ---------------------------------------------------------------- the mixture
+
+/** p(y) uniform and p(z|y): where z is, and what that says of y. */
+export function makeMixture({ components, latents, latent_dim: [J] }, { loc, scale }) {
+  const priors = Array.from({ length: components }, (_, k) => ({
+    loc: loc.subarray(k * J, (k + 1) * J), scale: scale.subarray(k * J, (k + 1) * J) }));
+  return {
+    priors,
+    /** z at an offset in standard deviations from the mean of component k, in the plane. */
+    latent(k, offset) {
+      const z = Float64Array.from(priors[k].loc);
+      latents.forEach((j, d) => (z[j] += offset[d] * priors[k].scale[j]));
+      return z;
+    },
+    /** log p(z|y) and p(y|z) for every y, and log p(z). */
+    at(z) {
+      const given = priors.map((prior) => logDensity(z, prior)), most = Math.max(...given);
+      const total = given.reduce((sum, value) => sum + Math.exp(value - most), 0);
+      return {
+        given,
+        evidence: most + Math.log(total / components),
+        shares: given.map((value) => Math.exp(value - most) / total),
+      };
+    },
+  };
+}
+
+// ---------------------------------------------------------------- the recurrent network
+
+function joined(a, b) {
+  const both = new Float32Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** One step: q(z|x, h), p(z|h), the logits of p(x|z, h), and the state that comes next (a GRU). */
+export function makeRecurrence(layers, arrays) {
+  const network = (name) => makeNetwork(layers[`vrnn.${name}`], arrays[`vrnn.${name}`]);
+  const [encoder, priorNet, decoder, fromInput, fromState] =
+    ["encoder", "prior_net", "decoder", "from_input", "from_state"].map(network);
+  const gaussian = (out) => {
+    const J = out.length / 2;
+    return { loc: out.slice(0, J), scale: out.slice(J).map((logVar) => Math.exp(0.5 * logVar)) };
+  };
+  return {
+    encode: (x, h) => gaussian(encoder(joined(x, h))),
+    prior: (h) => gaussian(priorNet(h)),
+    decode: (z, h) => decoder(joined(z, h)).slice(),
+    next(x, z, h) {
+      const H = h.length, fresh = fromInput(joined(x, z)), old = fromState(h);
+      return h.map((value, i) => {
+        const keep = sigmoid(fresh[i] + old[i]), reset = sigmoid(fresh[H + i] + old[H + i]);
+        const candidate = Math.tanh(fresh[2 * H + i] + reset * old[2 * H + i]);
+        return candidate + keep * (value - candidate);
+      });
+    },
+  };
+}
+
+/** The noise of a run: standard normal for every z, uniform for every pixel. */
+export function makeNoise(seed, latents, pixels) {
+  const normal = makeNormal(2 * seed), uniform = makeUniform(2 * seed + 1);
+  return {
+    normal: Float64Array.from({ length: latents }, normal),
+    uniform: Float64Array.from({ length: pixels }, uniform),
+  };
+}
+
+/**
+ * The rows that were seen, and those that the model goes on with, for one noise. After `run`:
+ *   means  [T · D], the pixels seen, then the probabilities of the others;
+ *   terms  of each row seen, { likelihood, kl }, nats.
+ */
+export class Continuation {
+  constructor(recurrence, noise, { image_shape: [T, D], latent_dim: [, J], state_dim: H }) {
+    Object.assign(this, { recurrence, noise, T, D, J, seen: -1, terms: [] });
+    this.means = new Float32Array(T * D);
+    this.states = [new Float32Array(H)];
+  }
+
+  /** A row of pixels. */
+  row(pixels, t) {
+    return pixels.subarray(t * this.D, (t + 1) * this.D);
+  }
+
+  run(pixels, seen) {
+    pixels = Float32Array.from(pixels);
+    // down to the first row that is another than before, all stays
+    const same = (t) => this.row(pixels, t).every((value, i) => value === this.means[t * this.D + i]);
+    const kept = Math.min(seen, this.seen);
+    let t = 0;
+    while (t < kept && same(t)) t++;
+    if (t === seen && seen === this.seen) return;
+    this.terms.length = t;
+    for (; t < this.T; t++) this.step(t, t < seen ? this.row(pixels, t) : null);
+    this.seen = seen;
+  }
+
+  step(t, given) {
+    const { recurrence, noise, states, D, J } = this, h = states[t], p = recurrence.prior(h);
+    const q = given ? recurrence.encode(given, h) : p;
+    const z = q.loc.map((loc, j) => loc + q.scale[j] * noise.normal[t * J + j]);
+    const logits = recurrence.decode(z, h), means = given ?? logits.map(sigmoid);
+    if (given) this.terms.push({ likelihood: bernoulliLogLikelihood(given, logits), kl: divergence(q, p) });
+    this.means.set(means, t * D);
+    const drawn = given ?? means.map((mean, i) => (noise.uniform[t * D + i] < mean ? 1 : 0));
+    states[t + 1] = recurrence.next(drawn, z, h);
+  }
+
+  /** Both terms, summed over the rows seen. */
+  get total() {
+    const sum = (kind) => this.terms.reduce((all, term) => all + term[kind], 0);
+    return { likelihood: sum("likelihood"), kl: sum("kl") };
+  }
+}
+
+// ---------------------------------------------------------------- the pen
+
+/** The cells of the grid [T, D] whose centre is within `radius` of a path from a to b, [down, right]. */
+export function cellsAlong(a, b, radius, [T, D]) {
+  const cells = [], [dv, du] = [b[0] - a[0], b[1] - a[1]], length = dv * dv + du * du;
+  for (let row = 0; row < T; row++)
+    for (let column = 0; column < D; column++) {
+      const v = row + 0.5 - a[0], u = column + 0.5 - a[1];
+      const share = length ? clamp((v * dv + u * du) / length, 0, 1) : 0;
+      if (Math.hypot(v - share * dv, u - share * du) <= radius) cells.push([row, column]);
+    }
+  return cells;
+}
+
+// ---------------------------------------------------------------- the view
+
+const i = (text) => `<i>${text}</i>`;
+const sub = (j) => String(j + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+const X_Z = `${i("p")}(${i("x")}|${i("z")})`;
+const OTHERS = 8; // continuations beside the one in the grid
+const PEN = 1.05, ERASER = 1.6; // cells
+const GAP = 2.2, BARS = 7; // cells, at the right of the grid
+
+const HINTS = {
+  gmvae: `Drag ${i("z")}, and choose a component: all of them keep the same distance from their means.`,
+  vrnn: "Draw the first rows of a digit, or move the line: beneath it the model goes on.",
+};
+const NUMBERS = {
+  gmvae: {
+    given: `log ${i("p")}(${i("z")}|${i("y")})`,
+    evidence: `log ${i("p")}(${i("z")}), all components`,
+    share: `${i("p")}(${i("y")}|${i("z")}), this ${i("y")}`,
+  },
+  vrnn: {
+    likelihood: `log ${X_Z} of the rows seen`,
+    kl: `KL(${i("q")} ‖ prior) of the rows seen`,
+    elbo: "their bound, one sample",
+  },
+};
+
+/** The grid of an image, one cell a pixel, and beside it bars for the rows. */
+class Grid extends Plot {
+  constructor(figure, stage, [T, D], margin) {
+    const across = linearAxis(0, D + GAP + BARS);
+    // down, as rows are counted
+    super(figure, stage, { margin, height: 0, x: across, y: { to: (v) => 1 - v / T, from: (t) => (1 - t) * T } });
+    Object.assign(this, { T, D });
+  }
+
+  resize() {
+    const { left, right } = this.margin;
+    this.cell = Math.max(0, this.stage.clientWidth - left - right) / this.x.high;
+    this.height = this.T * this.cell;
+    super.resize();
+  }
+}
+
+class FamilyExplorer extends Figure {
+  name = "family-explorer";
+  traits = ["view", "component", "offset", "pixels", "seen", "seed"];
+
+  build() {
+    const { spec, arrays } = this, [T, D] = spec.image_shape;
+    this.mixture = makeMixture(spec, arrays);
+    this.decode = makeNetwork(spec.layers["gmvae.decoder"], arrays["gmvae.decoder"]);
+    this.recurrence = makeRecurrence(spec.layers, arrays);
+    const size = T * D, given = Array.from({ length: arrays.images.length / size }, (_, k) =>
+      [...arrays.images.subarray(k * size, (k + 1) * size)]);
+    this.images = [Array(size).fill(0), ...given];
+    this.tool = "pen";
+    this.cursor = [2, Math.floor(D / 2)];
+    const numbers = (view) => `<table class="vw-numbers">${Object.entries(NUMBERS[view]).map(([kind, label]) =>
+      `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table>`;
+    const pictures = (count, tag) => Array.from({ length: count }, tag).join("");
+    this.body.innerHTML = `
+      <div class="vw-controls">
+        <div class="vw-joined" role="group" aria-label="Model">
+          <button type="button" data-view="gmvae">GMVAE</button><button type="button" data-view="vrnn">VRNN</button>
+        </div>
+        <div class="vw-controls fx-hand">
+          <div class="vw-joined" role="group" aria-label="Tool">
+            <button type="button" data-tool="pen">Pen</button><button type="button" data-tool="eraser">Eraser</button>
+          </div>
+          <button type="button" class="fx-again">Sample again</button>
+        </div>
+        <button type="button" class="vw-reset">Reset</button>
+      </div>
+      <div class="fx-panel fx-gmvae">
+        <div class="fx-plane"></div>
+        <div class="fx-right">
+          <figure><canvas class="fx-decoded" role="img"></canvas><figcaption></figcaption></figure>
+          ${numbers("gmvae")}
+        </div>
+        <div class="fx-components" role="radiogroup" aria-label="Component">${pictures(spec.components, (_, k) =>
+          `<button type="button" role="radio" data-component="${k}"><canvas aria-hidden="true"></canvas><span>${i("y")} = ${k}</span></button>`)}</div>
+        <p class="vw-note">The plane is of the two latents that change the pictures most; the others rest at the
+          component’s mean. Ellipses: ${i("p")}(${i("z")}|${i("y")}) at one and two standard deviations, and in grey the
+          others at one. Pictures: means of ${X_Z}, all at the same offset in standard deviations. Values in nats.</p>
+      </div>
+      <div class="fx-panel fx-vrnn">
+        <div class="fx-strip" role="group" aria-label="Start from">${this.images.map((_, k) =>
+          `<button type="button" data-image="${k}" aria-label="${k ? `image ${k}` : "an empty image"}"><canvas></canvas></button>`).join("")}</div>
+        <div class="fx-grid" tabindex="0" role="application"></div>
+        <div class="fx-right">
+          ${numbers("vrnn")}
+          <p class="fx-head">${OTHERS} other samples of what follows</p>
+          <div class="fx-others" aria-hidden="true">${pictures(OTHERS, () => "<canvas></canvas>")}</div>
+          <p class="vw-note">Above the line ${i("z")} is drawn from ${i("q")}, beneath it from its prior. Grey: the
+            probability of a pixel, given ${i("z")} and the rows above; the next row is told a draw of it. Values in nats.</p>
+        </div>
+      </div>`;
+    for (const canvas of this.root.querySelectorAll(".fx-panel canvas"))
+      Object.assign(canvas, { width: D, height: T });
+    this.buildPlane();
+    this.buildGrid();
+    this.images.forEach((image, k) => paintGrey(this.find(`[data-image="${k}"] canvas`), image));
+    this.on(this.root, "click", ({ target }) => this.click(target.closest("button")?.dataset ?? {}, target));
+    this.on(this.find(".fx-components"), "keydown", (e) => this.choose(e));
+  }
+
+  buildPlane() {
+    const axis = linearAxis(0, 1);
+    this.plane = new Square(this, ".fx-plane", {
+      margin: { left: 30, right: 4, top: 4, bottom: 28 }, x: axis, y: axis });
+    this.plane.handle({
+      label: "z in the plane",
+      at: () => this.place,
+      drag: (u, v) => this.move([u, v].map((value, d) => this.standardized(value, d))),
+      nudge: (right, up) => this.move([this.state.offset[0] + right / 10, this.state.offset[1] + up / 10]),
+      range: () => [this.place[0], this.plane.x.low, this.plane.x.high],
+      text: () => this.where(),
+    });
+  }
+
+  buildGrid() {
+    const { spec: { image_shape: [T, D] } } = this, stage = this.find(".fx-grid");
+    stage.setAttribute("aria-label", "The rows to draw. Arrow keys move the cell, the space bar inks or erases it, " +
+      "Shift with an arrow draws on.");
+    // before the plot listens: whatever is not the line's handle is the pen's
+    this.on(stage, "pointerdown", (e) => {
+      if (e.target.closest(".vw-handle")) return;
+      e.stopImmediatePropagation();
+      if (!e.button && e.isPrimary) this.startStroke(e);
+    });
+    this.on(stage, "pointermove", (e) => this.stroke && this.drawTo(this.cellAt(e)));
+    this.on(stage, "pointerup pointercancel lostpointercapture", () => (this.stroke = null));
+    this.on(stage, "keydown", (e) => this.type(e));
+    this.on(stage, "focus blur", () => this.schedule());
+    this.grid = new Grid(this, ".fx-grid", [T, D], { left: 2, right: 8, top: 34, bottom: 3 });
+    this.grid.handle({
+      label: "Rows seen",
+      at: () => [D + GAP / 2, this.state.seen],
+      drag: (u, v) => this.see(v),
+      nudge: (right, up) => this.see(this.state.seen + right - up),
+      range: () => [this.state.seen, 0, T],
+      text: () => `${this.state.seen} of ${T}`,
+    });
+    this.large = Object.assign(document.createElement("canvas"), { width: D, height: T });
+  }
+
+  // -------------------------------------------------------------- hands
+
+  click({ view, tool, component, image }, target) {
+    if (view) this.set({ view });
+    else if (tool) this.hold(tool);
+    else if (component) this.set({ component: +component });
+    else if (image) this.begin(+image);
+    else if (target.closest(".fx-again")) this.set({ seed: (this.state.seed + 1) % 2 ** 20 });
+    else if (target.closest(".vw-reset")) {
+      this.tool = "pen";
+      this.set(this.spec.start);
+    }
+  }
+
+  /** Another image to start from; the empty one has no row to see. */
+  begin(image) {
+    const { seen } = this.state;
+    this.set({ pixels: this.images[image], seen: image ? seen || this.spec.start.seen : 0 });
+  }
+
+  hold(tool) {
+    this.tool = tool;
+    this.schedule();
+  }
+
+  /** Arrow keys go from component to component, as in every group of radio buttons. */
+  choose(e) {
+    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[e.key], { components } = this.spec;
+    if (!by || e.altKey || e.ctrlKey || e.metaKey) return;
+    const component = (this.state.component + by + components) % components;
+    this.set({ component });
+    this.find(`[data-component="${component}"]`).focus();
+    e.preventDefault();
+    e.stopPropagation();
+  }
+
+  move(offset) {
+    const { reach } = this.spec;
+    this.set({ offset: offset.map((value) => clamp(+value.toFixed(2), -reach, reach)) });
+  }
+
+  see(rows) {
+    this.set({ seen: clamp(Math.round(rows), 0, this.spec.image_shape[0]) });
+  }
+
+  /** [down, right] in cells, of a pointer. */
+  cellAt({ clientX, clientY }) {
+    const { stage, margin, cell } = this.grid, box = stage.getBoundingClientRect();
+    return [(clientY - box.top - margin.top) / cell, (clientX - box.left - margin.left) / cell];
+  }
+
+  startStroke(e) {
+    const at = this.cellAt(e), [T, D] = this.spec.image_shape;
+    e.preventDefault();
+    this.grid.stage.focus({ preventScroll: true });
+    if (at[1] > D || at[0] < 0 || at[0] > T) return;
+    this.grid.stage.setPointerCapture(e.pointerId);
+    this.stroke = at;
+    this.drawTo(at);
+  }
+
+  drawTo(at) {
+    const { image_shape: shape } = this.spec;
+    this.apply(cellsAlong(this.stroke, at, this.tool === "pen" ? PEN : ERASER, shape));
+    this.stroke = at;
+    this.cursor = [clamp(Math.floor(at[0]), 0, shape[0] - 1), clamp(Math.floor(at[1]), 0, shape[1] - 1)];
+  }
+
+  /** Ink cells, which the model then sees, or erase them. */
+  apply(cells) {
+    const D = this.spec.image_shape[1], pen = this.tool === "pen", pixels = [...this.state.pixels];
+    let { seen } = this.state;
+    if (!pen) cells = cells.filter(([row]) => row < seen);
+    if (!cells.length) return;
+    // what lay hidden beneath the line is not the reader's drawing
+    if (cells.some(([row]) => row >= seen)) pixels.fill(0, seen * D);
+    for (const [row, column] of cells) {
+      pixels[row * D + column] = pen ? 1 : 0;
+      seen = Math.max(seen, row + 1);
+    }
+    this.set({ pixels, seen });
+  }
+
+  /** The keyboard's pen. */
+  type(e) {
+    const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[e.key];
+    if (e.target !== this.grid.stage || e.altKey || e.ctrlKey || e.metaKey || (!by && e.key !== " ")) return;
+    const [T, D] = this.spec.image_shape, [down, right] = by ?? [0, 0];
+    this.cursor = [clamp(this.cursor[0] + down, 0, T - 1), clamp(this.cursor[1] + right, 0, D - 1)];
+    if (!by || e.shiftKey) this.apply([this.cursor]);
+    this.schedule();
+    e.preventDefault();
+    e.stopPropagation();
+  }
+
+  // -------------------------------------------------------------- what is shown
+
+  get z() {
+    return this.mixture.latent(this.state.component, this.state.offset);
+  }
+  /** z in the plane. */
+  get place() {
+    const { z } = this;
+    return this.spec.latents.map((j) => z[j]);
+  }
+  /** A value of latent d of the plane, in standard deviations of the component. */
+  standardized(value, d) {
+    const { loc, scale } = this.mixture.priors[this.state.component], j = this.spec.latents[d];
+    return (value - loc[j]) / scale[j];
+  }
+  /** And back. */
+  latentAt(deviations, d) {
+    const { loc, scale } = this.mixture.priors[this.state.component], j = this.spec.latents[d];
+    return loc[j] + deviations * scale[j];
+  }
+  where() {
+    return this.spec.latents.map((j, d) => `z${sub(j)} = ${number(this.place[d])}`).join(", ");
+  }
+
+  paint() {
+    const { view } = this.state;
+    for (const button of this.root.querySelectorAll("[data-view], [data-tool]"))
+      button.setAttribute("aria-pressed", [view, this.tool].includes(button.dataset.view ?? button.dataset.tool));
+    if (this.shown !== view) {
+      this.shown = view;
+      this.root.dataset.shows = view;
+      write(this.find(".vw-hint"), HINTS[view]);
+    }
+    if (view === "gmvae") this.paintMixture();
+    else this.paintRows();
+  }
+
+  cells(values) {
+    for (const [kind, text] of Object.entries(values)) write(this.find(`[data-kind="${kind}"] td`), text);
+  }
+
+  // -------------------------------------------------------------- the mixture
+
+  paintMixture() {
+    const { component, offset } = this.state;
+    if (this.decoded !== String(offset)) {
+      this.decoded = String(offset);
+      this.means = this.mixture.priors.map((_, k) => this.decode(this.mixture.latent(k, offset)).map(sigmoid));
+      this.means.forEach((mean, k) => paintGrey(this.find(`[data-component="${k}"] canvas`), mean));
+    }
+    const picture = this.find(".fx-decoded");
+    paintGrey(picture, this.means[component]);
+    picture.setAttribute("aria-label", `Decoded image of component ${component} at ${this.where()}`);
+    for (const button of this.root.querySelectorAll("[data-component]")) {
+      const chosen = +button.dataset.component === component;
+      button.setAttribute("aria-checked", chosen);
+      button.tabIndex = chosen ? 0 : -1;
+    }
+    this.paintPlane();
+    const { given, evidence, shares } = this.mixture.at(this.z);
+    this.cells({ given: number(given[component]), evidence: number(evidence), share: number(shares[component], 3) });
+    write(this.find("figcaption"), `mean of ${X_Z} at ${this.where().replace(/z/g, i("z"))}`);
+  }
+
+  paintPlane() {
+    const plot = this.plane, { ink, spec, state: { component } } = this;
+    // each component in its own measure: the point stays where it is when another is chosen
+    [plot.x, plot.y] = [0, 1].map((d) => linearAxis(...[-1, 1].map((side) => this.latentAt(side * 1.07 * spec.reach, d)), 7));
+    const c = plot.begin();
+    if (!c) return;
+    plot.axes(c, `z${sub(spec.latents[0])}`, `z${sub(spec.latents[1])}`);
+    c.save();
+    plot.clip(c);
+    this.mixture.priors.forEach((_, k) => {
+      if (k === component) return;
+      this.ellipse(c, k, 1);
+      plot.stroke(c, ink.line, 1);
+    });
+    for (const sd of [2, 1]) {
+      this.ellipse(c, component, sd);
+      c.globalAlpha = 0.12;
+      c.fillStyle = ink.generative;
+      c.fill();
+      c.globalAlpha = 1;
+      plot.stroke(c, ink.generative, sd === 1 ? 2 : 1.5, sd === 1 ? [] : [5, 4]);
+    }
+    const [a, b] = spec.latents;
+    this.mixture.priors.forEach(({ loc }, k) => k !== component && plot.say(c, String(k), plot.px(loc[a]), plot.py(loc[b]), ink.muted));
+    plot.say(c, "p(z|y)", plot.px(this.latentAt(0, 0)), plot.py(this.latentAt(-1.5, 1)), ink.generative);
+    c.restore();
+    plot.knob(c, this.place, ink.latent);
+  }
+
+  ellipse(c, k, sd) {
+    const { plane, spec: { latents: [a, b] } } = this, { loc, scale } = this.mixture.priors[k];
+    const across = plane.px(loc[a] + sd * scale[a]) - plane.px(loc[a]);
+    const up = plane.py(loc[b]) - plane.py(loc[b] + sd * scale[b]);
+    c.beginPath();
+    c.ellipse(plane.px(loc[a]), plane.py(loc[b]), across, up, 0, 0, 2 * Math.PI);
+  }
+
+  // -------------------------------------------------------------- the rows
+
+  paintRows() {
+    const { pixels, seen, seed } = this.state;
+    if (this.seeded !== seed) {
+      this.seeded = seed;
+      const [T, D] = this.spec.image_shape, J = this.spec.latent_dim[1];
+      this.runs = Array.from({ length: 1 + OTHERS }, (_, k) =>
+        new Continuation(this.recurrence, makeNoise((1 + OTHERS) * seed + k, T * J, T * D), this.spec));
+      this.stale = 0;
+    }
+    if (this.followed !== pixels || this.followedTo !== seen || !this.stale) {
+      Object.assign(this, { followed: pixels, followedTo: seen, stale: 1 });
+      this.runs[0].run(pixels, seen);
+      for (const button of this.root.querySelectorAll("[data-image]"))
+        button.setAttribute("aria-pressed", this.images[button.dataset.image].every((value, n) => value === pixels[n]));
+    } else if (this.stale <= OTHERS) {
+      // one of the others a frame, when the hand leaves time
+      this.runs[this.stale].run(pixels, seen);
+      paintGrey(this.find(".fx-others").children[this.stale - 1], this.runs[this.stale].means);
+      this.stale++;
+    }
+    if (this.stale <= OTHERS) this.schedule();
+    this.paintGrid();
+    const { likelihood, kl } = this.runs[0].total, none = seen === 0;
+    this.cells({ likelihood: none ? "–" : number(likelihood), kl: none ? "–" : number(kl), elbo: none ? "–" : number(likelihood - kl) });
+  }
+
+  paintGrid() {
+    const plot = this.grid, { ink, state: { seen } } = this, c = plot.begin();
+    if (!c) return;
+    const { cell, T, D } = plot, side = D * cell, line = seen * cell;
+    paintGrey(this.large, this.runs[0].means);
+    c.imageSmoothingEnabled = false;
+    c.drawImage(this.large, 0, 0, side, plot.height);
+    this.rule(c, side, line);
+    c.strokeStyle = ink.data;
+    c.lineWidth = 2;
+    if (seen) c.strokeRect(-1, -1, side + 2, line + 1);
+    c.strokeStyle = ink.generative;
+    if (seen < T) c.strokeRect(-1, line, side + 2, plot.height - line + 1);
+    this.paintBars(c);
+    if (plot.stage.matches(":focus-visible")) {
+      const [row, column] = this.cursor;
+      c.strokeStyle = ink.latent;
+      c.strokeRect(column * cell, row * cell, cell, cell);
+    }
+    c.beginPath();
+    c.moveTo(0, line);
+    c.lineTo(plot.px(D + GAP / 2), line);
+    plot.stroke(c, ink.generative, 3);
+    plot.knob(c, [D + GAP / 2, seen], ink.generative, 4);
+  }
+
+  /** The paper: thin lines between the cells that are the reader's. */
+  rule(c, side, line) {
+    const { cell, D } = this.grid;
+    c.beginPath();
+    for (let column = 1; column < D; column++) {
+      c.moveTo(column * cell, 0);
+      c.lineTo(column * cell, line);
+    }
+    for (let y = cell; y < line - 1; y += cell) {
+      c.moveTo(0, y);
+      c.lineTo(side, y);
+    }
+    c.globalAlpha = 0.25;
+    this.grid.stroke(c, "#9aa4b2", 0.5);
+    c.globalAlpha = 1;
+  }
+
+  /** What each row costs: −log p(x|z), and after it the KL. */
+  paintBars(c) {
+    const plot = this.grid, { ink, font } = this, { terms } = this.runs[0], { cell, D } = plot;
+    const left = (D + GAP) * cell, room = BARS * cell;
+    const most = Math.max(12, ...terms.map(({ likelihood, kl }) => kl - likelihood));
+    const axis = linearAxis(0, most, 3);
+    if (terms.length) {
+      c.font = `12px ${font}`;
+      c.fillStyle = ink.muted;
+      c.textBaseline = "bottom";
+      c.textAlign = "left";
+      c.fillText("nats a row", left, -17);
+      c.textAlign = "center";
+      c.beginPath();
+      for (const [v, text] of axis.ticks) {
+        const px = left + axis.to(v) * room;
+        c.fillText(text, px, -3);
+        c.moveTo(px, -3);
+        c.lineTo(px, terms.length * cell);
+      }
+      plot.stroke(c, ink.line, 1);
+    }
+    terms.forEach(({ likelihood, kl }, t) => {
+      const y = t * cell + 1, high = Math.max(1, cell - 2), first = axis.to(-likelihood) * room;
+      c.fillStyle = ink.generative;
+      c.fillRect(left, y, first, high);
+      c.fillStyle = ink.gap;
+      c.fillRect(left + first, y, axis.to(kl) * room, high);
+    });
+    if (terms.length < plot.T - 1) plot.say(c, "the model", left, (terms.length + 1) * cell, ink.generative, "left");
+  }
+
+  speech() {
+    const { view, component, seen } = this.state, [T] = this.spec.image_shape;
+    if (view === "gmvae") {
+      const { evidence, shares } = this.mixture.at(this.z);
+      return `Component ${component}, ${this.where()}: log p(z) ${number(evidence)} nats, ` +
+        `p(y|z) ${number(shares[component], 3)}.`;
+    }
+    const { likelihood, kl } = this.runs[0].total;
+    return seen ? `${seen} of ${T} rows seen, bound ${number(likelihood - kl)} nats; the model goes on.`
+      : "No row is seen: the model begins.";
+  }
+}
+
+/** Values from 0 to 1 as grey levels, the picture of an image of that many pixels. */
+function paintGrey(canvas, values) {
+  const picture = new ImageData(canvas.width, canvas.height);
+  for (let n = 0; n < values.length; n++) {
+    picture.data.fill(255 * values[n], 4 * n, 4 * n + 3); // rounded, as the array is clamped
+    picture.data[4 * n + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+}
+
+export default {
+  render: async ({ model, el }) => {
+    const arrays = await unpack(model.get("arrays"), model.get("spec").table);
+    const view = new FamilyExplorer(model, el);
+    view.arrays = arrays;
+    view.start();
+    return () => view.off.abort();
+  },
+};
