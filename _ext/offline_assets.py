@@ -42,6 +42,7 @@ def setup(app):
     # Formulas may come with the outputs of a cell, where Sphinx does not see them.
     app.set_html_assets_policy("always")
     app.add_css_file("course.css")
+    app.add_js_file("accessible.js", loading_method="defer", priority=600)
     app.add_js_file("quiet_console.js", priority=100)
     # Deferred like MathJax and listed before it, so that they run just before it.
     app.add_js_file("formulas.js", loading_method="defer", priority=400)

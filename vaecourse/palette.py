@@ -14,6 +14,9 @@ COLOURS = {
     "data": "#111827",  # x
 }
 
+# Letters on a light page: 4.5 to 1 is asked of them where a line needs 3 to 1. The same hues.
+COLOURS_OF_TEXT = {"inference": "#B84F00", "latent": "#007D5B", "gap": "#A94F86"}
+
 COLOURS_DARK = {
     "generative": "#56B4E9",
     "inference": "#F0924C",

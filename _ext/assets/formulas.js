@@ -53,6 +53,8 @@
   }
 
   const config = (window.MathJax = window.MathJax || {});
+  // Else the keyboard would stop at every formula; accessible.js lets it stop where one scrolls.
+  config.options = { ...config.options, menuOptions: { settings: { inTabOrder: false } } };
   config.startup = {
     ...config.startup,
     ready() {

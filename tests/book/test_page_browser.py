@@ -1,21 +1,7 @@
 """Every page in Chromium: from disk and over http, on a desktop and a phone, light and dark."""
 
 import pytest
-
-DEVICES = {
-    "desktop": {"viewport": {"width": 1280, "height": 900}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
-}
-
-# Formulas are set and every widget has drawn itself, or has said why it cannot.
-READY = """async () => {
-  if (window.MathJax) await MathJax.startup.promise;
-  const views = [...document.querySelectorAll('[type="application/vnd.jupyter.widget-view+json"]')];
-  const started = (view) => view.nextElementSibling && view.nextElementSibling.childNodes.length;
-  while (!views.every(started)) await new Promise(requestAnimationFrame);
-  await document.fonts.ready;
-  await new Promise(requestAnimationFrame);
-}"""
+from book_page import DEVICES, READY, set_theme
 
 LOOK = """() => ({
   theme: document.documentElement.dataset.theme,
@@ -58,11 +44,7 @@ def test_page_is_whole_and_silent(chromium, addresses, page, scheme, device):
     tab.goto(f"{address}/{page}")
     tab.evaluate(READY)
     for theme in ("light", "dark"):
-        tab.emulate_media(color_scheme=theme)
-        tab.wait_for_function(
-            "theme => document.documentElement.dataset.theme === theme", arg=theme
-        )
-        tab.wait_for_timeout(250)  # what follows the theme repaints
+        set_theme(tab, theme)
         look = tab.evaluate(LOOK)
         dark = theme == "dark"
         assert (sum(look["background"][:3]) < 200, sum(look["ink"][:3]) > 500) == (dark, dark)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from vaecourse.palette import COLOURS, COLOURS_DARK
+from vaecourse.palette import COLOURS, COLOURS_DARK, COLOURS_OF_TEXT
 
 HERE = Path(__file__).parent
 
@@ -20,6 +20,8 @@ def page_files(folder, *more):
     palette = [
         _variables(".vw-figure", COLOURS),
         _variables('.vw-figure[data-theme="dark"]', COLOURS_DARK),
+        # what is drawn takes its colours from the figure, what is written from the figure's parts
+        _variables('.vw-figure:not([data-theme="dark"]) > *', COLOURS_OF_TEXT),
     ]
     program = read_files("shared.js", *more, f"{folder}/{folder}.js")
     return program, "\n".join([*palette, read_files("shared.css", f"{folder}/{folder}.css")])

@@ -117,7 +117,7 @@ class GradientExplorer extends Figure {
       ${head("trace", `Mean ± standard error of the first ${i("n")}`)}
       <div class="ge-table">
         <table class="vw-numbers">
-          <thead><tr><th scope="col"></th><th scope="col" data-kind="score">score function</th><th scope="col" data-kind="path">pathwise</th></tr></thead>
+          <thead><tr><td></td><th scope="col" data-kind="score">score function</th><th scope="col" data-kind="path">pathwise</th></tr></thead>
           <tbody>${[["mean", "mean ± standard error"], ["exact", `exact, 2${MU}`], ["variance", "variance, measured"],
             ["exact-variance", "variance, exact"]].map(([kind, label]) =>
             `<tr data-row="${kind}"><th scope="row">${label}</th><td data-kind="score"></td><td data-kind="path"></td></tr>`).join("")}

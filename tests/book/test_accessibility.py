@@ -1,0 +1,165 @@
+"""Every page as axe sees it, and what axe cannot see: keys, and rest where rest is asked for."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from book_page import DEVICES, READY, set_theme
+
+# The same thing a thousand times is looked at once: axe takes a millisecond for each element, and
+# a chapter has ten thousand parts of formulas and words of listings. A formula that fits becomes
+# its text, with a sample of each of its colours; a word of a listing stays where its kind is new.
+THIN = """() => {
+  const seen = new Set();
+  const isNew = (key) => !seen.has(key) && seen.add(key);
+  for (const formula of document.querySelectorAll("mjx-container")) {
+    if (formula.tabIndex === 0) continue; // it scrolls
+    const symbols = [...formula.querySelectorAll("mjx-math [class*=vc-]")];
+    const colours = new Set(symbols.map((symbol) => symbol.className.match(/vc-\\w+/)[0]));
+    const samples = [...colours].map((name) => {
+      const sample = document.createElement("span");
+      sample.className = sample.textContent = name;
+      return sample;
+    });
+    formula.style.cssText = "overflow: visible; white-space: normal"; // for its text
+    formula.replaceChildren(formula.textContent, ...samples);
+  }
+  for (const word of document.querySelectorAll("pre span")) {
+    const listing = word.closest("div.highlight");
+    const place = listing ? listing.parentElement.className : "";
+    if (!isNew(`${place} ${word.parentElement.className} ${word.className}`))
+      word.replaceWith(...word.childNodes);
+  }
+  for (const listing of document.querySelectorAll("pre")) listing.normalize();
+}"""
+
+REPEATS = """<html lang="en"><title>Repeats</title>
+<style>.vc-latent, .s { color: #ccc } .vc-gap, .k { color: #222 }</style>
+<main><h1>Repeats</h1><p>KL is
+<mjx-container><mjx-math><mjx-mi class="mjx-i vc-latent"></mjx-mi></mjx-math>z</mjx-container>,
+<mjx-container><mjx-math><mjx-mi class="mjx-n vc-gap"></mjx-mi></mjx-math>KL</mjx-container>.</p>
+<div><div class="highlight"><pre><span class="k">for</span> x
+<span class="k">in</span> <span class="s">'a'</span> + <span class="s">'b'</span></pre></div></div>
+</main></html>"""
+
+# Formulas at which the keyboard stops although all of them can be seen, or the other way round.
+WRONG_STOPS = """formulas => formulas.filter((formula) => formula.clientWidth
+  && (formula.scrollWidth > formula.clientWidth) !== (formula.tabIndex === 0)
+).map((formula) => formula.textContent)"""
+
+EXPLORER = ".anywidget-static"
+
+# Pictures that a screen reader meets without a word on what they show.
+UNNAMED = """canvases => canvases.filter((canvas) => {
+  const named = canvas.closest("button, [role=img]");
+  return !canvas.closest("[aria-hidden=true]") && !(named && named.ariaLabel) && canvas.clientWidth;
+}).map((canvas) => canvas.outerHTML)"""
+
+# Buttons before and after the explorer, for the keyboard to come from and to arrive at.
+FENCE = """explorer => {
+  for (const [name, where] of [["before", "beforebegin"], ["after", "afterend"]])
+    explorer.insertAdjacentHTML(where, `<button data-fence="${name}">${name}</button>`);
+}"""
+
+UNFENCE = "() => document.querySelectorAll('[data-fence]').forEach((fence) => fence.remove())"
+
+FOCUSED = """explorer => {
+  const focused = document.activeElement;
+  if (focused.dataset.fence) return focused.dataset.fence;
+  return [...explorer.querySelectorAll("*")].indexOf(focused);
+}"""
+
+# What runs now, and what would run at the next touch.
+MOVING = """() => document.getAnimations()
+  .map(({ effect }) => effect.target.outerHTML.slice(0, 100))"""
+
+TIMED = """parts => parts.filter((part) => {
+  const style = getComputedStyle(part);
+  return style.animationName !== "none" || parseFloat(style.transitionDuration) > 0;
+}).map((part) => part.outerHTML.slice(0, 100))"""
+
+PICTURES = "canvases => canvases.map((canvas) => canvas.toDataURL())"
+
+
+@pytest.fixture
+def open_page(chromium, addresses):
+    """A function: name and options, to a tab with that page of the book, ready."""
+    contexts = []
+
+    def open_page(page, **options):
+        context = chromium.new_context(reduced_motion="reduce", color_scheme="light", **options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.goto(f"{addresses['file']}/{page}")
+        tab.evaluate(READY)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def explorer_pages(site, pages):
+    view = "application/vnd.jupyter.widget-view+json"
+    found = [page for page in pages if view in (site / page).read_text(encoding="utf-8")]
+    assert "index.html" in found
+    return found
+
+
+def violations(tab):
+    """What axe finds on a page: [(rule, element, what is wrong), ...]."""
+    return [
+        (rule["id"], node["target"], node["failureSummary"])
+        for rule in Axe().run(tab).response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_axe_finds_nothing(open_page, page, device):
+    tab = open_page(page, **DEVICES[device])
+    assert tab.locator("mjx-container[display]").evaluate_all(WRONG_STOPS) == []
+    assert tab.locator("mjx-container[tabindex]:not([display])").count() == 0
+    tab.evaluate(THIN)
+    for theme in ("light", "dark"):
+        set_theme(tab, theme)
+        assert violations(tab) == [], theme
+    assert tab.locator("canvas").evaluate_all(UNNAMED) == []
+
+
+def test_a_kind_of_word_or_symbol_that_is_hard_to_read_is_found(chromium):
+    tab = chromium.new_page()
+    tab.set_content(REPEATS)
+    tab.evaluate(THIN)
+    assert tab.locator("pre span").all_text_contents() == ["for", "'a'"]
+    faint = [target for rule, target, _ in violations(tab) if rule == "color-contrast"]
+    assert faint == [[".vc-latent"], [".s"]]
+    tab.close()
+
+
+def test_keyboard_goes_through_every_explorer_and_back(open_page, explorer_pages):
+    for page in explorer_pages:
+        tab = open_page(page)
+        for explorer in tab.locator(EXPLORER).all():
+            explorer.evaluate(FENCE)
+            for start, key, end in [("before", "Tab", "after"), ("after", "Shift+Tab", "before")]:
+                tab.locator(f"[data-fence={start}]").focus()
+                stops = []
+                while end not in stops:
+                    tab.keyboard.press(key)
+                    stops.append(explorer.evaluate(FOCUSED))
+                    assert stops[-1] != -1, f"{page}: {key} leads elsewhere"
+                    assert len(stops) == len(set(stops)), f"{page}: {key} goes in a circle"
+                assert len(stops) > 1, f"{page}: {key} passes the explorer by"
+            tab.evaluate(UNFENCE)
+
+
+def test_nothing_moves_by_itself_where_rest_is_asked_for(open_page, explorer_pages):
+    for page in explorer_pages:
+        tab = open_page(page)
+        canvases = tab.locator(f"{EXPLORER} canvas")
+        before = canvases.evaluate_all(PICTURES)
+        tab.emulate_media(color_scheme="dark")
+        assert tab.evaluate(MOVING) == [], page
+        set_theme(tab, "light")
+        assert canvases.evaluate_all(PICTURES) == before, page
+        assert tab.locator(f"{EXPLORER} *").evaluate_all(TIMED) == [], page
