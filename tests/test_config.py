@@ -146,8 +146,10 @@ def test_a_missing_file_is_named(tmp_path):
 def test_every_shipped_experiment_is_valid_and_an_unknown_one_gets_the_list():
     for name in experiments.names():
         params = experiments.params(name)
-        # One classifier serves every comparison of features; of all else there are three seeds.
-        assert len(set(params.seeds)) >= (1 if params.model.kind == "classifier" else 3)
+        # One classifier serves every comparison of features, one model of photographs is all that
+        # the page needs to show; of all else there are three seeds.
+        single = params.model.kind in ("classifier", "conv_vae")
+        assert len(set(params.seeds)) >= (1 if single else 3)
     with pytest.raises(ValueError, match="'mnist' is not an experiment; there are: .*mnist_vae_2d"):
         experiments.params("mnist")
 
@@ -194,3 +196,17 @@ def test_the_schema_knows_every_key_and_says_what_it_is_for():
         assert definition["additionalProperties"] is False
         for key, value in definition["properties"].items():
             assert key in ("kind", "name") or "description" in value, key
+
+
+def test_the_rows_of_the_literature_differ_in_data_and_draws_alone():
+    names = [name for name in experiments.names() if name.endswith("_50d")]
+    first, *others = [experiments.params(name) for name in names]
+    assert (first.model.hidden, first.model.latent_dim) == ([200, 200], 50)
+    for name, other in zip(names[1:], others):
+        draws, dynamic = other.model.importance_samples, "dynamic" in name
+        assert f"iwae{draws}" in name or (draws == 1 and "_vae_" in name)
+        assert other.data.name == ("mnist" if dynamic else "static_mnist")
+        assert getattr(other.data, "binarize", "sample") == "sample"
+        same = {"importance_samples": first.model.importance_samples}
+        assert other.model.model_copy(update=same) == first.model
+        assert other.training == first.training

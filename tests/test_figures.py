@@ -37,6 +37,14 @@ def test_image_grid_puts_images_where_they_are_read(ax):
     assert (canvas[2] == 1).all() and (canvas[3:, 3:] == 1).all()
 
 
+def test_images_in_colour_are_given_plane_after_plane(ax):
+    planes = torch.arange(12.0) / 12
+    vc.figures.image_grid(ax, planes[None], columns=1, shape=(3, 2, 2))
+    canvas = ax.images[0].get_array()
+    assert canvas.shape == (2, 2, 3)
+    assert canvas[0, 1].tolist() == pytest.approx([1 / 12, 5 / 12, 9 / 12])
+
+
 def test_quantile_grid_takes_equal_steps_of_probability_row_by_row_from_the_top():
     points = vc.figures.quantile_grid(5, low=0.1)
     probability = Normal(0.0, 1.0).cdf(points)

@@ -51,11 +51,14 @@ def image_grid(ax, images, columns, shape=(28, 28), gap=2):
     """Draw images [N, D] with values in [0, 1] on one axes, row by row.
 
     All digits of the course are drawn like this, in figures and widgets: light ink on black.
+    Images in colour have the shape (3, height, width), plane after plane.
     """
     images = np.asarray(torch.as_tensor(images)).reshape(-1, *shape)
     rows = -(-len(images) // columns)
-    height, width = shape
-    canvas = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap))
+    height, width = shape[-2:]
+    if len(shape) == 3:
+        images = np.moveaxis(images, 1, -1)
+    canvas = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, *shape[:-2]))
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         top, left = row * (height + gap), column * (width + gap)
@@ -73,7 +76,7 @@ def image_rows(named_images, shape=(28, 28)):
         )
         for ax, (name, images) in zip(axes[:, 0], named_images.items(), strict=True):
             image_grid(ax, images, columns, shape)
-            ax.text(-2, shape[0] / 2, name, ha="right", va="center", fontsize=10)
+            ax.text(-2, shape[-2] / 2, name, ha="right", va="center", fontsize=10)
     return fig
 
 
