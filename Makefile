@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book test serve lab archive lint unit notebooks pages chromium lock clean
+.PHONY: help book slides test serve lab archive lint unit notebooks pages chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -19,6 +19,9 @@ help: ## list the targets
 book: $(ENVIRONMENT) ## execute the chapters and build the pages in _build/html
 	@$(BIN)/python _ext/build_book.py
 	@echo "Open _build/html/index.html in a browser, or run 'make serve'."
+
+slides: book ## make slides of every chapter in _build/slides
+	@$(BIN)/python _ext/build_slides.py
 
 test: chromium lint unit book notebooks pages ## everything that must hold, in the order that fails soonest
 

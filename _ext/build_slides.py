@@ -1,0 +1,334 @@
+"""Make slides of the chapters: `_build/slides/NN_name.html`, each whole in one file, offline.
+
+A chapter is one source for the page and for the lecture. What goes onto a slide follows from a
+rule, not from marks in its cells; each of these makes one:
+
+- the title, with what one will be able to do;
+- a displayed formula, a table or a quotation, between the sentence that leads to it and the one
+  that reads it;
+- a figure with alt text, and the first sentence of the prose below it;
+- the explorers of a section; "The mistake everybody makes once"; an exercise, unsolved;
+- "What to take away" and "What goes wrong";
+- a section that has none of these, by its first two sentences.
+
+What folds away on the page (derivations, solutions, code) stays off the slides.
+"""
+
+import re
+import struct
+import sys
+from base64 import b64decode
+from dataclasses import dataclass, field
+from html import escape
+from importlib.metadata import distribution
+from itertools import dropwhile, takewhile
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from notebook_execution import cache_key
+from pybtex.database import parse_file
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+TEMPLATE = Path(__file__).resolve().parent / "slides"
+BESIDE = 1.5  # a figure narrower than this, width over height, has its text at its side
+SHORT = 12  # fewer words than these are shown with the sentence after them
+LEFT_OUT = {"Where next", "References"}
+ONCE = "The mistake everybody makes once"
+BETWEEN = {"formula", "table", "quote"}
+LISTS = {"": "title", "What to take away": "list", "What goes wrong": "list"}
+
+
+@dataclass
+class Block:
+    """A piece of a chapter: what it is, its words in MyST, and as HTML."""
+
+    kind: str
+    words: str = ""
+    html: str = ""
+    cell: int = 0
+
+
+@dataclass
+class Slide:
+    kind: str
+    heading: str
+    parts: list = field(default_factory=list)
+    over: str = ""  # the section, where the heading is that of a part of it
+
+
+def blocks(notebook, markdown, references):
+    """The pieces of an executed chapter, in order."""
+    exercises = {
+        label: title
+        for cell in notebook.cells
+        for title, label in re.findall(r"\{exercise\} (.*)\n:label: (\S+)", cell.source)
+    }
+    found = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            source = without_roles(cell.source, references, exercises)
+            nodes = SyntaxTreeNode(markdown.parse(source)).children
+            pieces = [_prose(node, markdown) for node in nodes]
+        elif "vc.widgets." in cell.source:
+            pieces = [Block("explorer")]
+        elif alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
+            pieces = [_figure(cell, alt)]
+        else:
+            continue
+        for piece in pieces:
+            piece.cell = number
+        found += pieces
+    return found
+
+
+def without_roles(source, references, exercises):
+    """MyST with its roles and links put into words: citations by name, references by title."""
+
+    def authors(key):
+        people = references.entries[key.strip()].persons["author"]
+        names = ["".join(str(part) for part in person.rich_last_names) for person in people]
+        return names[0] + " et al." if len(names) > 2 else " and ".join(names)
+
+    def cited(match):
+        return ", ".join(authors(key) for key in match[1].split(","))
+
+    def pointed(match):
+        text, target = match[1], match[2]
+        return text or f"*{exercises.get(target, target.split('/')[-1])}*"
+
+    source = re.sub(r"\s*\{cite(?::p)?\}`[^`]*`", "", source)
+    source = re.sub(r"\{cite:t\}`([^`]*)`", cited, source)
+    source = re.sub(r"\{(?:doc|ref)\}`(?:([^`<]+?) <)?([^`>]+)>?`", pointed, source)
+    return re.sub(r"\[([^\]\n]+)\]\((?!http)[^)]*\)", r"\1", source)
+
+
+def _prose(node, markdown):
+    html = markdown.renderer.render(node.to_tokens(), markdown.options, {})
+    if node.type == "heading":
+        return Block(node.tag, node.children[0].content, html)
+    if node.type == "paragraph":
+        return Block("words", node.children[0].content, html)
+    if node.type == "blockquote":
+        words = node.children[0].children[0].content
+        if words.startswith(f"**{ONCE}.**"):
+            words = words.removeprefix(f"**{ONCE}.**")
+            return Block("mistake", html=f"<p>{markdown.renderInline(words.strip())}</p>")
+        return Block("quote", html=html)
+    if node.type == "fence" and (directive := re.match(r"\{(\w+)\}\s*(.*)", node.info)):
+        name, title = directive.groups()
+        body = re.sub(r"^:\w+:.*\n", "", node.content, flags=re.MULTILINE).strip()
+        if name == "exercise":
+            return Block("exercise", title, markdown.render(body))
+        if name == "admonition" and title == ONCE:
+            return Block("mistake", html=markdown.render(body))
+    kinds = {"math_block": "formula", "table": "table", "bullet_list": "list"}
+    return Block(kinds.get(node.type, "folded"), html=html)
+
+
+def _figure(cell, alt):
+    """The figure that the cell has drawn; ValueError where it has drawn none or several."""
+    images = [
+        output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})
+    ]
+    if len(images) != 1:
+        raise ValueError(f"the cell {cell.id} has alt text and {len(images)} images.")
+    data = images[0].replace("\n", "")
+    width, height = struct.unpack(">II", b64decode(data[:44])[16:24])
+    kind = "figure beside" if width < BESIDE * height else "figure"
+    return Block(kind, html=f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}">')
+
+
+def slides(found, markdown):
+    """The slides of a chapter's blocks, by the rule at the head of this file."""
+    deck, section, heading, first, bare = [], "", "", "", False
+
+    def add(kind, *parts, title=None):
+        over = section if not title and heading != section else ""
+        texts = [markdown.renderInline(text) for text in (title or heading, over)]
+        deck.append(Slide(kind, texts[0], [part for part in parts if part], texts[1]))
+
+    def line(words):
+        return f"<p>{markdown.renderInline(words)}</p>" if words else ""
+
+    for index, block in enumerate([*found, Block("h2")]):
+        kind = block.kind
+        if kind == "h2":
+            if bare and first:
+                add("words", line(" ".join(sentences(first)[:2])))
+            section = heading = block.words
+            first, bare = "", section not in LEFT_OUT | {"Exercises"}
+        elif kind in ("h1", "h3"):
+            heading = block.words
+        elif kind == "words":
+            first = first or block.words
+        elif kind == "exercise":
+            add(kind, block.html, title=f"Exercise: {block.words}")
+        elif kind == "mistake":
+            add(kind, block.html, title=ONCE)
+        elif kind == "list" and section in LISTS:
+            add(LISTS[section], block.html)
+            bare = False
+        elif kind in BETWEEN and section not in LEFT_OUT:
+            add(kind, line(lead(found, index)), block.html, line(reading(found, index)))
+            bare = False
+        elif kind.startswith("figure"):
+            add(kind, block.html, line(caption(found, index)))
+            bare = False
+        elif kind == "explorer" and not (deck and deck[-1].kind == kind):
+            add(kind, line(" ".join(sentences(words_before(found, index))[:3])))
+            bare = False
+    return deck
+
+
+def lead(found, index):
+    """The sentence that leads to a formula or a table."""
+    before = found[index - 1]
+    beside = before.kind == "words" and before.cell == found[index].cell
+    return sentences(before.words)[-1] if beside else ""
+
+
+def reading(found, index):
+    """The sentence that reads a formula or a table, unless it leads to the next one."""
+    after, beyond = [*found, Block("h2"), Block("h2")][index + 1 : index + 3]
+    if after.kind != "words" or after.cell != found[index].cell:
+        return ""
+    said = sentences(after.words)
+    leads_on = beyond.kind in BETWEEN and len(said) == 1
+    opens_anew = said[0].startswith("**")
+    return said[0] if said[0].endswith(".") and not leads_on and not opens_anew else ""
+
+
+def caption(found, index):
+    """What the prose below a figure opens with; empty where another thing comes first."""
+    prose = list(dropwhile(lambda block: block.kind == "folded", found[index + 1 :]))
+    paragraphs = takewhile(lambda block: block.kind == "words", prose)
+    return opening(" ".join(block.words for block in paragraphs))
+
+
+def words_before(found, index):
+    return next((block.words for block in reversed(found[:index]) if block.kind == "words"), "")
+
+
+def sentences(words):
+    """The sentences of a paragraph; formulas and code stay whole."""
+    kept = []
+
+    def keep(match):
+        kept.append(match[0])
+        return f"\0{len(kept) - 1}\1"
+
+    hidden = " ".join(re.sub(r"\$[^$]+\$|`[^`]+`", keep, words).split())
+    parts = re.split(r"(?<=[.?:])\s+(?=[A-Z\0*(\"“])|(?<=[.?]\*)\s+(?=[A-Z\0])", hidden)
+    return [re.sub("\0(\\d+)\1", lambda match: kept[int(match[1])], part) for part in parts]
+
+
+def opening(words):
+    """The first sentence of a paragraph, with the next while that is short."""
+    chosen = []
+    for sentence in sentences(words):
+        chosen.append(sentence)
+        if sum(len(one.split()) for one in chosen) >= SHORT:
+            break
+    return " ".join(chosen)
+
+
+def markdown_parser():
+    """MyST's Markdown as far as slides need it; formulas come out as MathJax reads them."""
+    parser = MarkdownIt("commonmark", {"typographer": True}).enable(["table", "smartquotes"])
+
+    def formula(content, options):
+        opened, closed = (r"\[", r"\]") if options["display_mode"] else (r"\(", r"\)")
+        return opened + escape(content.strip()) + closed
+
+    return parser.use(dollarmath_plugin, renderer=formula)
+
+
+def unbroken(html):
+    """The same with every formula in the text kept on one line with the mark that follows it."""
+    return re.sub(r"\\\(.+?\\\)[.,;:?)]+", r'<span class="unbroken">\g<0></span>', html)
+
+
+def page(name, title, deck):
+    """The slides as one HTML file: styles, programs, fonts and figures are all inside."""
+    sections = []
+    for number, slide in enumerate(deck, start=1):
+        over = f'<p class="over">{slide.over}</p>' if slide.over else ""
+        sections.append(
+            f'<section class="slide {slide.kind}" id="{number}"'
+            f' aria-label="Slide {number} of {len(deck)}">\n'
+            f"<header>{over}<h2>{slide.heading}</h2></header>\n"
+            '<div class="body"><div class="content">\n'
+            f"{unbroken(''.join(slide.parts))}\n</div></div>\n"
+            f"<footer><span>{name[:2]} {title}</span>"
+            f"<span>{number} / {len(deck)}</span></footer>\n</section>"
+        )
+    programs = [(ASSETS / "formulas.js").read_text(encoding="utf-8"), mathjax()]
+    own = (TEMPLATE / "slides.js").read_text(encoding="utf-8")
+    return (
+        (TEMPLATE / "slides.html")
+        .read_text(encoding="utf-8")
+        .format(
+            title=title,
+            style=(TEMPLATE / "slides.css").read_text(encoding="utf-8"),
+            slides="\n".join(sections),
+            programs="\n".join(f"<script>{script(code)}</script>" for code in (own, *programs)),
+        )
+    )
+
+
+def script(code):
+    """JavaScript that may stand within <script>."""
+    return re.sub(r"</(?=script)", r"<\\/", code, flags=re.IGNORECASE)
+
+
+def mathjax():
+    """MathJax with SVG output, which brings its fonts along as outlines."""
+    package = distribution("sphinx-mathjax-offline")
+    program = next(file for file in package.files if file.name == "tex-svg.js")
+    return Path(package.locate_file(program)).read_text(encoding="utf-8")
+
+
+def deck_of(notebook, references):
+    """Title and slides of an executed chapter."""
+    parser = markdown_parser()
+    found = blocks(notebook, parser, references)
+    return next(block.words for block in found if block.kind == "h1"), slides(found, parser)
+
+
+def executed(root):
+    """{name: notebook with outputs} of all chapters; FileNotFoundError where one was not run."""
+    cache = get_cache(root / "_build" / ".jupyter_cache" / cache_key(root))
+    found = {}
+    for path in sorted((root / "chapters").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            _, found[path.stem] = cache.merge_match_into_notebook(notebook)
+        except KeyError:
+            raise FileNotFoundError(
+                f"{path.stem} has not been executed as it is now: run `make book` first."
+            ) from None
+    return found
+
+
+def build(root, target):
+    """Write the slides of all chapters into the folder `target`; returns {name: slides}."""
+    references = parse_file(root / "references.bib")
+    target.mkdir(parents=True, exist_ok=True)
+    decks = {}
+    for name, notebook in executed(root).items():
+        title, decks[name] = deck_of(notebook, references)
+        (target / f"{name}.html").write_text(page(name, title, decks[name]), encoding="utf-8")
+    return decks
+
+
+if __name__ == "__main__":
+    try:
+        decks = build(Path.cwd(), Path.cwd() / "_build" / "slides")
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+    for name, deck in decks.items():
+        print(f"_build/slides/{name}.html  {len(deck)} slides")

@@ -1,0 +1,140 @@
+"""The rule that makes slides of a chapter, on a chapter of a few cells."""
+
+import struct
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from build_slides import blocks, deck_of, markdown_parser, opening, script, sentences, unbroken
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pybtex.database import parse_file
+
+REFERENCES = parse_file(Path(__file__).parents[1] / "references.bib")
+
+
+def png(width, height):
+    """The head of a PNG file of that size, as a notebook holds it."""
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
+    return b64encode(head + bytes(40)).decode()
+
+
+def figure(alt, width, height, images=1):
+    outputs = [new_output("display_data", {"image/png": png(width, height)})] * images
+    metadata = {"mystnb": {"image": {"alt": alt}}}
+    return new_code_cell("plt.show()", metadata=metadata, outputs=outputs)
+
+
+CHAPTER = new_notebook(
+    cells=[
+        new_markdown_cell(
+            "# A title\n\n**You will be able to**\n\n- say $x$;\n- count.\n\nAbout it."
+        ),
+        new_markdown_cell(
+            "## A question?\n\nIt is asked. {cite:t}`kingma2014` answer {cite}`s0_guo`:\n\n"
+            "$$\n\\boxed{a < b}\n$$\n\nThis is **the answer**. More follows.\n\n"
+            "For us,\n\n$$\nc\n$$\n\nor not.\n\n```{dropdown} The algebra\n$$\nfolded\n$$\n```"
+        ),
+        figure('It says "more".', 800, 300),
+        new_code_cell("assert True", metadata={"tags": ["remove-cell"]}),
+        new_markdown_cell("It is flat. And so on, as one can see from the picture above. Third."),
+        new_markdown_cell(
+            "### A part of it\n\nHere is a table:\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+        ),
+        figure("Square.", 600, 600),
+        new_markdown_cell("## Nothing to see\n\nOne, see {doc}`02 <02_b>`. Two. Three."),
+        new_markdown_cell("> **The mistake everybody makes once.** Do it.\n\n> A recipe."),
+        new_markdown_cell("## Move it\n\nDrag the point."),
+        new_code_cell("vc.widgets.LatentExplorer(vae)"),
+        new_code_cell("vc.widgets.LatentExplorer(vae)"),
+        new_markdown_cell(
+            "## Exercises\n\n```{exercise} The first\n:label: ex-one\n\nWrite $f$.\n```\n\n"
+            "```{solution} ex-one\n:class: dropdown\n\n$$\nsecret\n$$\n```"
+        ),
+        new_markdown_cell(
+            "## What to take away\n\n- All.\n\n## What goes wrong\n\n- Much.\n\n"
+            "## Where next\n\nThere.\n\n- a list\n\n## References\n\n$$\nnot here\n$$"
+        ),
+    ]
+)
+
+
+@pytest.fixture
+def deck():
+    title, slides = deck_of(CHAPTER, REFERENCES)
+    assert title == "A title"
+    return slides
+
+
+def test_the_rule_says_which_slides_there_are(deck):
+    assert [(slide.kind, slide.heading, slide.over) for slide in deck] == [
+        ("title", "A title", ""),
+        ("formula", "A question?", ""),
+        ("formula", "A question?", ""),
+        ("figure", "A question?", ""),
+        ("table", "A part of it", "A question?"),
+        ("figure beside", "A part of it", "A question?"),
+        ("mistake", "The mistake everybody makes once", ""),
+        ("quote", "Nothing to see", ""),
+        ("explorer", "Move it", ""),
+        ("exercise", "Exercise: The first", ""),
+        ("list", "What to take away", ""),
+        ("list", "What goes wrong", ""),
+    ]
+
+
+def test_a_formula_stands_between_its_sentences(deck):
+    assert deck[1].parts[0] == "<p>Kingma and Welling answer:</p>"
+    assert "\\[\\boxed{a &lt; b}\\]" in deck[1].parts[1]
+    assert deck[1].parts[2] == "<p>This is <strong>the answer</strong>.</p>"
+    assert deck[2].parts[0] == "<p>For us,</p>"
+    assert deck[2].parts[2] == "<p>or not.</p>"
+
+
+def test_a_figure_has_its_alt_text_and_what_is_read_in_it(deck):
+    assert 'alt="It says &quot;more&quot;."' in deck[3].parts[0]
+    assert deck[3].parts[1] == (
+        "<p>It is flat. And so on, as one can see from the picture above.</p>"
+    )
+    assert len(deck[5].parts) == 1
+
+
+def test_solutions_and_what_folds_away_stay_off_the_slides(deck):
+    everything = "".join(part for slide in deck for part in slide.parts)
+    assert "secret" not in everything and "folded" not in everything
+    assert "not here" not in everything
+
+
+def test_a_section_without_anything_is_shown_by_two_sentences():
+    bare = new_notebook(cells=[*CHAPTER.cells[:1], CHAPTER.cells[7], CHAPTER.cells[9]])
+    words = deck_of(bare, REFERENCES)[1]
+    assert [(slide.kind, slide.parts) for slide in words[1:]] == [
+        ("words", ["<p>One, see 02. Two.</p>"]),
+        ("words", ["<p>Drag the point.</p>"]),
+    ]
+
+
+def test_a_cell_with_alt_text_and_two_images_is_refused():
+    twice = new_notebook(cells=[figure("Two.", 10, 10, images=2)])
+    with pytest.raises(ValueError, match=r"has alt text and 2 images\."):
+        blocks(twice, markdown_parser(), REFERENCES)
+
+
+def test_sentences_end_where_they_end():
+    words = "It is $a. B$ or `x. Y`. So 0.79 it is: 3.2 at most? (Yes.) *Done.* End"
+    assert sentences(words) == [
+        "It is $a. B$ or `x. Y`.",
+        "So 0.79 it is: 3.2 at most?",
+        "(Yes.) *Done.*",
+        "End",
+    ]
+    assert opening("Short. " + "word " * 11 + "end. Left out.") == "Short. " + "word " * 11 + "end."
+
+
+def test_a_mark_after_a_formula_stays_on_its_line():
+    assert unbroken(r"so \(x\), and \(y\) too") == (
+        r'so <span class="unbroken">\(x\),</span> and \(y\) too'
+    )
+
+
+def test_a_program_cannot_end_its_element():
+    assert script("a = '</script>'; b = '</SCRIPT>'") == r"a = '<\/script>'; b = '<\/SCRIPT>'"
