@@ -24,9 +24,9 @@ def questions(site, pages):
 
 
 @pytest.fixture(scope="module")
-def asked(questions):
-    """A page with a question, how many answers its first one has, and the right one's number."""
-    page = next(iter(questions))
+def asked(site, questions):
+    """The lightest page with questions, how many answers its first has, the right one's number."""
+    page = min(questions, key=lambda page: (site / page).stat().st_size)
     box = questions[page][0]
     return page, len(box.select("ol > li")), int(float(box.select_one("details strong").get_text()))
 
@@ -105,30 +105,31 @@ def test_a_prediction_is_revealed_kept_and_forgotten(open_box, asked, scheme):
     _, count, right = asked
     wrong = right % count + 1
     box = open_box(scheme)
-    assert box.get_by_role("radio").count() == count
-    assert checked(box) == [] and not box.locator("details").is_visible()
-    box.get_by_role("radio").nth(wrong - 1).check()
-    assert not box.locator("details").is_visible() and marks(box) == [""] * count
-    reload(box)
-    assert checked(box) == [wrong] and not box.locator("details").is_visible()
 
-    button(box, "Reveal the answer").click()
-    for _ in range(2):
-        assert box.locator(".sd-summary-content").is_visible()
-        assert checked(box) == [wrong]
+    def assert_waiting():
+        assert box.get_by_role("radio", disabled=False).count() == count
+        assert checked(box) == [] and marks(box) == [""] * count
+        assert not box.locator("details").is_visible()
+
+    def assert_revealed():
         assert box.get_by_role("radio", disabled=True).count() == count
-        assert marks(box) == expected_marks(count, right, wrong)
+        assert checked(box) == [wrong] and marks(box) == expected_marks(count, right, wrong)
         verdict = box.get_by_role("status").inner_text()
         assert verdict == f"You predicted {wrong}; the answer is {right}."
+        assert box.locator(".sd-summary-content").is_visible()
         assert not button(box, "Reveal").is_visible()
-        reload(box)
 
+    assert_waiting()
+    box.get_by_role("radio").nth(wrong - 1).check()
+    assert not box.locator("details").is_visible() and marks(box) == [""] * count
+    button(box, "Reveal the answer").click()
+    assert_revealed()
+    reload(box)
+    assert_revealed()
     button(box, "Forget my prediction").click()
-    for _ in range(2):
-        assert checked(box) == [] and not box.locator("details").is_visible()
-        assert box.get_by_role("radio", disabled=False).count() == count
-        assert marks(box) == [""] * count
-        reload(box)
+    assert_waiting()
+    reload(box)
+    assert_waiting()
     assert box.page.evaluate("Object.keys(localStorage).filter(k => /^predict/.test(k))") == []
 
 
@@ -156,9 +157,15 @@ def test_the_keyboard_does_it_all(open_box, asked):
     assert tab.evaluate(f"{FOCUSED}.type") == "radio" and checked(box) == []
 
 
-def test_the_answer_opens_without_a_prediction_on_request(open_box, asked):
+def test_a_group_is_named_and_opens_without_a_prediction_on_request(open_box, asked):
     _, count, right = asked
     box = open_box()
+    group = box.get_by_role("group").first
+    question = box.locator(".predict-question")
+    assert group.get_attribute("aria-labelledby") == question.get_attribute("id")
+    assert question.inner_text().strip().endswith("?")
+    for radio in box.get_by_role("radio").all():
+        assert radio.evaluate("radio => radio.labels.length") == 1
     button(box, "Reveal without predicting").click()
     assert box.get_by_role("status").inner_text() == f"The answer is {right}."
     assert marks(box) == expected_marks(count, right, None) and checked(box) == []
@@ -176,16 +183,6 @@ def test_questions_are_kept_apart(chromium, addresses, questions):
     assert checked(boxes.nth(0)) == [1] and checked(boxes.nth(1)) == [2]
     assert [boxes.nth(k).locator("details").is_visible() for k in (0, 1)] == [False, True]
     tab.close()
-
-
-def test_a_group_is_named_by_its_question(open_box):
-    box = open_box()
-    group = box.get_by_role("group").first
-    question = box.locator(".predict-question")
-    assert group.get_attribute("aria-labelledby") == question.get_attribute("id")
-    assert question.inner_text().strip().endswith("?")
-    for radio in box.get_by_role("radio").all():
-        assert radio.evaluate("radio => radio.labels.length") == 1
 
 
 # ------------------------------------------------------------------ without what it likes to have
@@ -221,16 +218,13 @@ def test_without_scripts_the_list_and_the_closed_answer_remain(open_box, asked):
     assert box.locator(".sd-summary-content").is_visible()
 
 
-def test_paper_has_the_answer_and_no_buttons(open_box):
-    box = open_box()
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_cut_off_and_paper_has_the_answer(open_box, width):
+    box = open_box(viewport={"width": width, "height": 844})
     box.page.emulate_media(media="print")
     assert box.locator(".sd-summary-content").is_visible()
     assert [one.is_visible() for one in box.locator(".predict-button").all()] == [False, False]
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_cut_off(open_box, width):
-    box = open_box(viewport={"width": width, "height": 844})
+    box.page.emulate_media(media="screen")
     box.get_by_role("radio").first.check()
     button(box, "Reveal the answer").click()
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
