@@ -154,7 +154,6 @@ export function cellsAlong(a, b, radius, [T, D]) {
 
 // ---------------------------------------------------------------- the view
 
-const i = (text) => `<i>${text}</i>`;
 const sub = (j) => String(j + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const X_Z = `${i("p")}(${i("x")}|${i("z")})`;
 const OTHERS = 8; // continuations beside the one in the grid
