@@ -19,6 +19,7 @@ NOT_PROSE = [
 # The answers to choose from, of which all but one are wrong.
 PREDICTION = re.compile(r"(?ms)^:class: predict\n.*?^:{3,}\{dropdown\}")
 CHOICE = re.compile(r"(?m)^\d+\. .*$")
+EXERCISE = re.compile(r"(?ms)^(`{3,}|:{3,})\{exercise\}.*?^\1 *$")
 CITED = re.compile(r"\{cite")
 CODE = re.compile(r"`[^`]*`")
 SENTENCE_END = re.compile(r"(?<=[.!?:;])[\s*]+(?=[A-Z*`$({])|\n\n|\n[-*|]")
@@ -85,7 +86,8 @@ def unaccounted(notebook):
 
     A cell knows a number as a text, which it gives to `vc.says` or compares with what it printed
     (`f"{x:.2f}" == "0.73"`), or as a constant: a setting, or part of an assert. The minutes and
-    seconds in the metadata of the notebook are known too.
+    seconds in the metadata of the notebook are known too, and to its solution, in the same cell,
+    what an exercise gives.
     """
     known = KnownNumbers()
     for cell in notebook.cells:
@@ -97,10 +99,12 @@ def unaccounted(notebook):
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             continue
+        exercises = (match.group() for match in EXERCISE.finditer(cell.source))
+        given = {digits(number) for text in exercises for number, _ in stated_numbers(text)}
         for number, sentence in stated_numbers(cell.source):
             value = float(digits(number))
             same = {value, round(value / 100, 9)} if HUNDRED.search(sentence) else {value}
-            if digits(number) not in known.texts and not same & known.constants:
+            if digits(number) not in known.texts | given and not same & known.constants:
                 found.append((cell.id, number, sentence))
     return found
 

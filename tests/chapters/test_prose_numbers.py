@@ -78,6 +78,13 @@ def test_a_cell_knows_a_number(code):
     assert unaccounted(notebook("It is 0.20, after 35 minutes.", code)) == []
 
 
+def test_an_exercise_gives_its_numbers_to_its_solution():
+    exercise = "```{exercise} One\nA loss of $-900$ nats?\n```\n"
+    solution = "```{solution} one\nThat 900 is a density.\n```\n"
+    assert unaccounted(notebook(exercise + solution, "x")) == []
+    assert len(unaccounted(notebook(solution, "x"))) == 1
+
+
 @pytest.mark.parametrize("prose", ["12 % of it", "12 per cent", "12 in a hundred", "12 of 100"])
 def test_shares_may_be_stated_by_the_hundred(prose):
     assert unaccounted(notebook(prose, "assert x == 0.12 and y == 100")) == []
