@@ -7,7 +7,8 @@ rule, not from marks in its cells; each of these makes one:
 - a displayed formula, a table or a quotation, between the sentence that leads to it and the one
   that reads it;
 - a figure with alt text, and the first sentence of the prose below it;
-- the explorers of a section; "The mistake everybody makes once"; an exercise, unsolved;
+- a prediction, and another its answer; "The mistake everybody makes once"; the explorers of a
+  section; an exercise, unsolved;
 - "What to take away" and "What goes wrong";
 - a section that has none of these, by its first two sentences.
 
@@ -28,9 +29,10 @@ import nbformat
 from jupyter_cache import get_cache
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.colon_fence import colon_fence_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from notebook_execution import cache_key
-from pybtex.database import parse_file
+from notebook_versions import Bibliography, Plain
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TEMPLATE = Path(__file__).resolve().parent / "slides"
@@ -38,6 +40,9 @@ BESIDE = 1.5  # a figure narrower than this, width over height, has its text at 
 SHORT = 12  # fewer words than these are shown with the sentence after them
 LEFT_OUT = {"Where next", "References"}
 ONCE = "The mistake everybody makes once"
+CITED = re.compile(r"\s*\{cite(?::p)?\}`[^`]*`")
+TARGET = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)
+LINK = re.compile(r"\[([^\]\n]+)\]\((?!http)[^)]*\)")
 BETWEEN = {"formula", "table", "quote"}
 LISTS = {"": "title", "What to take away": "list", "What goes wrong": "list"}
 
@@ -60,19 +65,16 @@ class Slide:
     over: str = ""  # the section, where the heading is that of a part of it
 
 
-def blocks(notebook, markdown, references):
+def blocks(notebook, markdown, bibliography):
     """The pieces of an executed chapter, in order."""
-    exercises = {
-        label: title
-        for cell in notebook.cells
-        for title, label in re.findall(r"\{exercise\} (.*)\n:label: (\S+)", cell.source)
-    }
+    plain = Plain(notebook, bibliography)
     found = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            source = without_roles(cell.source, references, exercises)
+            source = TARGET.sub("", CITED.sub("", cell.source))
+            source = LINK.sub(r"\1", plain.inline(source))
             nodes = SyntaxTreeNode(markdown.parse(source)).children
-            pieces = [_prose(node, markdown) for node in nodes]
+            pieces = [piece for node in nodes for piece in _prose(node, markdown)]
         elif "vc.widgets." in cell.source:
             pieces = [Block("explorer")]
         elif alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
@@ -85,48 +87,41 @@ def blocks(notebook, markdown, references):
     return found
 
 
-def without_roles(source, references, exercises):
-    """MyST with its roles and links put into words: citations by name, references by title."""
-
-    def authors(key):
-        people = references.entries[key.strip()].persons["author"]
-        names = ["".join(str(part) for part in person.rich_last_names) for person in people]
-        return names[0] + " et al." if len(names) > 2 else " and ".join(names)
-
-    def cited(match):
-        return ", ".join(authors(key) for key in match[1].split(","))
-
-    def pointed(match):
-        text, target = match[1], match[2]
-        return text or f"*{exercises.get(target, target.split('/')[-1])}*"
-
-    source = re.sub(r"\s*\{cite(?::p)?\}`[^`]*`", "", source)
-    source = re.sub(r"\{cite:t\}`([^`]*)`", cited, source)
-    source = re.sub(r"\{(?:doc|ref)\}`(?:([^`<]+?) <)?([^`>]+)>?`", pointed, source)
-    return re.sub(r"\[([^\]\n]+)\]\((?!http)[^)]*\)", r"\1", source)
-
-
 def _prose(node, markdown):
+    """The block or blocks that a piece of Markdown makes."""
     html = markdown.renderer.render(node.to_tokens(), markdown.options, {})
     if node.type == "heading":
-        return Block(node.tag, node.children[0].content, html)
+        return [Block(node.tag, node.children[0].content, html)]
     if node.type == "paragraph":
-        return Block("words", node.children[0].content, html)
+        return [Block("words", node.children[0].content, html)]
     if node.type == "blockquote":
         words = node.children[0].children[0].content
         if words.startswith(f"**{ONCE}.**"):
             words = words.removeprefix(f"**{ONCE}.**")
-            return Block("mistake", html=f"<p>{markdown.renderInline(words.strip())}</p>")
-        return Block("quote", html=html)
-    if node.type == "fence" and (directive := re.match(r"\{(\w+)\}\s*(.*)", node.info)):
-        name, title = directive.groups()
-        body = re.sub(r"^:\w+:.*\n", "", node.content, flags=re.MULTILINE).strip()
-        if name == "exercise":
-            return Block("exercise", title, markdown.render(body))
-        if name == "admonition" and title == ONCE:
-            return Block("mistake", html=markdown.render(body))
+            return [Block("mistake", html=f"<p>{markdown.renderInline(words.strip())}</p>")]
+        return [Block("quote", html=html)]
+    fenced = node.type in ("fence", "colon_fence")
+    if fenced and (directive := re.match(r"\{(\w+)\}\s*(.*)", node.info)):
+        return _directive(*directive.groups(), node.content, markdown)
     kinds = {"math_block": "formula", "table": "table", "bullet_list": "list"}
-    return Block(kinds.get(node.type, "folded"), html=html)
+    return [Block(kinds.get(node.type, "folded"), html=html)]
+
+
+def _directive(name, title, body, markdown):
+    options = re.findall(r"^:(\w+): *(.*)\n", body, flags=re.MULTILINE)
+    body = re.sub(r"^:\w+:.*\n", "", body, flags=re.MULTILINE).strip()
+    if name == "exercise":
+        return [Block("exercise", title, markdown.render(body))]
+    if name == "admonition" and title == ONCE:
+        return [Block("mistake", html=markdown.render(body))]
+    if ("class", "predict") in options:
+        question, answer = re.split(r"^:::\{dropdown\}.*\n", body, maxsplit=1, flags=re.MULTILINE)
+        answer = answer.rstrip().removesuffix(":::")
+        return [
+            Block("predict", html=markdown.render(question)),
+            Block("answer", html=markdown.render(answer)),
+        ]
+    return [Block("folded")]
 
 
 def _figure(cell, alt):
@@ -169,6 +164,8 @@ def slides(found, markdown):
             add(kind, block.html, title=f"Exercise: {block.words}")
         elif kind == "mistake":
             add(kind, block.html, title=ONCE)
+        elif kind in ("predict", "answer"):
+            add(kind, block.html, title=kind.capitalize())
         elif kind == "list" and section in LISTS:
             add(LISTS[section], block.html)
             bare = False
@@ -244,12 +241,16 @@ def markdown_parser():
         opened, closed = (r"\[", r"\]") if options["display_mode"] else (r"\(", r"\)")
         return opened + escape(content.strip()) + closed
 
-    return parser.use(dollarmath_plugin, renderer=formula)
+    return parser.use(dollarmath_plugin, renderer=formula).use(colon_fence_plugin)
 
 
 def unbroken(html):
     """The same with every formula in the text kept on one line with the mark that follows it."""
-    return re.sub(r"\\\(.+?\\\)[.,;:?)]+", r'<span class="unbroken">\g<0></span>', html)
+    return re.sub(
+        r'<span class="math inline">([^<]+</span>[.,;:?)]+)',
+        r'<span class="unbroken"><span class="math inline">\1</span>',
+        html,
+    )
 
 
 def page(name, title, deck):
@@ -292,10 +293,10 @@ def mathjax():
     return Path(package.locate_file(program)).read_text(encoding="utf-8")
 
 
-def deck_of(notebook, references):
+def deck_of(notebook, bibliography):
     """Title and slides of an executed chapter."""
     parser = markdown_parser()
-    found = blocks(notebook, parser, references)
+    found = blocks(notebook, parser, bibliography)
     return next(block.words for block in found if block.kind == "h1"), slides(found, parser)
 
 
@@ -316,11 +317,11 @@ def executed(root):
 
 def build(root, target):
     """Write the slides of all chapters into the folder `target`; returns {name: slides}."""
-    references = parse_file(root / "references.bib")
+    bibliography = Bibliography(str(root / "references.bib"))
     target.mkdir(parents=True, exist_ok=True)
     decks = {}
     for name, notebook in executed(root).items():
-        title, decks[name] = deck_of(notebook, references)
+        title, decks[name] = deck_of(notebook, bibliography)
         (target / f"{name}.html").write_text(page(name, title, decks[name]), encoding="utf-8")
     return decks
 

@@ -19,8 +19,15 @@ RESULTS = PRETRAINED.parent / "results"
 IMAGES = {
     "MNIST, pixels drawn anew each time": {
         "mnist_vae_2d": "2 latents",
+        "vae_mnist_same_size": "16 latents, a small network",
+        "mnist_dynamic_vae_50d": "50 latents",
+        "mnist_dynamic_iwae5_50d": "50 latents, trained with five weights",
         "mnist_vae_128d": "128 latents",
         "gmvae_mnist": "10 latents, 10 kinds, five seeds",
+        "vrnn_mnist_rows": "16 latents for each row of pixels",
+    },
+    "MNIST, pixels drawn once by Larochelle": {
+        "mnist_static_vae_50d": "50 latents",
     },
     "MNIST, pixels cut at ½": {
         "mnist_model_1": "model 1: 2 latents",
@@ -36,6 +43,9 @@ IMAGES = {
     },
     "Frey faces, grey levels from 0 to 1": {
         "frey_model_2": "2 latents, one variance",
+    },
+    "CIFAR-10, 256 levels a colour": {
+        "cifar10_conv_vae": "64 latents, convolutional, one seed",
     },
 }
 PLANE = {
@@ -178,6 +188,8 @@ def phrases():
         "density above 1",
         f"standard error is about {sum(each['elbo_se'] for each in frey) / 3:.0f} nats, for there "
         "are 165 test images",
+        f"models with 50 latents had {experiments.params('mnist_dynamic_vae_50d').training.epochs}"
+        " epochs",
         f"each of 784 pixels costs {coins:.1f} nats",
         f"its own frequency costs {steps[1]:.1f}, ten mixture components {steps[10]:.1f}, a "
         f"hundred {steps[100]:.1f} and five hundred {steps[500]:.1f}",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from build_slides import blocks, deck_of, markdown_parser, opening, script, sentences, unbroken
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from pybtex.database import parse_file
+from notebook_versions import Bibliography
 
-REFERENCES = parse_file(Path(__file__).parents[1] / "references.bib")
+BIBLIOGRAPHY = Bibliography(str(Path(__file__).parents[1] / "references.bib"))
 
 
 def png(width, height):
@@ -41,8 +41,12 @@ CHAPTER = new_notebook(
             "### A part of it\n\nHere is a table:\n\n| a | b |\n|---|---|\n| 1 | 2 |"
         ),
         figure("Square.", 600, 600),
-        new_markdown_cell("## Nothing to see\n\nOne, see {doc}`02 <02_b>`. Two. Three."),
+        new_markdown_cell("(place)=\n## Nothing to see\n\nOne, see {doc}`02 <02_b>`. Two. Three."),
         new_markdown_cell("> **The mistake everybody makes once.** Do it.\n\n> A recipe."),
+        new_markdown_cell(
+            "::::{admonition} Predict\n:class: predict\n\nUp or down?\n\n1. Up.\n2. Down.\n\n"
+            ":::{dropdown} Answer\n**2.** As $x$ is.\n:::\n::::"
+        ),
         new_markdown_cell("## Move it\n\nDrag the point."),
         new_code_cell("vc.widgets.LatentExplorer(vae)"),
         new_code_cell("vc.widgets.LatentExplorer(vae)"),
@@ -60,7 +64,7 @@ CHAPTER = new_notebook(
 
 @pytest.fixture
 def deck():
-    title, slides = deck_of(CHAPTER, REFERENCES)
+    title, slides = deck_of(CHAPTER, BIBLIOGRAPHY)
     assert title == "A title"
     return slides
 
@@ -75,6 +79,8 @@ def test_the_rule_says_which_slides_there_are(deck):
         ("figure beside", "A part of it", "A question?"),
         ("mistake", "The mistake everybody makes once", ""),
         ("quote", "Nothing to see", ""),
+        ("predict", "Predict", ""),
+        ("answer", "Answer", ""),
         ("explorer", "Move it", ""),
         ("exercise", "Exercise: The first", ""),
         ("list", "What to take away", ""),
@@ -83,7 +89,7 @@ def test_the_rule_says_which_slides_there_are(deck):
 
 
 def test_a_formula_stands_between_its_sentences(deck):
-    assert deck[1].parts[0] == "<p>Kingma and Welling answer:</p>"
+    assert deck[1].parts[0] == "<p>Kingma and Welling (2014) answer:</p>"
     assert "\\[\\boxed{a &lt; b}\\]" in deck[1].parts[1]
     assert deck[1].parts[2] == "<p>This is <strong>the answer</strong>.</p>"
     assert deck[2].parts[0] == "<p>For us,</p>"
@@ -98,6 +104,13 @@ def test_a_figure_has_its_alt_text_and_what_is_read_in_it(deck):
     assert len(deck[5].parts) == 1
 
 
+def test_a_prediction_comes_before_its_answer(deck):
+    assert deck[8].parts == ["<p>Up or down?</p>\n<ol>\n<li>Up.</li>\n<li>Down.</li>\n</ol>\n"]
+    assert deck[9].parts == [
+        '<p><strong>2.</strong> As <span class="math inline">\\(x\\)</span> is.</p>\n'
+    ]
+
+
 def test_solutions_and_what_folds_away_stay_off_the_slides(deck):
     everything = "".join(part for slide in deck for part in slide.parts)
     assert "secret" not in everything and "folded" not in everything
@@ -105,8 +118,8 @@ def test_solutions_and_what_folds_away_stay_off_the_slides(deck):
 
 
 def test_a_section_without_anything_is_shown_by_two_sentences():
-    bare = new_notebook(cells=[*CHAPTER.cells[:1], CHAPTER.cells[7], CHAPTER.cells[9]])
-    words = deck_of(bare, REFERENCES)[1]
+    bare = new_notebook(cells=[*CHAPTER.cells[:1], CHAPTER.cells[7], CHAPTER.cells[10]])
+    words = deck_of(bare, BIBLIOGRAPHY)[1]
     assert [(slide.kind, slide.parts) for slide in words[1:]] == [
         ("words", ["<p>One, see 02. Two.</p>"]),
         ("words", ["<p>Drag the point.</p>"]),
@@ -116,7 +129,7 @@ def test_a_section_without_anything_is_shown_by_two_sentences():
 def test_a_cell_with_alt_text_and_two_images_is_refused():
     twice = new_notebook(cells=[figure("Two.", 10, 10, images=2)])
     with pytest.raises(ValueError, match=r"has alt text and 2 images\."):
-        blocks(twice, markdown_parser(), REFERENCES)
+        blocks(twice, markdown_parser(), BIBLIOGRAPHY)
 
 
 def test_sentences_end_where_they_end():
@@ -131,8 +144,9 @@ def test_sentences_end_where_they_end():
 
 
 def test_a_mark_after_a_formula_stays_on_its_line():
-    assert unbroken(r"so \(x\), and \(y\) too") == (
-        r'so <span class="unbroken">\(x\),</span> and \(y\) too'
+    x, y = (f'<span class="math inline">\\({letter}\\)</span>' for letter in "xy")
+    assert unbroken(f"so {y} and {x}, and {y} too") == (
+        f'so {y} and <span class="unbroken">{x},</span> and {y} too'
     )
 
 

@@ -56,7 +56,7 @@ def cells(chapter):
 def prose(cells):
     """The Markdown of a chapter as far as slides use it: nothing folded, no section left out."""
     text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    text = re.sub(r"^```\{.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^(```|::::)\{.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     return "".join(part for part in parts if part[3:].split("\n")[0] not in LEFT_OUT)
 
@@ -74,6 +74,7 @@ def test_there_are_the_slides_that_the_rule_asks_for(decks, cells, chapter):
     assert count(deck, "formula") == text.count("$$") / 2
     assert count(deck, "table") == len(re.findall(r"^\|[-|]+\|$", text, re.MULTILINE))
     assert count(deck, "exercise") == everything.count("```{exercise}")
+    assert count(deck, "predict") == count(deck, "answer") == everything.count(":class: predict")
     assert count(deck, "mistake") == everything.count("The mistake everybody makes once")
     headings = re.findall(r"^## (.*)", text, re.MULTILINE)
     shown = [slide.over or slide.heading for slide in deck]
