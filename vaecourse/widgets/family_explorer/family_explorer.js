@@ -161,7 +161,7 @@ const PEN = 1.05, ERASER = 1.6; // cells
 const GAP = 2.2, BARS = 7; // cells, at the right of the grid
 
 const HINTS = {
-  gmvae: `Drag ${i("z")}, and choose a component: all of them keep the same distance from their means.`,
+  gmvae: `Drag ${i("z")} to change the style of all pictures; choose a component ${i("y")} for the content.`,
   vrnn: "Draw the first rows of a digit, or move the line: beneath it the model goes on.",
 };
 const NUMBERS = {
@@ -181,8 +181,8 @@ const NUMBERS = {
 class Grid extends Plot {
   constructor(figure, stage, [T, D], margin) {
     const across = linearAxis(0, D + GAP + BARS);
-    // down, as rows are counted
-    super(figure, stage, { margin, height: 0, x: across, y: { to: (v) => 1 - v / T, from: (t) => (1 - t) * T } });
+    const down = { to: (v) => 1 - v / T, from: (t) => (1 - t) * T }; // as rows are counted
+    super(figure, stage, { margin, height: 0, x: across, y: down, free: true });
     Object.assign(this, { T, D });
   }
 
@@ -245,7 +245,8 @@ class FamilyExplorer extends Figure {
           <p class="fx-head">${OTHERS} other samples of what follows</p>
           <div class="fx-others" aria-hidden="true">${pictures(OTHERS, () => "<canvas></canvas>")}</div>
           <p class="vw-note">Above the line ${i("z")} is drawn from ${i("q")}, beneath it from its prior. Grey: the
-            probability of a pixel, given ${i("z")} and the rows above; the next row is told a draw of it. Values in nats.</p>
+            probability of a pixel, given ${i("z")} and the rows above; the model goes on from a draw of it, 0 or 1.
+            Values in nats.</p>
         </div>
       </div>`;
     for (const canvas of this.root.querySelectorAll(".fx-panel canvas"))
@@ -260,7 +261,7 @@ class FamilyExplorer extends Figure {
   buildPlane() {
     const axis = linearAxis(0, 1);
     this.plane = new Square(this, ".fx-plane", {
-      margin: { left: 30, right: 4, top: 4, bottom: 28 }, x: axis, y: axis });
+      margin: { left: 30, right: 4, top: 4, bottom: 28 }, x: axis, y: axis, free: true });
     this.plane.handle({
       label: "z in the plane",
       at: () => this.place,
@@ -275,11 +276,8 @@ class FamilyExplorer extends Figure {
     const { spec: { image_shape: [T, D] } } = this, stage = this.find(".fx-grid");
     stage.setAttribute("aria-label", "The rows to draw. Arrow keys move the cell, the space bar inks or erases it, " +
       "Shift with an arrow draws on.");
-    // before the plot listens: whatever is not the line's handle is the pen's
     this.on(stage, "pointerdown", (e) => {
-      if (e.target.closest(".vw-handle")) return;
-      e.stopImmediatePropagation();
-      if (!e.button && e.isPrimary) this.startStroke(e);
+      if (!e.button && e.isPrimary && !e.target.closest(".vw-handle")) this.startStroke(e);
     });
     this.on(stage, "pointermove", (e) => this.stroke && this.drawTo(this.cellAt(e)));
     this.on(stage, "pointerup pointercancel lostpointercapture", () => (this.stroke = null));
@@ -387,6 +385,7 @@ class FamilyExplorer extends Figure {
     const [T, D] = this.spec.image_shape, [down, right] = by ?? [0, 0];
     this.cursor = [clamp(this.cursor[0] + down, 0, T - 1), clamp(this.cursor[1] + right, 0, D - 1)];
     if (!by || e.shiftKey) this.apply([this.cursor]);
+    this.moved = true; // the cell is read out
     this.schedule();
     e.preventDefault();
     e.stopPropagation();
@@ -459,7 +458,8 @@ class FamilyExplorer extends Figure {
   paintPlane() {
     const plot = this.plane, { ink, spec, state: { component } } = this;
     // each component in its own measure: the point stays where it is when another is chosen
-    [plot.x, plot.y] = [0, 1].map((d) => linearAxis(...[-1, 1].map((side) => this.latentAt(side * 1.07 * spec.reach, d)), 7));
+    const half = 1.07 * spec.reach;
+    [plot.x, plot.y] = [0, 1].map((d) => linearAxis(this.latentAt(-half, d), this.latentAt(half, d), 7));
     const c = plot.begin();
     if (!c) return;
     plot.axes(c, `z${sub(spec.latents[0])}`, `z${sub(spec.latents[1])}`);
@@ -479,18 +479,17 @@ class FamilyExplorer extends Figure {
       plot.stroke(c, ink.generative, sd === 1 ? 2 : 1.5, sd === 1 ? [] : [5, 4]);
     }
     const [a, b] = spec.latents;
-    this.mixture.priors.forEach(({ loc }, k) => k !== component && plot.say(c, String(k), plot.px(loc[a]), plot.py(loc[b]), ink.muted));
+    this.mixture.priors.forEach(({ loc }, k) => {
+      if (k !== component) plot.say(c, String(k), plot.px(loc[a]), plot.py(loc[b]), ink.muted);
+    });
     plot.say(c, "p(z|y)", plot.px(this.latentAt(0, 0)), plot.py(this.latentAt(-1.5, 1)), ink.generative);
     c.restore();
     plot.knob(c, this.place, ink.latent);
   }
 
   ellipse(c, k, sd) {
-    const { plane, spec: { latents: [a, b] } } = this, { loc, scale } = this.mixture.priors[k];
-    const across = plane.px(loc[a] + sd * scale[a]) - plane.px(loc[a]);
-    const up = plane.py(loc[b]) - plane.py(loc[b] + sd * scale[b]);
-    c.beginPath();
-    c.ellipse(plane.px(loc[a]), plane.py(loc[b]), across, up, 0, 0, 2 * Math.PI);
+    const { loc, scale } = this.mixture.priors[k], [a, b] = this.spec.latents;
+    this.plane.ellipse(c, [loc[a], loc[b]], [scale[a], 0, 0, scale[b]], sd);
   }
 
   // -------------------------------------------------------------- the rows
@@ -507,8 +506,8 @@ class FamilyExplorer extends Figure {
     if (this.followed !== pixels || this.followedTo !== seen || !this.stale) {
       Object.assign(this, { followed: pixels, followedTo: seen, stale: 1 });
       this.runs[0].run(pixels, seen);
-      for (const button of this.root.querySelectorAll("[data-image]"))
-        button.setAttribute("aria-pressed", this.images[button.dataset.image].every((value, n) => value === pixels[n]));
+      this.images.forEach((image, k) => this.find(`[data-image="${k}"]`)
+        .setAttribute("aria-pressed", image.every((value, n) => value === pixels[n])));
     } else if (this.stale <= OTHERS) {
       // one of the others a frame, when the hand leaves time
       this.runs[this.stale].run(pixels, seen);
@@ -517,8 +516,8 @@ class FamilyExplorer extends Figure {
     }
     if (this.stale <= OTHERS) this.schedule();
     this.paintGrid();
-    const { likelihood, kl } = this.runs[0].total, none = seen === 0;
-    this.cells({ likelihood: none ? "–" : number(likelihood), kl: none ? "–" : number(kl), elbo: none ? "–" : number(likelihood - kl) });
+    const { likelihood, kl } = this.runs[0].total, nats = (value) => (seen ? number(value) : "–");
+    this.cells({ likelihood: nats(likelihood), kl: nats(kl), elbo: nats(likelihood - kl) });
   }
 
   paintGrid() {
@@ -597,15 +596,17 @@ class FamilyExplorer extends Figure {
   }
 
   speech() {
-    const { view, component, seen } = this.state, [T] = this.spec.image_shape;
+    const { view, component, seen, pixels } = this.state, [T, D] = this.spec.image_shape;
     if (view === "gmvae") {
       const { evidence, shares } = this.mixture.at(this.z);
       return `Component ${component}, ${this.where()}: log p(z) ${number(evidence)} nats, ` +
         `p(y|z) ${number(shares[component], 3)}.`;
     }
-    const { likelihood, kl } = this.runs[0].total;
-    return seen ? `${seen} of ${T} rows seen, bound ${number(likelihood - kl)} nats; the model goes on.`
-      : "No row is seen: the model begins.";
+    const { likelihood, kl } = this.runs[0].total, [row, column] = this.cursor;
+    const ink = row >= seen ? "beneath the line" : pixels[row * D + column] ? "ink" : "no ink";
+    const cell = this.grid.stage.matches(":focus-visible") ? `Row ${row + 1}, column ${column + 1}: ${ink}. ` : "";
+    return cell + (seen ? `${seen} of ${T} rows seen, bound ${number(likelihood - kl)} nats; the model goes on.`
+      : "No row is seen: the model begins.");
   }
 }
 

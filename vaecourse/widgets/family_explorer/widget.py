@@ -14,12 +14,11 @@ from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import check_number, page_files
 
-TITLE = "A VAE with a label, and one with a memory"
 VIEWS = ("gmvae", "vrnn")
 REACH = 3.0  # standard deviations that z can be moved from the mean of its component
 MOST_IMAGES = 12
 MOST_SEED = 2**20
-GREY_LEVELS = 0.6  # by which shorter weights may move a pixel; elsewhere it is a little more
+GREY_LEVELS = 0.7  # by which shorter weights may move a pixel; between the points tried, more
 
 
 class FamilyExplorer(anywidget.AnyWidget):
@@ -40,8 +39,8 @@ class FamilyExplorer(anywidget.AnyWidget):
         how many of its rows the VRNN sees, and the seed of its draws. While a kernel runs, they
         follow the hand, and `explorer.rows` are the rows seen, for `vrnn.complete`.
 
-    The page holds the weights rounded, as coarsely as leaves the images where they are, to a grey
-    level of 256; the numbers, in nats, are computed there from these.
+    The page holds the weights rounded to float16 or less, which moves no pixel by a grey level of
+    256; the numbers, in nats, are computed there from these.
 
     Raises ValueError for other models, for images that do not fit them, and for a start that is
     out of range. Source: chapter 12; [CKD15].
@@ -68,7 +67,7 @@ class FamilyExplorer(anywidget.AnyWidget):
         start = {"component": 0, "offset": [0.0, 0.0], "seen": height // 2, "seed": 0}
         start |= {"pixels": x[0].int().tolist()} | traits
         latents = style_latents(gmvae)
-        layers, arrays = _networks(*rounded(gmvae, vrnn, x))
+        layers, arrays = _networks(*rounded(gmvae, vrnn))
         prior = gmvae.prior.latent
         arrays |= {
             "loc": prior.loc.detach().float().numpy(),
@@ -137,64 +136,26 @@ def style_latents(gmvae):
 # ---------------------------------------------------------------- weights
 
 
-def rounded(gmvae, vrnn, x):
-    """Copies of both models with the weights that the page has."""
-    generator = torch.Generator().manual_seed(0)
-    given = x.reshape(len(x), -1, vrnn.data_dim)
-    half = vrnn.complete(given[:, : given.shape[1] // 2], given.shape[1], generator)
-    rows = torch.cat([given, half, vrnn.sample(len(x), given.shape[1], generator)])
-    eps = torch.randn(*rows.shape[:2], vrnn.latent_dim, generator=generator)
-    return _rounded_gmvae(gmvae, _reachable(gmvae)), _rounded_vrnn(vrnn, rows, eps)
-
-
 @torch.no_grad()
-def _rounded_gmvae(gmvae, z):
-    """A copy in float16; of the last layer each pixel's weights are as coarse as it allows.
+def rounded(gmvae, vrnn):
+    """Copies of both models with the weights that the page has, which float16 holds.
 
-    What stays black at every z [P, J] needs next to no bits; those left out are zeros, which take
-    no room when packed.
+    Of the last layer of the GMVAE, which has most of them, each pixel's weights are multiples of
+    the largest power of two that leaves the pixel as it is: zeros take no room when packed. A
+    pixel that stays black needs next to nothing.
     """
-    exact, rough = gmvae.decode(z).mean, copy.deepcopy(gmvae)
-    for weights in rough.decoder.parameters():
-        weights.copy_(weights.half())
-    last, h = rough.decoder[-1], rough.decoder[:-1](z)
+    gmvae, vrnn = copy.deepcopy(gmvae).float(), copy.deepcopy(vrnn).half().float()
+    z = _reachable(gmvae)
+    exact = gmvae.decode(z).mean
+    gmvae.decoder.half().float()
+    last, h = gmvae.decoder[-1], gmvae.decoder[:-1](z)
     weight = last.weight.clone()
     for bits in range(15, -3, -1):
-        coarse = _multiples(weight, bits)
-        means = torch.sigmoid(h @ coarse.T + last.bias)
-        near = _moved(means, exact).amax(0) < GREY_LEVELS
+        coarse = torch.round(weight * 2.0**bits).div(2.0**bits).half().float()
+        moved = 255 * (torch.sigmoid(h @ coarse.T + last.bias) - exact).abs()
+        near = moved.amax(0) < GREY_LEVELS
         last.weight[near] = coarse[near]
-    return rough
-
-
-@torch.no_grad()
-def _rounded_vrnn(vrnn, x, eps):
-    """A copy whose weights are multiples of 1/256, or of a finer power of two if need be.
-
-    The means of rows are those of x [B, T, D] and noise [B, T, J], with none, half and all of the
-    rows seen; beyond 2⁻¹⁵ float16 is what is left.
-    """
-
-    def means(model):
-        return torch.stack([row_means(model, x, eps, s) for s in (0, x.shape[1] // 2, x.shape[1])])
-
-    exact, rough = means(vrnn), copy.deepcopy(vrnn)
-    for bits in range(8, 16):
-        for weights, given in zip(rough.parameters(), vrnn.parameters(), strict=True):
-            weights.copy_(_multiples(given, bits))
-        if _moved(means(rough), exact).max() < GREY_LEVELS:
-            break
-    return rough
-
-
-def _multiples(weights, bits):
-    """The nearest multiples of 2^−bits, in float16."""
-    return torch.round(weights * 2.0**bits).div(2.0**bits).half().to(weights)
-
-
-def _moved(means, exact):
-    """By how many grey levels of 256 each pixel is off."""
-    return 255 * (means - exact).abs()
+    return gmvae, vrnn
 
 
 def _reachable(gmvae):
@@ -203,21 +164,6 @@ def _reachable(gmvae):
     offsets = torch.zeros(len(side) ** 2, 1, gmvae.latent_dim)
     offsets[..., style_latents(gmvae)] = torch.cartesian_prod(side, side)[:, None]
     return (prior.loc + prior.scale * offsets).flatten(0, 1).detach()
-
-
-@torch.no_grad()
-def row_means(vrnn, x, eps, seen):
-    """Means of p(x_t|…), [B, T, D], where x [B, T, D] is what is fed back.
-
-    z_t = μ + σ ⊙ ε_t for given eps [B, T, J]: of q for the first `seen` steps, then of the prior.
-    """
-    state, means = vrnn.first_state(len(x)), []
-    for t, x_t in enumerate(x.unbind(1)):
-        p = vrnn.encode(x_t, state) if t < seen else vrnn.prior(state)
-        z = p.loc + p.scale * eps[:, t]
-        means.append(vrnn.decode(z, state).mean)
-        state = vrnn.next_state(x_t, z, state)
-    return torch.stack(means, 1)
 
 
 def _networks(gmvae, vrnn):
