@@ -1,5 +1,5 @@
 /* Mends in the finished page what stands in the way of a keyboard or a screen reader and comes
- * from the theme, from Markdown or from MathJax. */
+ * from the theme, from docutils, from Markdown or from MathJax. */
 (function () {
   "use strict";
 
@@ -21,19 +21,30 @@
     }
   }
 
-  /** A formula that is wider than its box scrolls: by the arrow keys too. Folds open, phones turn. */
+  /** docutils gives the references a role that ARIA has given up; in a list, they are its items. */
+  function listReferences() {
+    for (const entry of document.querySelectorAll("[role=list] > [role=doc-biblioentry]"))
+      entry.setAttribute("role", "listitem");
+  }
+
+  /** A formula that is wider than its box scrolls: by the arrow keys too. */
   function reachWideFormulas() {
+    // Folds open, phones turn, and fonts arrive: the box changes its size, or what is in it.
     const observer = new ResizeObserver((changes) => {
       for (const { target } of changes) {
-        if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-        else target.removeAttribute("tabindex");
+        const formula = target.closest("mjx-container");
+        if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+        else formula.removeAttribute("tabindex");
       }
     });
-    for (const formula of document.querySelectorAll("mjx-container[display]")) observer.observe(formula);
+    const formulas = "mjx-container[display]";
+    for (const part of document.querySelectorAll(`${formulas}, ${formulas} > mjx-math`))
+      observer.observe(part);
   }
 
   nameSidebar();
   emptyCorners();
+  listReferences();
   // It runs just after MathJax has been loaded, on pages that load it.
   if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(reachWideFormulas);
 })();
