@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from notebook_execution import CACHES_KEPT, cache_key, drop_old_caches
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +38,9 @@ class Book:
         (root / "data" / "numbers.csv").write_text("1,2\n")
         (root / "index.md").write_text("# A book\n")
         (root / "_toc.yml").write_text(
-            "format: jb-book\nroot: index\nchapters: [{file: chapters/one}]\n"
+            "format: jb-book\nroot: index\nchapters: [{file: chapters/one}, {file: status}]\n"
         )
+        (root / "status.md").write_text("# Status\n\n```{chapters-status}\n```\n")
         self.write("First words.", COUNT)
 
     def write(self, prose, code):
@@ -47,7 +49,9 @@ class Book:
             nbformat.v4.new_code_cell(code, id="code"),
         ]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        promise = {"minutes_to_read": 5, "seconds_to_run": 60, "sources": ["S0.1"]}
+        metadata = {"kernelspec": kernel, "vaecourse": promise}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
         nbformat.write(notebook, self.root / "chapters" / "one.ipynb")
 
     def build(self):
@@ -64,8 +68,12 @@ class Book:
     def runs(self):
         return (self.root / "chapters" / "runs.txt").read_text().count("run")
 
-    def page(self):
-        return (self.root / "_build" / "html" / "chapters" / "one.html").read_text()
+    def page(self, name="chapters/one"):
+        return (self.root / "_build" / "html" / f"{name}.html").read_text()
+
+    def seconds(self):
+        """The run times as the build wrote them."""
+        return json.loads((self.root / "_build" / "timings.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +137,28 @@ def test_number_that_no_cell_computes_fails_every_build_and_is_named(book):
 
 
 def test_run_times_are_written(book):
-    seconds = json.loads((book.root / "_build" / "timings.json").read_text())
+    seconds = book.seconds()
     assert list(seconds) == ["chapters/one"]
     assert 0 < seconds["chapters/one"] < 60
+
+
+def test_status_follows_the_chapter(book):
+    """It is read anew with the chapter, after the chapter has run."""
+    book.write("First words.\n\n```{exercise}\nAdd.\n```", f"{COUNT}\n2")
+    assert book.build()[0] == 0
+    cells = BeautifulSoup(book.page("status"), "html.parser").select("main tbody td")
+    shown = [cell.get_text(" ", strip=True) for cell in cells]
+    assert shown == [
+        "one One",
+        "5",
+        "60",
+        f"{book.seconds()['chapters/one']:.1f}",
+        "1",
+        "0",
+        "S0.1",
+    ]
+    book.write("First words.", COUNT)
+    assert book.build()[0] == 0
 
 
 @pytest.fixture
