@@ -7,6 +7,7 @@ from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
 from vaecourse.checks.evaluation import bias_free, frechet, importance_log_likelihood
 from vaecourse.checks.experiments import full_covariance_kl, output_gradients
 from vaecourse.checks.family import factor_analysis_posterior, mixture_elbo, vrnn_elbo
+from vaecourse.checks.failures import evaluate, free_bits, model_selection, training_step
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
 from vaecourse.checks.likelihoods import (
     exponential_kl,
@@ -23,9 +24,11 @@ __all__ = [
     "bias_free",
     "elbo",
     "em_step",
+    "evaluate",
     "exponential_kl",
     "factor_analysis_posterior",
     "frechet",
+    "free_bits",
     "full_covariance_kl",
     "full_covariance_sample",
     "gap",
@@ -38,6 +41,7 @@ __all__ = [
     "mask_corruption",
     "minibatch_total",
     "mixture_elbo",
+    "model_selection",
     "monte_carlo",
     "normal_gamma_sweep",
     "output_gradients",
@@ -46,4 +50,5 @@ __all__ = [
     "reparameterize",
     "score_function_gradient",
     "vrnn_elbo",
+    "training_step",
 ]
