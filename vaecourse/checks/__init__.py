@@ -6,8 +6,8 @@ from vaecourse.checks.em import em_step
 from vaecourse.checks.estimates import kl_estimate, log_evidence, monte_carlo
 from vaecourse.checks.evaluation import bias_free, frechet, importance_log_likelihood
 from vaecourse.checks.experiments import full_covariance_kl, output_gradients
-from vaecourse.checks.family import factor_analysis_posterior, mixture_elbo, vrnn_elbo
 from vaecourse.checks.failures import evaluate, free_bits, model_selection, training_step
+from vaecourse.checks.family import factor_analysis_posterior, mixture_elbo, vrnn_elbo
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
 from vaecourse.checks.likelihoods import (
     exponential_kl,
@@ -49,6 +49,6 @@ __all__ = [
     "reconstruction_loss",
     "reparameterize",
     "score_function_gradient",
-    "vrnn_elbo",
     "training_step",
+    "vrnn_elbo",
 ]
