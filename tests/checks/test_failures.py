@@ -416,7 +416,7 @@ def test_right_free_bits_pass_in_any_style(fn):
 WRONG_FREE_BITS = [
     (lambda kl, f: kl.mean(0).sum(), "No latent is held"),
     (lambda kl, f: kl.clamp(min=f).sum(1).mean(), "cuts row by row"),
-        (lambda kl, f: kl.mean(0).clamp(max=f).sum(), "max and min"),
+    (lambda kl, f: kl.mean(0).clamp(max=f).sum(), "max and min"),
     (lambda kl, f: kl.mean(0).clamp(min=f).mean(), "averaged over the latents"),
     (lambda kl, f: kl.sum(0).clamp(min=f).sum(), "summed over the rows"),
     (lambda kl, f: torch.relu(kl.mean(0) - f).sum(), "floor is subtracted"),
