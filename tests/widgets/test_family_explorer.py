@@ -73,7 +73,7 @@ def rows_page(visit):
 
 
 def rest(page):
-    """Wait for the other samples, one a frame."""
+    """Wait for what is painted when there is time: the other samples, one a frame."""
     for _ in range(10):
         settle(page)
 
@@ -400,6 +400,7 @@ def expected_mixture(component, offset):
 
 
 def assert_mixture(page, component, offset):
+    rest(page)
     grey, numbers = expected_mixture(component, offset)
     for k in range(K):
         picture = pixels(page, ".fx-components canvas", k)

@@ -157,6 +157,7 @@ export function cellsAlong(a, b, radius, [T, D]) {
 const sub = (j) => String(j + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const X_Z = `${i("p")}(${i("x")}|${i("z")})`;
 const OTHERS = 8; // continuations beside the one in the grid
+const PATIENCE = 5; // milliseconds
 const PEN = 1.05, ERASER = 1.6; // cells
 const GAP = 2.2, BARS = 7; // cells, at the right of the grid
 
@@ -206,6 +207,9 @@ class FamilyExplorer extends Figure {
     const size = T * D, given = Array.from({ length: arrays.images.length / size }, (_, k) =>
       [...arrays.images.subarray(k * size, (k + 1) * size)]);
     this.images = [Array(size).fill(0), ...given];
+    this.means = [];
+    this.decoded = []; // the offset of each
+    this.turn = 0;
     this.tool = "pen";
     this.cursor = [2, Math.floor(D / 2)];
     const numbers = (view) => `<table class="vw-numbers">${Object.entries(NUMBERS[view]).map(([kind, label]) =>
@@ -435,13 +439,8 @@ class FamilyExplorer extends Figure {
   // -------------------------------------------------------------- the mixture
 
   paintMixture() {
-    const { component, offset } = this.state;
-    if (this.decoded !== String(offset)) {
-      this.decoded = String(offset);
-      this.means = this.mixture.priors.map((_, k) => this.decode(this.mixture.latent(k, offset)).map(sigmoid));
-      this.means.forEach((mean, k) => paintGrey(this.find(`[data-component="${k}"] canvas`), mean));
-    }
-    const picture = this.find(".fx-decoded");
+    const { component } = this.state, picture = this.find(".fx-decoded");
+    this.decodeAll();
     paintGrey(picture, this.means[component]);
     picture.setAttribute("aria-label", `Decoded image of component ${component} at ${this.where()}`);
     for (const button of this.root.querySelectorAll("[data-component]")) {
@@ -453,6 +452,25 @@ class FamilyExplorer extends Figure {
     const { given, evidence, shares } = this.mixture.at(this.z);
     this.cells({ given: number(given[component]), evidence: number(evidence), share: number(shares[component], 3) });
     write(this.find("figcaption"), `mean of ${X_Z} at ${this.where().replace(/z/g, i("z"))}`);
+  }
+
+  /** All pictures at the offset: the chosen one at once, the others as far as a frame has time. */
+  decodeAll() {
+    const { component, offset } = this.state, K = this.spec.components;
+    const at = String(offset), start = performance.now();
+    const decode = (k) => {
+      this.decoded[k] = at;
+      this.means[k] = this.decode(this.mixture.latent(k, offset)).map(sigmoid);
+      paintGrey(this.find(`[data-component="${k}"] canvas`), this.means[k]);
+    };
+    if (this.decoded[component] !== at) decode(component);
+    // in turn, so that none waits for long
+    const others = Array.from({ length: K }, (_, n) => (this.turn + n) % K);
+    for (const k of others.filter((k) => this.decoded[k] !== at)) {
+      if (performance.now() - start > PATIENCE) return this.schedule();
+      decode(k);
+      this.turn = k + 1;
+    }
   }
 
   paintPlane() {
@@ -613,10 +631,8 @@ class FamilyExplorer extends Figure {
 /** Values from 0 to 1 as grey levels, the picture of an image of that many pixels. */
 function paintGrey(canvas, values) {
   const picture = new ImageData(canvas.width, canvas.height);
-  for (let n = 0; n < values.length; n++) {
-    picture.data.fill(255 * values[n], 4 * n, 4 * n + 3); // rounded, as the array is clamped
-    picture.data[4 * n + 3] = 255;
-  }
+  const pixels = new Uint32Array(picture.data.buffer); // four bytes at once, the last for opacity
+  for (let n = 0; n < values.length; n++) pixels[n] = 0xff000000 | (Math.round(255 * values[n]) * 0x010101);
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
