@@ -64,7 +64,8 @@
     const radios = [...list.children].map((item, k) => {
       const label = element("label", "predict-answer"), text = element("span", "");
       const radio = element("input", "");
-      Object.assign(radio, { type: "radio", name, value: String(k + 1) });
+      // what was chosen is remembered here, not by what browsers restore in forms
+      Object.assign(radio, { type: "radio", name, value: String(k + 1), autocomplete: "off" });
       for (const part of [...item.childNodes]) text.append(...(part.nodeName === "P" ? part.childNodes : [part]));
       label.append(radio, text, element("span", "predict-mark"));
       item.replaceChildren(label);

@@ -59,13 +59,19 @@ def button(box, name):
     return box.get_by_role("button", name=name)
 
 
+LOOK = """box => ({
+  checked: [...box.querySelectorAll("input")].flatMap((radio, k) => (radio.checked ? [k + 1] : [])),
+  marks: [...box.querySelectorAll(".predict-mark")].map((mark) => mark.textContent),
+})"""
+
+
 def checked(box):
     """The numbers of the radio buttons that are pressed, from 1."""
-    return [k for k, radio in enumerate(box.get_by_role("radio").all(), 1) if radio.is_checked()]
+    return box.evaluate(LOOK)["checked"]
 
 
 def marks(box):
-    return [mark.inner_text() for mark in box.locator(".predict-mark").all()]
+    return box.evaluate(LOOK)["marks"]
 
 
 def expected_marks(count, right, chosen):
@@ -108,12 +114,13 @@ def test_a_prediction_is_revealed_kept_and_forgotten(open_box, asked, scheme):
 
     def assert_waiting():
         assert box.get_by_role("radio", disabled=False).count() == count
-        assert checked(box) == [] and marks(box) == [""] * count
+        assert box.evaluate(LOOK) == {"checked": [], "marks": [""] * count}
         assert not box.locator("details").is_visible()
 
     def assert_revealed():
         assert box.get_by_role("radio", disabled=True).count() == count
-        assert checked(box) == [wrong] and marks(box) == expected_marks(count, right, wrong)
+        shown = expected_marks(count, right, wrong)
+        assert box.evaluate(LOOK) == {"checked": [wrong], "marks": shown}
         verdict = box.get_by_role("status").inner_text()
         assert verdict == f"You predicted {wrong}; the answer is {right}."
         assert box.locator(".sd-summary-content").is_visible()
