@@ -82,7 +82,7 @@ def bits_per_dimension(log_likelihood, dim):
 
 
 @torch.no_grad()
-def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256):
+def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress=True):
     """KL(q(z) ‖ p(z)) for the aggregate posterior q(z) = 1/N Σ q(z|x_n) of x [N, D], in nats.
 
     `num_samples` draws of z from the posterior of each row, against the whole mixture of N
@@ -98,7 +98,7 @@ def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256):
         raise ValueError("The posterior of this model is not diagonal; its mixture needs that.")
     loc, log_var = q.loc.double(), q.log_var.double()
     parts = q.sample((num_samples,), generator).flatten(0, 1).split(chunk)
-    bar = tqdm(parts, "mixture", delay=2)
+    bar = tqdm(parts, "mixture", delay=2, disable=not progress)
     log_ratios = [
         _log_mixture(z.double(), loc, log_var) - model.prior.log_prob(z).double() for z in bar
     ]

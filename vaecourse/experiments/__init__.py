@@ -13,7 +13,12 @@ from vaecourse.atomic import below, read_tensors
 
 FOLDER = Path(__file__).parent
 # Experiments that are no training of a network; they may use the weights of those that are.
-PROGRAMS = ("bernoulli_mixture_static_mnist", "frey_latent_codes", "likelihood_table")
+PROGRAMS = (
+    "bernoulli_mixture_static_mnist",
+    "cifar10_scores",
+    "frey_latent_codes",
+    "likelihood_table",
+)
 
 
 def names():
