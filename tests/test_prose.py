@@ -23,6 +23,7 @@ from vaecourse import says
         ("1,400", 1372),
         ("800", 796),
         ("0.44", torch.tensor([0.4431], dtype=torch.float64)),
+        ("0.44", torch.tensor(0.4431, requires_grad=True)),
     ],
 )
 def test_the_value_rounded_to_the_digits_of_the_text_passes(text, value):

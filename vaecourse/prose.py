@@ -23,7 +23,7 @@ def says(text, value, within=None):
         raise ValueError(f"text is {text!r}; it must be one number as the prose shows it.")
     decimals, percent = match.groups()
     stated = float(text.replace("−", "-").replace(",", "").rstrip(" %"))
-    value = 100 * float(value) if percent else float(value)
+    value = float(value.detach() if hasattr(value, "detach") else value) * (100 if percent else 1)
     if within is None:
         within = 0.5 * 10.0 ** -len(decimals or "") * (1 + 1e-9)
         if not decimals:
