@@ -108,7 +108,7 @@ def test_without_recurrence_it_is_a_vae_at_every_step():
 
 
 def gaussian_chain():
-    """z_t ~ N(z_{t−1}, 1), x_t ~ N(z_t, 1); q is the best filter, p(z_t | z_{t−1}, x_t)."""
+    """z_t ~ N(z_{t−1}, 1), x_t ~ N(z_t, 1); q filters: p(z_t | z_{t−1}, x_t)."""
     model = VRNN(
         1, 1, 1, (), recurrence="linear", likelihood="gaussian", noise_variance=1.0
     ).double()
@@ -157,7 +157,7 @@ def test_with_a_smoothing_proposal_every_weight_is_the_evidence():
     assert (weights - LOG_EVIDENCE).abs().max() < 1e-9
 
 
-def test_the_best_filtering_proposal_leaves_the_gap_that_theory_gives():
+def test_the_exact_filter_leaves_the_gap_that_theory_gives():
     model = gaussian_chain()
     # Each weight is Π_t N(x_t; z_{t−1}, 2), with z_1 ~ N(¼, ½) and z_2 ~ N(−⅜, ⅝) under q.
     squares = 0.5**2 + ((-1 - 0.25) ** 2 + 0.5) + ((2 + 0.375) ** 2 + 0.625)

@@ -82,8 +82,8 @@ class GMVAE(nn.Module):
     skip: in training only, leave out the terms of the sum with q(y|x) below it; see `loss`.
     seed: of the initial weights.
 
-    From random weights one component soon explains everything, and the others die out for want of
-    data: use `start_from`.
+    From random weights a few components take everything at first, and q(y|x) stays undecided for
+    long (chapter 12): use `start_from`.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class GMVAE(nn.Module):
 
         The networks are those of `vae`, which must have the same widths; p(z|y) has the means and
         variances of the components of `mixture`; q(y|x) is fitted to its responsibilities at the
-        rows of x [B, D]. No label is used. The start of VaDE [JZTTZ17].
+        rows of x [B, D]. No label is used. The start of VaDE [JZT+17].
         """
         self.check(x)
         for name in ("data_dim", "latent_dim", "hidden", "activation"):

@@ -5,7 +5,7 @@
 
 All that came before step t is summed up in a state h_t, which a recurrence carries on:
 h_{t+1} = f(h_t, x_t, z_t), h_1 = 0. The prior sees x_<t; S4 prints x_≤t, which would let it look
-at what it is to predict. q is *filtering*: it knows x up to t only. Taught in chapter 12. [CKD15]
+at what it is to predict. q is *filtering*: it knows x up to t only. Taught in chapter 12. [CKD+15]
 """
 
 import torch

@@ -43,7 +43,7 @@ class FamilyExplorer(anywidget.AnyWidget):
     256; the numbers, in nats, are computed there from these.
 
     Raises ValueError for other models, for images that do not fit them, and for a start that is
-    out of range. Source: chapter 12; [CKD15].
+    out of range. Source: chapter 12; [CKD+15].
     """
 
     _esm, _css = page_files("family_explorer", "networks.js")
