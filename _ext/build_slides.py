@@ -5,7 +5,7 @@ rule, not from marks in its cells; each of these makes one:
 
 - the title, with what one will be able to do;
 - a displayed formula, a table or a quotation, between the sentence that leads to it and the one
-  that reads it;
+  that reads it; a long table makes several;
 - a figure with alt text, and the first sentence of the prose below it;
 - a prediction, and another its answer; "The mistake everybody makes once"; the explorers of a
   section; an exercise, unsolved;
@@ -37,6 +37,7 @@ from notebook_versions import Bibliography, Plain
 ASSETS = Path(__file__).resolve().parent / "assets"
 TEMPLATE = Path(__file__).resolve().parent / "slides"
 BESIDE = 1.5  # a figure narrower than this, width over height, has its text at its side
+TALL = 6  # a table of more rows goes on on the next slide
 SHORT = 12  # fewer words than these are shown with the sentence after them
 LEFT_OUT = {"Where next", "References"}
 ONCE = "The mistake everybody makes once"
@@ -103,8 +104,23 @@ def _prose(node, markdown):
     fenced = node.type in ("fence", "colon_fence")
     if fenced and (directive := re.match(r"\{(\w+)\}\s*(.*)", node.info)):
         return _directive(*directive.groups(), node.content, markdown)
-    kinds = {"math_block": "formula", "table": "table", "bullet_list": "list"}
+    if node.type == "table":
+        return [Block("table", html=part) for part in _parts_of_table(html)]
+    kinds = {"math_block": "formula", "bullet_list": "list"}
     return [Block(kinds.get(node.type, "folded"), html=html)]
+
+
+def _parts_of_table(html):
+    """The table, in parts of nearly equal length where it has more rows than a slide can hold."""
+    head, body = html.split("<tbody>")
+    rows = re.findall(r"<tr>.*?</tr>\n", body, flags=re.DOTALL)
+    parts = -(-len(rows) // TALL)
+    length = -(-len(rows) // parts)
+    starts = range(0, len(rows), length)
+    return [
+        f"{head}<tbody>\n{''.join(rows[start : start + length])}</tbody>\n</table>\n"
+        for start in starts
+    ]
 
 
 def _directive(name, title, body, markdown):

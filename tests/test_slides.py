@@ -1,5 +1,6 @@
 """The rule that makes slides of a chapter, on a chapter of a few cells."""
 
+import re
 import struct
 from base64 import b64encode
 from pathlib import Path
@@ -115,6 +116,17 @@ def test_solutions_and_what_folds_away_stay_off_the_slides(deck):
     everything = "".join(part for slide in deck for part in slide.parts)
     assert "secret" not in everything and "folded" not in everything
     assert "not here" not in everything
+
+
+def test_a_long_table_goes_on_on_the_next_slide():
+    rows = "".join(f"| {row} |\n" for row in range(9))
+    long = new_notebook(cells=[new_markdown_cell(f"# T\n\n## S\n\nHere:\n\n| n |\n|---|\n{rows}")])
+    first, second = deck_of(long, BIBLIOGRAPHY)[1]
+    assert first.parts[0] == "<p>Here:</p>"
+    assert len(second.parts) == 1
+    shown = [re.findall(r"<td>(\d)</td>", slide.parts[-1]) for slide in (first, second)]
+    assert shown == [list("01234"), list("5678")]
+    assert all(slide.parts[-1].count("<th>n</th>") == 1 for slide in (first, second))
 
 
 def test_a_section_without_anything_is_shown_by_two_sentences():

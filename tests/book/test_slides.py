@@ -1,6 +1,7 @@
 """The slides of all chapters: what the rule asks for is there, and nothing overflows."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -72,7 +73,10 @@ def test_there_are_the_slides_that_the_rule_asks_for(decks, cells, chapter):
     assert count(deck, "title") == 1 and deck[0].kind == "title"
     assert count(deck, "list") == 2
     assert count(deck, "formula") == text.count("$$") / 2
-    assert count(deck, "table") == len(re.findall(r"^\|[-|]+\|$", text, re.MULTILINE))
+    rows = [
+        len(found.splitlines()) for found in re.findall(r"^\|[-|]+\|\n((?:\|.*\n?)+)", text, re.M)
+    ]
+    assert count(deck, "table") == sum(math.ceil(number / 6) for number in rows)
     assert count(deck, "exercise") == everything.count("```{exercise}")
     assert count(deck, "predict") == count(deck, "answer") == everything.count(":class: predict")
     assert count(deck, "mistake") == everything.count("The mistake everybody makes once")
