@@ -155,7 +155,7 @@ def _figure(cell, alt):
 
 def slides(found, markdown):
     """The slides of a chapter's blocks, by the rule at the head of this file."""
-    deck, section, heading, first, bare = [], "", "", "", False
+    deck, section, heading, first, bare, start = [], "", "", "", False, 0
 
     def add(kind, *parts, title=None):
         over = section if not title and heading != section else ""
@@ -170,7 +170,9 @@ def slides(found, markdown):
         if kind == "h2":
             if bare and first:
                 add("words", line(" ".join(sentences(first)[:2])))
+                deck.insert(start, deck.pop())  # before the section's exercises
             section = heading = block.words
+            start = len(deck)
             first, bare = "", section not in LEFT_OUT | {"Exercises"}
         elif kind in ("h1", "h3"):
             heading = block.words

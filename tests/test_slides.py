@@ -130,8 +130,10 @@ def test_a_long_table_goes_on_on_the_next_slide():
 
 
 def test_a_section_without_anything_is_shown_by_two_sentences():
-    bare = new_notebook(cells=[*CHAPTER.cells[:1], CHAPTER.cells[7], CHAPTER.cells[10]])
+    drag = new_markdown_cell("## Move it\n\nDrag the point.\n\n```{exercise} Do\nDo it.\n```")
+    bare = new_notebook(cells=[*CHAPTER.cells[:1], CHAPTER.cells[7], drag])
     words = deck_of(bare, BIBLIOGRAPHY)[1]
+    assert words.pop().kind == "exercise"
     assert [(slide.kind, slide.parts) for slide in words[1:]] == [
         ("words", ["<p>One, see 02. Two.</p>"]),
         ("words", ["<p>Drag the point.</p>"]),
