@@ -31,6 +31,7 @@ VERSIONS = {
 FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[\w:-]+)\} *(?P<title>.*))?")
 OPTION = re.compile(r"^:([\w-]+): *(.*)$")
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]*)`")
+TARGET = re.compile(r"^\(([\w-]+)\)=$", re.M)
 NAMED = re.compile(r"^(.*?)\s*<(.*)>$", re.S)
 SOLUTION = re.compile(r"(?ms)(^(`{3,}|:{3,})\{solution\}.*?^\2 *$)")
 NOTICES = ("note", "tip", "hint", "important", "warning", "caution", "seealso")
@@ -83,6 +84,7 @@ class Plain:
         self.cited = {
             key.strip() for role, keys in roles if "cite" in role for key in keys.split(",")
         }
+        self.targets = {target for text in texts for target in TARGET.findall(text)}
         self.titles = dict(
             (label, title)
             for text in texts
@@ -99,6 +101,7 @@ class Plain:
         return "\n".join(blocks).strip("\n")
 
     def inline(self, text):
+        text = TARGET.sub(r'<a id="\1"></a>\n', text)
         return ROLE.sub(lambda role: self.role(*role.groups()), text)
 
     def role(self, name, content):
@@ -107,6 +110,8 @@ class Plain:
             return self.bibliography.cite(content, in_the_text=name == "cite:t")
         if name == "doc":
             return named[1] if named else re.sub(r".*?(\d+)_.*", r"chapter \1", content)
+        if name == "ref" and named and named[2] in self.targets:
+            return f"[{named[1]}](#{named[2]})"
         if name == "ref":
             return named[1] if named else f"*{self.titles[content]}*"
         raise ValueError(f"{{{name}}} has no counterpart in plain Markdown.")

@@ -14,7 +14,7 @@ import vaecourse as vc
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
-MYST = re.compile(r"^(?:`{3,}|:{3,})\{|^:{3,}|\{[\w:-]+\}`|^:[\w-]+:", re.M)
+MYST = re.compile(r"^(?:`{3,}|:{3,})\{|^:{3,}|\{[\w:-]+\}`|^:[\w-]+:|^\([\w-]+\)=", re.M)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,14 @@ def test_versions_are_valid_and_carry_no_outputs(chapter):
         assert name in VERSIONS
         nbformat.validate(notebook)
         assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_links_within_a_chapter_find_their_place(make):
+    (chapter,) = (path for path in CHAPTERS if path.stem.startswith("14_"))
+    for notebook in make(chapter)[1].values():
+        text = "\n".join(cell.source for cell in notebook.cells)
+        links = re.findall(r"\]\(#([\w-]+)\)", text)
+        assert len(links) == 9 and sorted(links) == sorted(re.findall(r'<a id="([\w-]+)">', text))
 
 
 def test_no_directive_and_no_role_is_left(chapter):
