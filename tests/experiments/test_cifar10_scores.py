@@ -50,6 +50,8 @@ def test_real_images_are_nearer_than_any_that_the_model_draws(record):
     assert record["setting"]["sizes"] == list(experiment.SIZES)
     # Two sets of 2,000 photographs, in the features of Inception: about 25, of bias alone.
     assert 22 < found["inception", "train"]["distances"][-1] < 28
+    names = ("train", "samples", "reconstructions")
+    assert list(found) == [(space, name) for space in experiment.FEATURES for name in names]
     for (space, name), row in found.items():
         train = found[space, "train"]["distances"][-1]
         assert row["limit"] < row["distances"][-1]
@@ -73,7 +75,7 @@ def test_run_writes_what_the_functions_it_calls_give(record, tmp_path, monkeypat
         features={"corner": lambda x: x[:, :5]},
     )
     assert json.loads(path.read_text(encoding="utf-8")) == made
-    assert made.keys() == record.keys()
+    assert made.keys() == record.keys() - {"note"}
     model, _ = vc.checkpoint.pretrained(experiment.MODEL)
     one, three = made["metrics"]["bits_per_dimension"]
     assert one == experiment.bits(model, pixels[:20], 1) and three["draws"] == 3
