@@ -134,7 +134,8 @@ def executed(notebook, monkeypatch, **options):
 
 def test_the_colab_notebook_runs(make, monkeypatch):
     notebook = make(ROOT / "chapters" / "06_mean_field.ipynb")[1]["colab"]
-    executed(notebook, monkeypatch)
+    cells = [cell for cell in executed(notebook, monkeypatch).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
 
 
 def test_the_students_notebook_runs_but_for_what_is_to_be_written(make, monkeypatch):
