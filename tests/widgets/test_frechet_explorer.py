@@ -399,16 +399,3 @@ def test_the_readout_speaks_once_the_hand_rests(page):
         f"Map {matrix[0, 0]:.2f}, {matrix[0, 1]:.2f}; {matrix[0, 1]:.2f}, {matrix[1, 1]:.2f}. "
         f"KL(1 ‖ 2) {values['forward']:.2f}, KL(2 ‖ 1) {values['reverse']:.2f} nats."
     )
-
-
-def test_painting_is_quick(page):
-    page.evaluate(
-        "() => { window.times = []; new PerformanceObserver(list => times.push("
-        "...list.getEntriesByName('frechet-explorer:paint').map(e => e.duration)))"
-        ".observe({entryTypes: ['measure']}) }"
-    )
-    page.locator(".vw-handle").first.focus()
-    for k in range(20):
-        press(page, "ArrowUp" if k % 2 else "ArrowDown")
-    # a few milliseconds; a frame is 16.7, and tests may share two cores
-    assert np.median(page.evaluate("times")) < 12
