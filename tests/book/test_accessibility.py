@@ -94,6 +94,7 @@ def open_page(chromium, addresses):
 
     def open_page(page, **options):
         context = chromium.new_context(reduced_motion="reduce", color_scheme="light", **options)
+        context.set_default_timeout(120_000)  # axe and long pages on a busy machine
         contexts.append(context)
         tab = context.new_page()
         tab.goto(f"{addresses['file']}/{page}")
@@ -160,6 +161,7 @@ def test_keyboard_goes_through_every_explorer_and_back(open_page, explorer_pages
                     assert len(stops) == len(set(stops)), f"{page}: {key} goes in a circle"
                 assert len(stops) > 1, f"{page}: {key} passes the explorer by"
             tab.evaluate(UNFENCE)
+        tab.close()
 
 
 def test_nothing_moves_by_itself_where_rest_is_asked_for(open_page, explorer_pages):
@@ -172,3 +174,4 @@ def test_nothing_moves_by_itself_where_rest_is_asked_for(open_page, explorer_pag
         tab.wait_for_timeout(250)
         assert canvases.evaluate_all(PICTURES) == before, page
         assert tab.locator("body *").evaluate_all(TIMED) == [], page
+        tab.close()
