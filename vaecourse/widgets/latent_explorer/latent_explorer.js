@@ -237,8 +237,8 @@ const TEMPLATE = `
     </div>
     <div class="lx-right">
       <div class="lx-pictures">
-        <figure class="lx-x"><canvas role="img"></canvas><figcaption></figcaption></figure>
-        <figure class="lx-decoded"><canvas role="img"></canvas><figcaption></figcaption></figure>
+        <figure class="lx-x"><canvas role="img" aria-label="Test image"></canvas><figcaption></figcaption></figure>
+        <figure class="lx-decoded"><canvas role="img" aria-label="Decoded image"></canvas><figcaption></figcaption></figure>
       </div>
       <table class="lx-numbers"><tbody></tbody></table>
       <canvas class="lx-ledger" aria-hidden="true"></canvas>
