@@ -48,6 +48,8 @@ REPEATS = """<html lang="en"><title>Repeats</title>
 <span class="k">in</span> <span class="s">'a'</span> + <span class="s">'b'</span></pre></div></div>
 </main></html>"""
 
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+
 # Formulas at which the keyboard stops although all of them can be seen, or the other way round.
 WRONG_STOPS = """formulas => formulas.filter((formula) => formula.checkVisibility()
   && (formula.scrollWidth > formula.clientWidth) !== (formula.tabIndex === 0)
@@ -114,11 +116,11 @@ def explorer_pages(site, pages):
     return found
 
 
-def violations(tab):
+def violations(tab, options=None):
     """What axe finds on a page: [(rule, element, what is wrong), ...]."""
     return [
         (rule["id"], node["target"], node["failureSummary"])
-        for rule in Axe().run(tab).response["violations"]
+        for rule in Axe().run(tab, options=options).response["violations"]
         for node in rule["nodes"]
     ]
 
@@ -130,9 +132,10 @@ def test_axe_finds_nothing(open_page, page, device):
     assert tab.locator("mjx-container[display]").evaluate_all(WRONG_STOPS) == []
     assert tab.locator("mjx-container[tabindex]:not([display])").count() == 0
     tab.evaluate(THIN)
-    for theme in ("light", "dark"):
-        set_theme(tab, theme)
-        assert violations(tab) == [], theme
+    set_theme(tab, "light")
+    assert violations(tab) == []
+    set_theme(tab, "dark")
+    assert violations(tab, COLOURS) == []  # all that the theme changes
     assert tab.locator("canvas").evaluate_all(UNNAMED) == []
 
 
