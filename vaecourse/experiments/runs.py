@@ -191,7 +191,8 @@ def metrics(model, params):
     if not isinstance(params, SyntheticParams) or isinstance(model, models.Autoencoder):
         return evaluate(model, x, label=test.label)
     exact = data.log_density(params.name, test.x, params.variant)
-    elbo = model.elbo(x, 20, torch.Generator().manual_seed(1)).detach().double()
+    with torch.no_grad():
+        elbo = model.elbo(x, 20, torch.Generator().manual_seed(1)).double()
     gap = exact - elbo
     return {
         **evaluate(model, x, importance_rows=len(x)),
