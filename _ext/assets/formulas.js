@@ -1,5 +1,6 @@
-/* One colour for one idea: gives the symbols of the course's formulas the classes that course.css
- * colours. It works on formulas that MathJax has parsed, so no way of writing one can break it.
+/* How the course sets formulas. One colour for one idea: their symbols get the classes that
+ * course.css colours. It works on formulas that MathJax has parsed, so no way of writing one can
+ * break it. And no line begins with the full stop that ends a formula.
  * Runs just before MathJax starts. */
 (function () {
   "use strict";
@@ -12,6 +13,8 @@
     z: "vc-latent",
     KL: "vc-gap",
   };
+
+  const LONGEST_KEPT = 20; // symbols; longer formulas may need a phone's whole width
 
   const text = (node) => (node && node.isToken ? node.getText() : null);
 
@@ -52,6 +55,20 @@
     });
   }
 
+  /** Keep short formulas on one line with the punctuation behind them; a browser would part them. */
+  function keepPunctuation() {
+    for (const formula of document.querySelectorAll("span.math")) {
+      const [next, tex] = [formula.nextSibling, formula.textContent];
+      const marks = next && next.nodeType === Node.TEXT_NODE && next.data.match(/^[.,;:?!)’”]+/);
+      if (!marks || tex.length > LONGEST_KEPT) continue;
+      const line = document.createElement("span");
+      line.className = "formula-with-mark";
+      formula.replaceWith(line);
+      next.data = next.data.slice(marks[0].length);
+      line.append(formula, marks[0]);
+    }
+  }
+
   const config = (window.MathJax = window.MathJax || {});
   // Else the keyboard would stop at every formula; accessible.js lets it stop where one scrolls.
   config.options = { ...config.options, menuOptions: { settings: { inTabOrder: false } } };
@@ -63,5 +80,6 @@
         if (input.name === "TeX") input.postFilters.add(colour, 100); // after MathJax's own
       }
     },
+    pageReady: () => MathJax.startup.defaultPageReady().then(keepPunctuation),
   };
 })();
