@@ -129,10 +129,24 @@ def chapters_table(chapters):
             measured,
             chapter["exercises"],
             chapter["checks"],
-            ", ".join(chapter["sources"]),
+            in_runs(chapter["sources"]),
         ]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
+
+
+def in_runs(items):
+    """Return items of the sources as text, neighbours as one: S0.1, S0.12–20."""
+    runs = []
+    for item in items:
+        source, place = item.split(".")
+        if runs and runs[-1][0] == source and runs[-1][-1] == int(place) - 1:
+            runs[-1].append(int(place))
+        else:
+            runs.append([source, int(place)])
+    return ", ".join(
+        f"{source}.{first}" + (f"–{rest[-1]}" if rest else "") for source, first, *rest in runs
+    )
 
 
 def syllabus_table(items, chapters):

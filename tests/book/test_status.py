@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from status_page import chapters_table, summary, syllabus_table
+from status_page import chapters_table, in_runs, summary, syllabus_table
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -114,6 +114,10 @@ def test_missed_promise_is_called_missed(seconds, shown):
 
 def test_pages_without_a_run_say_so():
     assert summary({"chapters/07_elbo": chapter(None)}) == "No chapter was run for these pages."
+
+
+def test_neighbours_among_the_items_are_one():
+    assert in_runs(["S0.3", "S0.10", "S1.4", "S1.5", "S1.6", "S2.6"]) == "S0.3, S0.10, S1.4–6, S2.6"
 
 
 def test_item_without_a_chapter_is_owed():
