@@ -7,9 +7,9 @@ BIN := .venv/bin
 # One thread a process: two processes of two threads each run three times slower on two cores.
 export OMP_NUM_THREADS := 1
 
-# Let glibc keep freed memory: asking the system anew for every tensor costs a quarter of the time.
-export MALLOC_MMAP_THRESHOLD_ := 1073741824
-export MALLOC_TRIM_THRESHOLD_ := 2147483648
+# Let glibc keep half a gigabyte of freed memory: to fetch it anew costs some tests a quarter more.
+export MALLOC_MMAP_THRESHOLD_ := 268435456
+export MALLOC_TRIM_THRESHOLD_ := 536870912
 
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')

@@ -28,6 +28,7 @@ IMAGES = {
     },
     "MNIST, pixels drawn once by Larochelle": {
         "mnist_static_vae_50d": "50 latents",
+        "mnist_static_iwae5_50d": "50 latents, trained with five weights",
     },
     "MNIST, pixels cut at ½": {
         "mnist_model_1": "model 1: 2 latents",
