@@ -72,6 +72,8 @@
   const config = (window.MathJax = window.MathJax || {});
   // Else the keyboard would stop at every formula; accessible.js lets it stop where one scrolls.
   config.options = { ...config.options, menuOptions: { settings: { inTabOrder: false } } };
+  const ofPage = config.startup && config.startup.pageReady; // slides have one of their own
+  const setPage = ofPage || (() => MathJax.startup.defaultPageReady());
   config.startup = {
     ...config.startup,
     ready() {
@@ -80,6 +82,6 @@
         if (input.name === "TeX") input.postFilters.add(colour, 100); // after MathJax's own
       }
     },
-    pageReady: () => MathJax.startup.defaultPageReady().then(keepPunctuation),
+    pageReady: () => setPage().then(keepPunctuation),
   };
 })();
