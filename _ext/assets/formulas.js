@@ -58,9 +58,9 @@
   /** Keep short formulas on one line with the punctuation behind them; a browser would part them. */
   function keepPunctuation() {
     for (const formula of document.querySelectorAll("span.math")) {
-      const [next, tex] = [formula.nextSibling, formula.textContent];
+      const [next, symbols] = [formula.nextSibling, formula.textContent];
       const marks = next && next.nodeType === Node.TEXT_NODE && next.data.match(/^[.,;:?!)’”]+/);
-      if (!marks || tex.length > LONGEST_KEPT) continue;
+      if (!marks || symbols.length > LONGEST_KEPT) continue;
       const line = document.createElement("span");
       line.className = "formula-with-mark";
       formula.replaceWith(line);
