@@ -7,7 +7,7 @@ BIN := .venv/bin
 # One thread a process: two processes of two threads each run three times slower on two cores.
 export OMP_NUM_THREADS := 1
 
-# Let glibc keep half a gigabyte of freed memory: to fetch it anew costs some tests a quarter more.
+# Let glibc keep half a gigabyte of freed memory, rather than fetch it anew for every tensor.
 export MALLOC_MMAP_THRESHOLD_ := 268435456
 export MALLOC_TRIM_THRESHOLD_ := 536870912
 
