@@ -25,7 +25,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import vaecourse as vc
-from vaecourse.ensemble import fit_together
+from vaecourse.training.side_by_side import fit_together
 
 N, BATCH, WIDTH = 20_000, 32, 128
 STEPS = N // BATCH

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vaecourse import cli, config
-from vaecourse.data.arrays import read_array
+from vaecourse import cli
+from vaecourse.data.tables import read_array
+from vaecourse.experiments import parameters
 
 QUICK = {
     "deadline": None,  # no timed asserts
@@ -29,7 +30,7 @@ NASTY = [
     "a\nb", "\x00", "\ud800", "ü" * 300, [], [[]], {}, {"a": 1}, [None], [2**62],
 ]  # fmt: skip
 VALUES = {
-    "kind": [*config.MODELS],
+    "kind": [*parameters.MODELS],
     "data_dim": [4, 2, 784],
     "latent_dim": [1, 2],
     "hidden": [[], [3], [3, 2]],
@@ -155,7 +156,7 @@ def check(path, output, capsys, *flags):
 def accepted(path):
     """Whether the file is valid; if not, that its refusal is one line."""
     try:
-        config.read(path)
+        parameters.read(path)
     except ValueError as error:
         assert str(error).isprintable() and str(error).endswith((".", "'", "]")), repr(str(error))
         return False
@@ -207,7 +208,7 @@ def test_any_value_under_any_key_is_accepted_or_refused_in_a_sentence(folder, se
     path = folder / "params.json"
     path.write_text(json.dumps(content))
     if accepted(path):  # then it is what the run will use
-        assert getattr(getattr(config.read(path), section), key) == value
+        assert getattr(getattr(parameters.read(path), section), key) == value
 
 
 @given(st.binary(max_size=200))

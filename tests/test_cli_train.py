@@ -13,7 +13,8 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse import cli, config
+from vaecourse import cli
+from vaecourse.experiments import parameters
 
 PARAMS = {
     "model": {"kind": "vae", "data_dim": 784, "latent_dim": 2, "hidden": [8]},
@@ -105,9 +106,9 @@ def test_the_example_and_the_schema_are_printed_and_the_example_is_valid(tmp_pat
     example = capsys.readouterr().out
     path = tmp_path / "example.json"
     path.write_text(example)
-    assert config.read(path).training.epochs == 20
+    assert parameters.read(path).training.epochs == 20
     assert cli.main(["train", "--schema"]) == 0
-    assert capsys.readouterr().out == config.schema()
+    assert capsys.readouterr().out == parameters.schema()
 
 
 def test_an_array_of_ones_own_is_trained_on(tmp_path, capsys, monkeypatch):

@@ -6,8 +6,7 @@ so `import vaecourse as vc` is quick and touches neither the network nor any ran
 
 from importlib import import_module
 
-from vaecourse.budget import budget
-from vaecourse.prose import says
+from vaecourse.notebook import budget, says
 
 __version__ = "0.1.0"
 
@@ -15,7 +14,6 @@ _SUBMODULES = frozenset(
     {
         "checkpoint",
         "checks",
-        "config",
         "data",
         "distributions",
         "evaluation",
@@ -26,7 +24,6 @@ _SUBMODULES = frozenset(
         "models",
         "networks",
         "objectives",
-        "optimizers",
         "training",
         "widgets",
     }

@@ -11,20 +11,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import vaecourse
-from vaecourse.atomic import check_writable, write_tensors, write_text
+from vaecourse._files import check_writable, write_tensors, write_text
 from vaecourse.models import build
 
 PACKAGE = Path(vaecourse.__file__).parent
 PRETRAINED = PACKAGE.parent / "data" / "pretrained"
 TRAINING_CODE = (
-    "backprop.py",
-    "data/arrays.py",
     "data/images.py",
-    "data/planar.py",
+    "data/synthetic_sets.py",
+    "data/tables.py",
     "distributions.py",
-    "ensemble.py",
     "evaluation/clustering.py",
-    "evaluation/test_set.py",
+    "evaluation/summary.py",
     "experiments/datasets.py",
     "experiments/gmvae_start.py",
     "experiments/runs.py",
@@ -33,8 +31,10 @@ TRAINING_CODE = (
     "models/*.py",
     "networks.py",
     "objectives.py",
-    "optimizers.py",
-    "training.py",
+    "training/hand_gradients.py",
+    "training/loop.py",
+    "training/optimizers.py",
+    "training/side_by_side.py",
 )
 
 

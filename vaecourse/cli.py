@@ -83,14 +83,14 @@ def verify_data():
         raise DataError(f"Some files are damaged: {names} will replace them.")
 
 
-def _print_and_exit(file_of):
-    """A callback of an option that prints a file of the package, and does nothing else."""
+def _print_and_exit(text_of):
+    """A callback of an option that prints a text of the package, and does nothing else."""
 
     def callback(wanted: bool):
         if wanted:
-            from vaecourse import config
+            from vaecourse.experiments import parameters
 
-            print(file_of(config).read_text(encoding="utf-8"), end="")
+            print(text_of(parameters), end="")
             raise typer.Exit
 
     return callback
@@ -109,7 +109,7 @@ def train(
         typer.Option(
             "--example",
             is_eager=True,
-            callback=_print_and_exit(lambda config: config.EXAMPLE),
+            callback=_print_and_exit(lambda parameters: parameters.example()),
             help="Print a parameter file to start from, and exit.",
         ),
     ] = False,
@@ -118,17 +118,16 @@ def train(
         typer.Option(
             "--schema",
             is_eager=True,
-            callback=_print_and_exit(lambda config: config.SCHEMA),
+            callback=_print_and_exit(lambda parameters: parameters.schema()),
             help="Print the JSON schema of parameter files, for editors, and exit.",
         ),
     ] = False,
 ):
     """Train what a parameter file describes, every seed of it."""
-    from vaecourse import config
     from vaecourse.experiments import output as written
-    from vaecourse.experiments import runs, schedule
+    from vaecourse.experiments import parameters, runs, schedule
 
-    described = config.read(params)
+    described = parameters.read(params)
     if tensorboard:
         written.check_tensorboard()
     tasks = runs.tasks(params.stem, described)

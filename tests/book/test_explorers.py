@@ -10,7 +10,7 @@ import torch
 from bs4 import BeautifulSoup
 
 import vaecourse as vc
-from vaecourse.widgets.latent_explorer.widget import read_decoder
+from vaecourse.widgets.latent_explorer.latent_explorer import read_decoder
 from vaecourse.widgets.packing import unpack
 
 # Chapter 14 trains what it shows; every other page shows shipped models.

@@ -8,7 +8,7 @@ import torch
 from scipy import integrate, stats
 
 import vaecourse as vc
-from vaecourse.data import planar
+from vaecourse.data import synthetic_sets
 
 CURVES = ["figure_eight", "three_blobs"]
 VARIANTS = ["meant", "printed"]
@@ -229,8 +229,8 @@ def test_log_density_of_the_curves_agrees_with_adaptive_quadrature(name, variant
 def test_twice_the_nodes_change_the_log_density_by_less_than_1e_8(name, variant):
     generator = torch.Generator().manual_seed(0)
     x = 40 * torch.rand(2000, 2, generator=generator, dtype=torch.float64) - 20
-    finer = planar._curve_nodes(name, variant, per_piece=32)
-    expected = planar._log_blurred(x, *finer, NOISE[name])
+    finer = synthetic_sets._curve_nodes(name, variant, per_piece=32)
+    expected = synthetic_sets._log_blurred(x, *finer, NOISE[name])
     assert (vc.data.log_density(name, x, variant) - expected).abs().max() < 1e-8
 
 
@@ -273,7 +273,7 @@ def test_a_seed_fixes_the_sample_and_leaves_the_global_generator_alone(name):
 
 
 def test_the_function_survives_the_import_of_its_module():
-    import vaecourse.data.planar  # noqa: F401
+    import vaecourse.data.synthetic_sets  # noqa: F401
 
     assert vc.data.synthetic("figure_eight", 3).x.shape == (3, 2)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.atomic import read_tensors
+from vaecourse._files import read_tensors
 from vaecourse.data.images import Images
 from vaecourse.evaluation import feature_statistics, frechet_distance
 from vaecourse.experiments import cifar10_scores as experiment

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.config import DATA
 from vaecourse.experiments import datasets
+from vaecourse.experiments.parameters import DATA
 
 
 def section(**keys):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse import cli, config
-from vaecourse.experiments import gmvae_start, runs
+from vaecourse import cli
+from vaecourse.experiments import gmvae_start, parameters, runs
 
 MNIST = {"name": "mnist", "binarize": "sample"}
 TRAINING = {"epochs": 2, "batch_size": 1000}
@@ -42,7 +42,7 @@ def test_a_vrnn_trained_from_a_parameter_file_recomputes(tmp_path):
     assert cli.main(["train", str(path), "--output", str(tmp_path)]) == 0
     model, record = vc.checkpoint.load(tmp_path / "small_seed0")
     assert record["params"]["state_dim"] == 4
-    metrics = runs.metrics(model, config.read(path).data)
+    metrics = runs.metrics(model, parameters.read(path).data)
     assert metrics == pytest.approx(record["metrics"], rel=1e-6)
 
 
@@ -52,7 +52,7 @@ def test_a_gmvae_advanced_in_two_rounds_is_the_unbroken_one_and_recomputes(tmp_p
     model, record = vc.checkpoint.load(tmp_path / "small_seed0")
     assert record["start"] == GMVAE["start"]
     assert {"accuracy", "purity", "smallest_component"} < record["metrics"].keys()
-    (task,) = runs.tasks("small", config.read(path))
+    (task,) = runs.tasks("small", parameters.read(path))
     state = runs.advance(task, None, 0, 2)["state"]
     for name, value in model.state_dict().items():
         assert torch.equal(state[f"model.{name}"], value), name

@@ -4,13 +4,12 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse import config
-from vaecourse.experiments import datasets, runs
+from vaecourse.experiments import datasets, parameters, runs
 
 
 def trained(model, data):
     """The model of a small task, trained for an epoch in this process, and its metrics."""
-    params = config.Params.model_validate(
+    params = parameters.Params.model_validate(
         {"model": model, "data": data, "training": {"epochs": 1, "batch_size": 10}}
     )
     (task,) = runs.tasks("small", params)
@@ -30,7 +29,7 @@ def test_a_model_of_the_static_images_can_be_checked_on_another_draw(monkeypatch
     monkeypatch.setattr(vc.data, "static_mnist", lambda split: vc.data.images.Images(few, None))
     data = {"name": "static_mnist"}
     model, metrics = trained({"kind": "vae", "data_dim": 784, "latent_dim": 2, "hidden": [8]}, data)
-    params = config.PlainParams(**data)
+    params = parameters.PlainParams(**data)
     test = datasets.test_data(params).x
     # The rows are mixed, but the same.
     assert not torch.equal(test, few)
@@ -47,7 +46,7 @@ def test_a_model_of_the_static_images_can_be_checked_on_another_draw(monkeypatch
 
 def test_a_vrnn_of_the_static_images_is_checked_on_sequences_of_rows():
     model = vc.models.VRNN(28, 1, 2, [4]).requires_grad_(False)
-    metrics = runs.metrics_on_mnist(model, config.PlainParams(name="static_mnist"))
+    metrics = runs.metrics_on_mnist(model, parameters.PlainParams(name="static_mnist"))
     rows = vc.data.mnist("test", binarize="sample").x.view(-1, 28, 28)
     generator = torch.Generator().manual_seed(0)
     elbo = torch.cat([model.elbo(part, 1, generator) for part in rows.split(500)])
@@ -61,7 +60,7 @@ def test_a_model_of_photographs_can_be_checked_on_framed_digits(monkeypatch):
     data = {"name": "cifar10"}
     model = {"kind": "conv_vae", "image_shape": [3, 32, 32], "latent_dim": 2, "channels": [2]}
     model, metrics = trained(model, data)
-    params = config.PlainParams(**data)
+    params = parameters.PlainParams(**data)
     assert torch.equal(datasets.test_data(params).x, pixels)
     digits = datasets.stand_in(params)
     framed = digits[7].view(3, 32, 32)

@@ -12,11 +12,11 @@ import torch
 from dask.distributed import LocalCluster
 
 import vaecourse as vc
-from vaecourse import cli, config
-from vaecourse.atomic import below, read_tensors
-from vaecourse.ensemble import fit_together
-from vaecourse.experiments import datasets, runs, schedule
+from vaecourse import cli
+from vaecourse._files import below, read_tensors
+from vaecourse.experiments import datasets, parameters, runs, schedule
 from vaecourse.training import fit
+from vaecourse.training.side_by_side import fit_together
 
 PARAMS = {
     "model": {
@@ -39,8 +39,8 @@ def tasks(epochs=3):
     by_hand = {**PARAMS, "training": {**PARAMS["training"], "epochs": epochs}}
     alone = {**ALONE, "training": {**ALONE["training"], "epochs": epochs}}
     return [
-        *runs.tasks("side_by_side", config.Params.model_validate(by_hand)),
-        *runs.tasks("alone", config.Params.model_validate(alone)),
+        *runs.tasks("side_by_side", parameters.Params.model_validate(by_hand)),
+        *runs.tasks("alone", parameters.Params.model_validate(alone)),
     ]
 
 

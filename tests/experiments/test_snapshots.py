@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vaecourse import checkpoint, experiments
-from vaecourse.atomic import write_tensors
+from vaecourse._files import write_tensors
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from widget_page import (
 import vaecourse as vc
 from vaecourse.palette import COLOURS, COLOURS_DARK
 from vaecourse.widgets import FamilyExplorer
-from vaecourse.widgets.family_explorer.widget import rounded, style_latents
+from vaecourse.widgets.family_explorer.family_explorer import rounded, style_latents
 from vaecourse.widgets.packing import unpack
 
 T, D, J, K = 8, 6, 3, 4  # rows, pixels of a row, latents of a row, components

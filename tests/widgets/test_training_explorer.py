@@ -22,11 +22,11 @@ from widget_page import (
 )
 
 import vaecourse as vc
-from vaecourse import checkpoint, config
-from vaecourse.experiments import datasets, runs, schedule
+from vaecourse import checkpoint
+from vaecourse.experiments import datasets, parameters, runs, schedule
 from vaecourse.palette import COLOURS, COLOURS_DARK
 from vaecourse.widgets import TrainingExplorer
-from vaecourse.widgets.training_explorer.widget import quantize, shipped_run
+from vaecourse.widgets.training_explorer.training_explorer import quantize, shipped_run
 
 EPOCHS = [0, 1, 2, 5, 8]
 LOSS = [9.0, 3.4, 3.0, 2.8, 2.7, 2.6, 2.55, 2.5, 2.45, 2.4, 2.42]
@@ -136,7 +136,7 @@ def test_the_epoch_axis_goes_there_and_back(tab):
 
 def test_a_shipped_run_is_shown_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path)
-    params = config.Params.model_validate(
+    params = parameters.Params.model_validate(
         {
             "model": {
                 "kind": "vae",

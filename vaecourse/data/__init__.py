@@ -16,12 +16,12 @@ _MODULE = {
     "frey_faces": "images",
     "mnist": "images",
     "static_mnist": "images",
-    "SYNTHETIC": "planar",
-    "Sample": "planar",
-    "log_density": "planar",
-    "noiseless": "planar",
+    "SYNTHETIC": "synthetic_sets",
+    "Sample": "synthetic_sets",
+    "log_density": "synthetic_sets",
+    "noiseless": "synthetic_sets",
     # No module may be called `synthetic`: importing it would hide the function of that name.
-    "synthetic": "planar",
+    "synthetic": "synthetic_sets",
 }
 
 __all__ = sorted(_MODULE)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from vaecourse.atomic import check_writable, replacing
+from vaecourse._files import check_writable, replacing
 from vaecourse.data.arguments import check_choice
 
 TIMEOUT = 30  # seconds without a byte before a connection is given up

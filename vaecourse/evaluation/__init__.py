@@ -15,7 +15,7 @@ from vaecourse.evaluation.likelihood import (
     importance_estimate,
     importance_log_likelihood,
 )
-from vaecourse.evaluation.test_set import evaluate
+from vaecourse.evaluation.summary import evaluate
 
 __all__ = [
     "active_units",

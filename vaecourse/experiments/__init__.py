@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from vaecourse import checkpoint, config
-from vaecourse.atomic import below, read_tensors
+from vaecourse import checkpoint
+from vaecourse._files import below, read_tensors
+from vaecourse.experiments import parameters
 
 FOLDER = Path(__file__).parent
 # Experiments that are no training of a network; they may use the weights of those that are.
@@ -31,7 +32,7 @@ def params(name):
     if name not in names():
         known = ", ".join([*names(), *PROGRAMS])
         raise ValueError(f"{name!r} is not an experiment; there are: {known}.")
-    return config.read(FOLDER / f"{name}.json")
+    return parameters.read(FOLDER / f"{name}.json")
 
 
 def snapshots(name):

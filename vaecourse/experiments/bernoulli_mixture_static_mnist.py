@@ -10,7 +10,7 @@ import json
 import time
 
 from vaecourse import checkpoint, data
-from vaecourse.atomic import check_writable, write_text
+from vaecourse._files import check_writable, write_text
 from vaecourse.inference.em import BernoulliMixture
 
 NAME = "bernoulli_mixture_static_mnist"

@@ -15,7 +15,7 @@ import time
 import torch
 
 from vaecourse import checkpoint, data
-from vaecourse.atomic import check_writable, read_tensors, write_tensors, write_text
+from vaecourse._files import check_writable, read_tensors, write_tensors, write_text
 from vaecourse.evaluation import (
     bits_per_dimension,
     extrapolated_frechet_distance,

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from vaecourse import data
-from vaecourse.data.arrays import read_array
+from vaecourse.data.tables import read_array
 from vaecourse.models import labelled
 
 TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data

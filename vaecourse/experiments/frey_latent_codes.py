@@ -13,7 +13,7 @@ import time
 import torch
 
 from vaecourse import checkpoint, data
-from vaecourse.atomic import check_writable, write_text
+from vaecourse._files import check_writable, write_text
 
 NAME = "frey_latent_codes"
 PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"

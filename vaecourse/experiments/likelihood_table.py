@@ -13,7 +13,7 @@ import time
 import torch
 
 from vaecourse import checkpoint, experiments
-from vaecourse.atomic import check_writable, write_text
+from vaecourse._files import check_writable, write_text
 from vaecourse.evaluation import active_units, importance_estimate
 from vaecourse.experiments.datasets import test_data
 

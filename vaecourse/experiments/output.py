@@ -8,7 +8,7 @@ import torch
 
 from vaecourse import checkpoint
 from vaecourse import figures as plots
-from vaecourse.atomic import replacing
+from vaecourse._files import replacing
 from vaecourse.experiments import datasets
 from vaecourse.models import VAE, VRNN, Autoencoder, Classifier, FactorAnalysis
 

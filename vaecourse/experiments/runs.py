@@ -14,12 +14,12 @@ import torch
 from tqdm import tqdm
 
 from vaecourse import data, models
-from vaecourse.config import Params, SyntheticParams, check_width
-from vaecourse.ensemble import Ensemble
 from vaecourse.evaluation import evaluate
 from vaecourse.experiments import gmvae_start
 from vaecourse.experiments.datasets import NOT_SHIPPED, stand_in, test_data, train_data
-from vaecourse.training import Run
+from vaecourse.experiments.parameters import Params, SyntheticParams, check_width
+from vaecourse.training.loop import Run
+from vaecourse.training.side_by_side import Ensemble
 
 SNAPSHOTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 200, 289, 400)
 SNAPSHOT_POINTS = 500

@@ -15,7 +15,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from vaecourse import checkpoint, models
-from vaecourse.atomic import below, check_writable, read_tensors, write_tensors
+from vaecourse._files import below, check_writable, read_tensors, write_tensors
 from vaecourse.experiments import runs
 
 ROUNDS = 40

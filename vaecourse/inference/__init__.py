@@ -10,7 +10,7 @@ _MODULE = {
     "GaussianMixture": "em",
     "NormalGammaMeanField": "mean_field",
 }
-_SUBMODULES = ("elbo_identities", "em", "gradients", "labels", "mean_field", "posteriors")
+_SUBMODULES = ("elbo_identities", "em", "gradients", "label_gradients", "mean_field", "posteriors")
 
 __all__ = sorted([*_MODULE, *_SUBMODULES])
 

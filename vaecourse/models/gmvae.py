@@ -7,7 +7,7 @@ The bound on log p(x) sums over the K values of y, so only z is drawn:
 
     Σ_y q(y|x) [ E_q(z|x,y) log p(x|z) − KL(q(z|x,y) ‖ p(z|y)) ] − KL(q(y|x) ‖ p(y))   [S4]
 
-Taught in chapter 12; other ways to the gradient are in `inference/labels.py`.
+Taught in chapter 12; other ways to the gradient are in `inference/label_gradients.py`.
 """
 
 import math

@@ -1,5 +1,5 @@
 """The family explorer: a GMVAE and a VRNN that run in the page."""
 
-from vaecourse.widgets.family_explorer.widget import FamilyExplorer
+from vaecourse.widgets.family_explorer.family_explorer import FamilyExplorer
 
 __all__ = ["FamilyExplorer"]

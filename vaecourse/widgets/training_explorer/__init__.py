@@ -1,5 +1,5 @@
 """The training explorer: scrub through the training of small models on data in the plane."""
 
-from vaecourse.widgets.training_explorer.widget import TrainingExplorer
+from vaecourse.widgets.training_explorer.training_explorer import TrainingExplorer
 
 __all__ = ["TrainingExplorer"]

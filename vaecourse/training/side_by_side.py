@@ -12,8 +12,8 @@ import torch
 from torch.optim.adam import adam
 from tqdm import tqdm
 
-from vaecourse.backprop import HandGradients
-from vaecourse.training import History, check_settings
+from vaecourse.training.hand_gradients import HandGradients
+from vaecourse.training.loop import History, check_settings
 
 
 def fit_together(

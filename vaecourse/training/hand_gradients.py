@@ -15,7 +15,7 @@ variance v, the loss is
     ∂/∂μ = ∂/∂z + μ                ∂/∂log σ² = ½ (s ε ∂/∂z + s² − 1)
     ∂/∂L′_ij = ε_j ∂/∂z_i + L′_ij
 
-Taught in chapters 08 and 11; `tests/test_backprop.py` holds it against autograd.
+Taught in chapters 08 and 11; `tests/training/test_hand_gradients.py` holds it against autograd.
 """
 
 import math

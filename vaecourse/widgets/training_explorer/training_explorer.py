@@ -5,9 +5,9 @@ import torch
 import traitlets
 
 from vaecourse import checkpoint, experiments
-from vaecourse.config import SyntheticParams
 from vaecourse.data.arguments import check_choice
 from vaecourse.experiments.datasets import test_data
+from vaecourse.experiments.parameters import SyntheticParams
 from vaecourse.widgets.shared import check_number, check_points, page_files
 
 NEEDED = ("data", "posterior", "x", "epochs", "codes", "samples", "loss")

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vaecourse import says
+from vaecourse import budget, says
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,20 @@ def test_about_is_as_wide_as_the_cell_says():
 def test_text_that_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match="it must be one number as the prose shows it"):
         says(text, 3.0)
+
+
+@pytest.mark.parametrize(("level", "value"), [("smoke", 1), ("reader", 2), ("full", 3)])
+def test_the_environment_picks_the_budget(monkeypatch, level, value):
+    monkeypatch.setenv("VAECOURSE_BUDGET", level)
+    assert budget(1, 2, 3) == value
+
+
+def test_the_reader_budget_is_the_default(monkeypatch):
+    monkeypatch.delenv("VAECOURSE_BUDGET", raising=False)
+    assert budget(1, 2, 3) == 2
+
+
+def test_another_budget_is_refused(monkeypatch):
+    monkeypatch.setenv("VAECOURSE_BUDGET", "huge")
+    with pytest.raises(ValueError, match="VAECOURSE_BUDGET is 'huge'; it must be one of smoke"):
+        budget(1, 2, 3)

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vaecourse.atomic import below, check_writable, read_tensors, write_tensors
-from vaecourse.optimizers import build_optimizer, scheduled_rate
+from vaecourse._files import below, check_writable, read_tensors, write_tensors
+from vaecourse.training.optimizers import build_optimizer, scheduled_rate
 
 
 @dataclass
@@ -55,7 +55,8 @@ def fit(
     """Train `model` in place on x [N, D], and return its `History`.
 
     model: anything with `loss(batch, generator)` and `check(x)`.
-    optimizer, schedule: names in `vc.optimizers`; a schedule changes the rate from epoch to epoch.
+    optimizer, schedule: names in `vc.training.optimizers`; a schedule changes the rate from epoch
+        to epoch.
     transform: called as `transform(batch, generator)` on every batch, for example
         `vc.data.binarize`; the data themselves stay as they are.
     validation: data [M, D]; their loss is taken after each epoch, with noise of its own.

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.ensemble import Ensemble, fit_together
+from vaecourse.training.side_by_side import Ensemble, fit_together
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 SHAPE = {"likelihood": "gaussian", "separate_heads": True}

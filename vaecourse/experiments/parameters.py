@@ -5,8 +5,8 @@
  "training": {"epochs": 50, "batch_size": 256, "learning_rate": 0.001},
  "seeds": [0, 1, 2]}
 
-`vaecourse train --example` prints a longer one; `params.schema.json` is its JSON schema, made by
-`schema()`. Taught in chapter 10.
+`vaecourse train --example` prints a longer one, `vaecourse train --schema` its JSON schema. Taught
+in chapter 10.
 """
 
 import difflib
@@ -27,11 +27,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from vaecourse import models
-from vaecourse.data import planar
+from vaecourse.data import synthetic_sets
 
 MAX_WEIGHTS = 100_000_000  # 400 MB; four times that in training
-EXAMPLE = Path(__file__).with_name("params.example.json")
-SCHEMA = Path(__file__).with_name("params.schema.json")
+EXAMPLE = Path(__file__).parents[1] / "params.example.json"
 
 Activation = Literal["relu", "tanh", "softplus", "sigmoid"]
 Dimension = Annotated[int, Field(ge=1, le=MAX_WEIGHTS)]
@@ -297,8 +296,10 @@ class PlainParams(_Strict):
 class SyntheticParams(_Strict):
     """A synthetic set in the plane; the seed of a run draws its data too."""
 
-    name: Literal[planar.SYNTHETIC]
-    variant: Literal[planar.VARIANTS] = Field("meant", description="Of the slides' formulas.")
+    name: Literal[synthetic_sets.SYNTHETIC]
+    variant: Literal[synthetic_sets.VARIANTS] = Field(
+        "meant", description="Of the slides' formulas."
+    )
     n_train: int = Field(ge=1, le=10_000_000, description="Points to train with.")
     n_test: int = Field(ge=2, le=10_000_000, description="Points to test with.")
 
@@ -322,14 +323,14 @@ DATA = {
     "cifar10": PlainParams,
     "frey_faces": FreyParams,
     "file": FileParams,
-    **dict.fromkeys(planar.SYNTHETIC, SyntheticParams),
+    **dict.fromkeys(synthetic_sets.SYNTHETIC, SyntheticParams),
 }
 WIDTHS = {
     "mnist": 784,
     "static_mnist": 784,
     "cifar10": 3_072,
     "frey_faces": 560,
-    **dict.fromkeys(planar.SYNTHETIC, 2),
+    **dict.fromkeys(synthetic_sets.SYNTHETIC, 2),
 }
 LABELLED = ("mnist", "cifar10")
 
@@ -459,6 +460,11 @@ def _check_model(params):
             small[name] = [1] * len(small[name])
     models.build(small)
     return params
+
+
+def example():
+    """A parameter file to start from, as text."""
+    return EXAMPLE.read_text(encoding="utf-8")
 
 
 def schema():

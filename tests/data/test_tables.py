@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaecourse.data.arrays import read_array
+from vaecourse.data.tables import read_array
 
 VALUES = np.array([[1.5, -2.0], [0.25, 3.0], [4.0, 5.0]])
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vaecourse.inference import labels
+from vaecourse.inference import label_gradients as labels
 from vaecourse.models import GMVAE
 
 NUM_SAMPLES = 600

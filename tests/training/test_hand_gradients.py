@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.backprop import HandGradients
+from vaecourse.training.hand_gradients import HandGradients
 
 
 def models(posterior, latent_dim, separate_heads, hidden=(7, 5), seeds=(0, 1, 2), **arguments):

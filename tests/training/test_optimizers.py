@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.config import Params
 from vaecourse.experiments import runs
-from vaecourse.optimizers import scheduled_rate
+from vaecourse.experiments.parameters import Params
 from vaecourse.training import fit
+from vaecourse.training.optimizers import scheduled_rate
 
 X = torch.rand(64, 6, generator=torch.Generator().manual_seed(0))
 SETTINGS = {"batch_size": 32, "learning_rate": 0.1, "progress": False}

@@ -1,8 +1,22 @@
-"""Numbers that the prose states, each held against the value that was computed."""
+"""What notebooks use: how much to compute, and whether the prose says what was computed."""
 
+import os
 import re
 
+LEVELS = ("smoke", "reader", "full")
 NUMBER = re.compile(r"[-−+]?\d[\d,]*(?:\.(\d+))?( ?%)?")
+
+
+def budget(smoke, reader, full):
+    """Return the value that belongs to the budget in force.
+
+    `smoke` is for tests (seconds), `reader` is the default (a chapter in under a minute),
+    `full` spends what the sources spent. Raises ValueError for any other budget.
+    """
+    level = os.environ.get("VAECOURSE_BUDGET", "reader")
+    if level not in LEVELS:
+        raise ValueError(f"VAECOURSE_BUDGET is {level!r}; it must be one of {', '.join(LEVELS)}.")
+    return {"smoke": smoke, "reader": reader, "full": full}[level]
 
 
 def says(text, value, within=None):
