@@ -273,7 +273,7 @@ def versions(notebook, bibliography, install):
         if cell.cell_type == "markdown":
             cell.source = plain.text(cell.source)
         elif {"remove-cell", "hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
-            cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+            cell.metadata["cellView"] = "form"  # Colab's word for `jupyter.source_hidden`
     student, stubbed = [], False
     for cell in cells:
         exercise = cell.metadata.get("vaecourse", {}).get("solution")

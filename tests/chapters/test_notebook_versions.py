@@ -80,6 +80,14 @@ def test_student_and_solution_differ_in_the_solutions_only(chapter):
             assert cell.source.startswith(f"# Exercise: {solution_of(cell)}\n")
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_what_the_page_hides_is_folded_in_jupyterlab_too(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        hidden = {"remove-cell", "hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))
+        folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert folded == bool(hidden), cell.id
+
+
 def test_every_exercise_has_a_solution_and_nothing_else_is_one(chapter):
     source, made = chapter
     texts = [cell.source for cell in source.cells if cell.cell_type == "markdown"]
