@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides test serve lab archive lint unit notebooks pages chromium lock clean
+.PHONY: help book slides test serve lab archive claims lint unit notebooks pages chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -38,6 +38,9 @@ lab: $(ENVIRONMENT) ## open the chapters in JupyterLab
 
 archive: ## pack the course for Colab into _build/course.tar.gz
 	@mkdir -p _build && git archive --prefix=course/ --output=_build/course.tar.gz HEAD
+
+claims: $(ENVIRONMENT) ## list the sentences that claim a cause, a law or a best (PAGES=03 for one chapter)
+	@$(BIN)/python _ext/claims.py $(PAGES)
 
 lint: $(ENVIRONMENT) ## style of code and notebooks, and that notebooks carry no outputs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -110,6 +110,8 @@ class Plain:
             return self.bibliography.cite(content, in_the_text=name == "cite:t")
         if name == "doc":
             return named[1] if named else re.sub(r".*?(\d+)_.*", r"chapter \1", content)
+        if name == "term":
+            return named[1] if named else content
         if name == "ref" and named and named[2] in self.targets:
             return f"[{named[1]}](#{named[2]})"
         if name == "ref":

@@ -192,6 +192,7 @@ FOLDED = "<details>\n<summary>{}</summary>\n\n{}\n\n</details>"
          "Bound (Kingma and Welling, 2014; Burda et al., 2016)."),
         ("{cite:t}`s0_guo` and {cite:t}`bishop2006`", "Guo et al. and Bishop (2006)"),
         ("{cite}`s4_notes`", "(Models)"),
+        ("A **{term}`logit`**, {term}`priors <prior>`.", "A **logit**, priors."),
     ],
 )  # fmt: skip
 def test_myst_becomes_plain_markdown(myst, markdown, bibliography):

@@ -1,0 +1,41 @@
+"""The list of sentences that claim something, for reviewers."""
+
+import pytest
+from claims import cells_of, main, sentences
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "It falls. The reason is $x$: so it is.\n\n$$\na. B is c.\n$$\n\nThen it rises!",
+            ["It falls.", "The reason is $x$: so it is.", "Then it rises!"][1:],
+        ),
+        ("## A best title\n\n- one of them;\n- two of them.", ["one of them;", "two of them."]),
+        ("```python\nx is always y\n```\n\nNumbers 3.5 and 4.5 are it.",
+         ["Numbers 3.5 and 4.5 are it."]),
+    ],
+)  # fmt: skip
+def test_sentences_of_a_text(text, expected):
+    assert list(sentences(text)) == expected
+
+
+def test_a_claim_is_listed_with_the_code_beside_it(tmp_path, monkeypatch, capsys):
+    cells = [
+        new_code_cell("x = 1\nassert x == 1", id="before"),
+        new_markdown_cell("It is one here. It is never two.", id="prose"),
+        new_code_cell("x", id="after"),
+        new_markdown_cell("Nothing more is said.", id="end"),
+    ]
+    (tmp_path / "chapters").mkdir()
+    path = tmp_path / "chapters" / "01_one.ipynb"
+    write(new_notebook(cells=cells), path)
+    assert [cell for cell, _, _ in cells_of(path)] == ["prose", "end"]
+    monkeypatch.setattr("claims.ROOT", tmp_path)
+    main("01")
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[0] == "01_one prose [never] It is never two."
+    assert "before (assert x == 1), after (x)" in listed[1]
+    assert listed[-1].split() == ["01_one", "3", "4.0", "0%", "1"]
