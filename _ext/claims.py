@@ -1,6 +1,8 @@
 """List the sentences of the book that claim a cause, a law or a preference, each with its code.
 
 A list for whoever reviews the book next, not a gate: `make claims`, or `make claims PAGES=03`.
+Under the list stand the length of the sentences of each page, and the minutes that a chapter takes
+by the rule of status.md.
 """
 
 import re
@@ -47,6 +49,26 @@ def cells_of(path):
             code = ", ".join(f"{near.id} ({near.source.splitlines()[-1][:60]})" for near in beside)
             found.append((cell.id, cell.source, code))
     return found
+
+
+EXERCISE = re.compile(r"(?ms)^(`{3,}|:{3,})\{(?:exercise|solution)\}.*?^\1 *$")
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+
+
+def minutes(notebook):
+    """(to read, with code and exercises) by the rule of status.md, in minutes, to the next five."""
+    words = figures = lines = exercises = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            exercises += len(re.findall(r"\{exercise\}", cell.source))
+            text = EXERCISE.sub(" ", cell.source)
+            words += sum(len(sentence.split()) for sentence in sentences(text))
+            continue
+        figures += "mystnb" in cell.metadata
+        if not HIDDEN & set(cell.metadata.get("tags", [])):
+            lines += sum(bool(line.strip()) for line in cell.source.splitlines())
+    reading = words / 100 + figures + lines / 20
+    return tuple(5 * round(time / 5) for time in (reading, reading + lines / 10 + 10 * exercises))
 
 
 def main(pattern=""):

@@ -1,7 +1,7 @@
 """The list of sentences that claim something, for reviewers."""
 
 import pytest
-from claims import cells_of, main, sentences
+from claims import cells_of, main, minutes, sentences
 from nbformat import write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -38,4 +38,16 @@ def test_a_claim_is_listed_with_the_code_beside_it(tmp_path, monkeypatch, capsys
     listed = capsys.readouterr().out.splitlines()
     assert listed[0] == "01_one prose [never] It is never two."
     assert "before (assert x == 1), after (x)" in listed[1]
-    assert listed[-1].split() == ["01_one", "3", "4.0", "0%", "1"]
+    assert listed[-1].split() == ["01_one", "3", "4.0", "0%", "1", "0", "0"]
+
+
+def test_the_minutes_of_a_chapter():
+    exercise = "```{exercise} One\n" + "word " * 500 + "\n```"
+    figure = {"mystnb": {"image": {"alt": "a figure"}}}
+    cells = [
+        new_markdown_cell("A word. " * 1_000 + "\n\n" + exercise),
+        new_markdown_cell("Three words here. " * 1_000),  # 30 minutes
+        new_code_cell("x = 1\n" * 100, metadata=figure),  # one, and 5 to read, 10 to run and change
+        new_code_cell("x = 1\n" * 900, metadata={"tags": ["remove-cell"]}),
+    ]
+    assert minutes(new_notebook(cells=cells)) == (35, 55)
