@@ -5,6 +5,9 @@ from hashlib import sha256
 from importlib.metadata import distribution
 from pathlib import Path
 
+from ipywidgets.embed import escape_script
+from myst_nb.core import render
+
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE / "assets"
 
@@ -38,6 +41,9 @@ def copy_mathjax(app, exception):
 
 
 def setup(app):
+    # MyST-NB escapes "</script>" in the state of widgets, in lower case only: "</SCRIPT>" in a
+    # title ended it, and "<!--<script>" swallowed the rest of the page.
+    render.sanitize_script_content = escape_script
     app.add_config_value("assets_digest", assets_digest(), "html")
     # Formulas may come with the outputs of a cell, where Sphinx does not see them.
     app.set_html_assets_policy("always")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from ipywidgets.embed import dependency_state
+from ipywidgets.embed import dependency_state, escape_script
 from PIL import Image
 
 HOST = Path(__file__).parents[1] / "_ext" / "assets" / "anywidget-static.js"
@@ -16,7 +16,8 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 def static_page(*widgets, theme="light", copies=1):
     """A page as the book's builder writes it: state, views, and the host script."""
     state = dependency_state(widgets, drop_defaults=False)
-    embedded = json.dumps({"version_major": 2, "version_minor": 0, "state": state})
+    # escaped as _ext/offline_assets.py has the book do it
+    embedded = escape_script(json.dumps({"version_major": 2, "version_minor": 0, "state": state}))
     view = '<div><script type="application/vnd.jupyter.widget-view+json">{}</script></div>'
     views = "".join(
         view.format(json.dumps({"model_id": widget.model_id}))

@@ -63,16 +63,42 @@
     };
   }
 
+  /** What the text of a module exports by default. */
+  async function imported(text) {
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    let refused = false; // by a policy of the page, which does not allow blob:
+    const listen = ({ blockedURI }) => (refused ||= blockedURI === "blob");
+    document.addEventListener("securitypolicyviolation", listen);
+    try {
+      return (await import(url)).default;
+    } catch (error) {
+      if (refused) return inline(text);
+      throw error;
+    } finally {
+      document.removeEventListener("securitypolicyviolation", listen);
+      URL.revokeObjectURL(url);
+    }
+  }
+
+  /** The same by a script in the page, which some policies allow that do not allow blob:. */
+  function inline(text) {
+    const last = text.lastIndexOf("export default "), script = document.createElement("script");
+    script.type = "module";
+    return new Promise((resolve, reject) => {
+      const event = `anywidget-${Math.random()}`; // no such event comes of itself
+      document.addEventListener(event, ({ detail }) => resolve(detail), { once: true });
+      document.addEventListener("securitypolicyviolation", ({ blockedURI }) =>
+        blockedURI === "inline" && reject(new Error("a policy of this page forbids its script")));
+      script.textContent = `${text.slice(0, last)}document.dispatchEvent(new CustomEvent("${event}",
+        { detail: ${text.slice(last + "export default ".length).replace(/;\s*$/, "")} }));`;
+      document.head.append(script);
+    });
+  }
+
   /** Load the program that a widget brings and let it prepare its model. */
   async function load({ state, buffers = [] }) {
     restoreBuffers(state, buffers);
-    const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
-    let program;
-    try {
-      program = (await import(url)).default;
-    } finally {
-      URL.revokeObjectURL(url);
-    }
+    let program = await imported(state._esm);
     if (typeof program === "function") program = await program();
     const model = createModel(state);
     if (program.initialize) await program.initialize({ model });

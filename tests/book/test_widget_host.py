@@ -3,8 +3,11 @@
 import base64
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from myst_nb.core import render
+from offline_assets import setup
 
 HOST = Path(__file__).parents[2] / "_ext" / "assets" / "anywidget-static.js"
 
@@ -29,13 +32,13 @@ def open_page(chromium, tmp_path):
     """A function: widget models and the ids to show, to a tab with that page."""
     tabs = []
 
-    def open_page(models, views):
+    def open_page(models, views, policy=""):
         def script(kind, content):
             return f'<script type="application/vnd.jupyter.widget-{kind}+json">{content}</script>'
 
-        html = "<!doctype html><meta charset='utf-8'>" + script(
-            "state", json.dumps({"state": models})
-        )
+        html = "<!doctype html><meta charset='utf-8'>"
+        html += f"<meta http-equiv='Content-Security-Policy' content=\"{policy}\">"
+        html += script("state", json.dumps({"state": models}))
         html += f"<script src='{HOST.as_uri()}'></script>"
         html += "".join(
             f"<div id='view{k}'>{script('view', json.dumps({'model_id': view}))}</div>"
@@ -89,3 +92,28 @@ def test_widget_that_cannot_start_says_so_in_its_place(open_page, models, reason
     tab.wait_for_selector("#view0 [role=alert]")
     assert tab.text_content("#view0 [role=alert]") == f"This figure could not start: {reason}"
     tab.wait_for_selector("#view1 button")
+
+
+def test_a_policy_without_blobs_or_with_only_them_shows_the_figures(open_page):
+    for allowed in ("'unsafe-inline'", "blob:"):
+        models = {"a": anywidget(COUNTER), "b": anywidget(COUNTER)}
+        tab = open_page(models, ["a", "b"], f"script-src file: {allowed}")
+        tab.wait_for_selector("#view1 button")
+        tab.click("#view0 button")
+        assert [tab.text_content(f"#view{k} button") for k in range(2)] == ["12 of 99", "11 of 99"]
+
+
+def test_a_policy_that_allows_no_program_is_named_in_the_figure_s_place(open_page):
+    tab = open_page({"a": anywidget(COUNTER)}, ["a"], "script-src file:")
+    tab.wait_for_selector("#view0 [role=alert]")
+    assert tab.text_content("#view0 [role=alert]") == (
+        "This figure could not start: a policy of this page forbids its script"
+    )
+
+
+def test_the_book_escapes_the_state_of_its_widgets():
+    setup(Mock())
+    for text in ("</script>", "</SCRIPT >", "<!--<script>"):
+        escaped = render.sanitize_script_content(json.dumps({"title": text}))
+        assert json.loads(escaped) == {"title": text}
+        assert text not in escaped and "<!--" not in escaped

@@ -127,7 +127,7 @@ def test_the_page_computes_what_python_does(tab):
         ({"x": "2"}, "x is '2'; it must be a number from -1000 to 1000."),
         ({"weight": 50}, "|weight|/noise is 100; the picture holds at most 20."),
         ({"x": 100}, "x is 100, so the posterior is at 60; the picture ends at ±10."),
-        ({"q": [0.5]}, "q has 1 entries; it must be [mean, standard deviation]."),
+        ({"q": [0.5]}, "q is [0.5]; it must be [mean, standard deviation]."),
         ({"q": [0.5, 0.0]}, "q[1] is 0.0; it must be a number from 0.001 to 100."),
         ({"q": [math.nan, 1.0]}, "q[0] is nan; it must be a number from -100 to 100."),
     ],

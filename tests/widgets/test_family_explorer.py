@@ -359,7 +359,7 @@ SMALL = {"gmvae": MODELS[0], "vrnn": MODELS[1], "x": IMAGES}
         ),
         ({"component": 4}, "component is 4; it must be an integer from 0 to 3."),
         ({"offset": [0, 3.5]}, "offset[1] is 3.5; it must be a number from -3 to 3."),
-        ({"offset": 1}, "offset is 1; it must be a list of two numbers."),
+        ({"offset": 1}, "offset is 1; it must be [z1, z2]."),
         ({"pixels": [0] * 47}, "pixels must be a list of 48 zeros and ones."),
         ({"pixels": [2] * 48}, "pixels must be a list of 48 zeros and ones."),
         ({"seen": 9}, "seen is 9; it must be an integer from 0 to 8."),

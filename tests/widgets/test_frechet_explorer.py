@@ -213,11 +213,11 @@ def test_the_kernel_has_the_numbers_of_the_page(tab):
     [
         ({"first": [1, 2]}, "first is [1, 2]; it must be [x, y, width 1, width 2, angle]."),
         ({"second": 3}, "second is 3; it must be [x, y, width 1, width 2, angle]."),
-        ({"first": [5, 0, 1, 1, 0]}, "first's x is 5; it must be a number from -4 to 4."),
-        ({"second": [0, 0, 0, 1, 0]}, "second's width 1 is 0; it must be a number from 0.1 to 2."),
+        ({"first": [5, 0, 1, 1, 0]}, "first[0] is 5; it must be a number from -4 to 4."),
+        ({"second": [0, 0, 0, 1, 0]}, "second[2] is 0; it must be a number from 0.1 to 2."),
         (
             {"first": [0, 0, 1, 1, math.nan]},
-            "first's angle is nan; it must be a number from -180 to 180.",
+            "first[4] is nan; it must be a number from -180 to 180.",
         ),
     ],
 )

@@ -20,6 +20,9 @@ export const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 /** To the nearest multiple of `grain`, so that what is read is what is computed. */
 export const round = (v, grain) => +(grain * Math.round(v / grain)).toFixed(6);
 
+/** Any text, in text that is HTML: the one way by which what a caller named gets onto the page. */
+export const plain = (value) => String(value).replace(/[&<>"']/g, (mark) => `&#${mark.charCodeAt(0)};`);
+
 /** A symbol, in text that is HTML. */
 export const i = (text) => `<i>${text}</i>`;
 
@@ -201,7 +204,7 @@ export class Figure {
       if (!this.moved) return; // nothing to say of a page that was opened or resized
       this.moved = false;
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => write(this.find(".vw-live"), this.speech()), 600);
+      this.timer = setTimeout(() => (this.find(".vw-live").textContent = this.speech()), 600);
     });
   }
 }

@@ -4,10 +4,21 @@ from numbers import Real
 from pathlib import Path
 
 import torch
+import traitlets
 
 from vaecourse.palette import COLOURS, COLOURS_DARK, COLOURS_OF_TEXT
 
 HERE = Path(__file__).parent
+
+
+class Hand(traitlets.Any):
+    """A traitlet that the hand changes, sent to the page; None is for its check to refuse."""
+
+    allow_none = False
+
+    def __init__(self, *default):
+        super().__init__(*default)
+        self.tag(sync=True)
 
 
 def page_files(folder, *more):
@@ -38,6 +49,20 @@ def check_number(name, value, low, high):
     if not number or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}.")
     return float(value)
+
+
+def check_numbers(name, value, ranges):
+    """`value` as a list of floats, each in its range; `ranges` is {part: (low, high)}."""
+    if not isinstance(value, (list, tuple)) or len(value) != len(ranges):
+        raise ValueError(f"{name} is {value!r}; it must be [{', '.join(ranges)}].")
+    return [check_number(f"{name}[{k}]", value[k], *ends) for k, ends in enumerate(ranges.values())]
+
+
+def check_whole(name, value, high):
+    """`value`; raises ValueError unless it is an integer from 0 to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
+        raise ValueError(f"{name} is {value!r}; it must be an integer from 0 to {high}.")
+    return value
 
 
 def check_points(name, value, shape=("N", 2)):

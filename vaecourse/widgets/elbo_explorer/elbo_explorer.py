@@ -4,10 +4,11 @@ import anywidget
 import traitlets
 
 from vaecourse.inference.elbo_identities import Gaussian, LinearGaussianModel
-from vaecourse.widgets.shared import check_number, page_files
+from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
 
 START = (0.5, 0.8)  # the worse guess of chapter 07
 STEEPEST = 20  # |weight|/noise beyond which the posterior is a needle on the picture
+RANGES = {"mean": (-100, 100), "standard deviation": (0.001, 100)}
 FARTHEST = 10  # |posterior mean| beyond which the prior is one
 
 
@@ -30,7 +31,7 @@ class ElboExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("elbo_explorer")
     spec = traitlets.Dict().tag(sync=True)
-    q = traitlets.List(START).tag(sync=True)
+    q = Hand(list(START))
 
     def __init__(self, weight=1.5, noise=0.5, x=2.0, *, title="What the bound loses", **traits):
         weight = check_number("weight", weight, -100, 100)
@@ -45,16 +46,12 @@ class ElboExplorer(anywidget.AnyWidget):
             raise ValueError(
                 f"x is {x:g}, so the posterior is at {mean:g}; the picture ends at ±{FARTHEST}."
             )
-        start = list(traits.get("q", START))
-        spec = {"title": title, "weight": weight, "noise": noise, "x": x, "start": start}
-        super().__init__(spec=spec, **traits)
+        super().__init__(**traits)
+        self.spec = {"title": title, "weight": weight, "noise": noise, "x": x, "start": self.q}
 
     @traitlets.validate("q")
     def _check_q(self, proposal):
-        q = proposal["value"]
-        if len(q) != 2:
-            raise ValueError(f"q has {len(q)} entries; it must be [mean, standard deviation].")
-        return [check_number("q[0]", q[0], -100, 100), check_number("q[1]", q[1], 0.001, 100)]
+        return check_numbers("q", proposal["value"], RANGES)
 
     @property
     def values(self):

@@ -7,7 +7,13 @@ import traitlets
 from vaecourse.data import synthetic
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.palette import DIGIT_COLOURS
-from vaecourse.widgets.shared import check_number, check_points, page_files
+from vaecourse.widgets.shared import (
+    Hand,
+    check_number,
+    check_points,
+    check_whole,
+    page_files,
+)
 
 COMPONENTS = 3
 MEANS = [[0.0, 0.0], [2.0, 4.0], [-1.0, -3.0]]
@@ -44,8 +50,8 @@ class EMStepper(anywidget.AnyWidget):
 
     _esm, _css = page_files("em_stepper")
     spec = traitlets.Dict().tag(sync=True)
-    means = traitlets.Any().tag(sync=True)
-    steps = traitlets.Any(0).tag(sync=True)
+    means = Hand()
+    steps = Hand(0)
 
     def __init__(
         self,
@@ -96,10 +102,7 @@ class EMStepper(anywidget.AnyWidget):
 
     @traitlets.validate("steps")
     def _check_steps(self, proposal):
-        steps = proposal["value"]
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
-            raise ValueError(f"steps is {steps!r}; it must be an integer from 0 to {MOST_STEPS}.")
-        return steps
+        return check_whole("steps", proposal["value"], MOST_STEPS)
 
     @property
     def mixture(self):

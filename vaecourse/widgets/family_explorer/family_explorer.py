@@ -12,7 +12,7 @@ from vaecourse.data.arguments import check_choice
 from vaecourse.models import GMVAE, VRNN
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import check_number, page_files
+from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files
 
 VIEWS = ("gmvae", "vrnn")
 REACH = 3.0  # standard deviations that z can be moved from the mean of its component
@@ -49,12 +49,12 @@ class FamilyExplorer(anywidget.AnyWidget):
     _esm, _css = page_files("family_explorer", "networks.js")
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
-    view = traitlets.Any("gmvae").tag(sync=True)
-    component = traitlets.Any(0).tag(sync=True)
-    offset = traitlets.Any().tag(sync=True)
-    pixels = traitlets.Any().tag(sync=True)
-    seen = traitlets.Any().tag(sync=True)
-    seed = traitlets.Any(0).tag(sync=True)
+    view = Hand("gmvae")
+    component = Hand(0)
+    offset = Hand()
+    pixels = Hand()
+    seen = Hand()
+    seed = Hand(0)
 
     def __init__(
         self, gmvae, vrnn, x, *, title="A VAE with a label, and one with a memory", **traits
@@ -96,18 +96,14 @@ class FamilyExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("component", "seen", "seed")
     def _check_whole(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        most = self._most[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-            raise ValueError(f"{name} is {value!r}; it must be an integer from 0 to {most}.")
-        return value
+        name = proposal["trait"].name
+        return check_whole(name, proposal["value"], self._most[name])
 
     @traitlets.validate("offset")
     def _check_offset(self, proposal):
-        offset = proposal["value"]
-        if not isinstance(offset, (list, tuple)) or len(offset) != 2:
-            raise ValueError(f"offset is {offset!r}; it must be a list of two numbers.")
-        return [check_number(f"offset[{k}]", v, -REACH, REACH) for k, v in enumerate(offset)]
+        return check_numbers(
+            "offset", proposal["value"], dict.fromkeys(["z1", "z2"], (-REACH, REACH))
+        )
 
     @traitlets.validate("pixels")
     def _check_pixels(self, proposal):

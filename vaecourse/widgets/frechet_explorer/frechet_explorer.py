@@ -8,7 +8,7 @@ import traitlets
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from vaecourse.evaluation.frechet import frechet_distance
-from vaecourse.widgets.shared import check_number, page_files
+from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
 # of a Gaussian: the mean, two standard deviations, and the angle of the first of their axes
 RANGES = {
@@ -39,8 +39,8 @@ class FrechetExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("frechet_explorer")
     spec = traitlets.Dict().tag(sync=True)
-    first = traitlets.Any(list(START["first"])).tag(sync=True)
-    second = traitlets.Any(list(START["second"])).tag(sync=True)
+    first = Hand(list(START["first"]))
+    second = Hand(list(START["second"]))
 
     def __init__(self, *, title="How far apart are two Gaussians?", **traits):
         super().__init__(**traits)
@@ -49,13 +49,7 @@ class FrechetExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("first", "second")
     def _check_gaussian(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        if not isinstance(value, (list, tuple)) or len(value) != len(RANGES):
-            raise ValueError(f"{name} is {value!r}; it must be [{', '.join(RANGES)}].")
-        return [
-            check_number(f"{name}'s {part}", number, *bounds)
-            for number, (part, bounds) in zip(value, RANGES.items(), strict=True)
-        ]
+        return check_numbers(proposal["trait"].name, proposal["value"], RANGES)
 
     @property
     def values(self):

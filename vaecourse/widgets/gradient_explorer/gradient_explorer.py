@@ -3,7 +3,7 @@
 import anywidget
 import traitlets
 
-from vaecourse.widgets.shared import check_number, page_files
+from vaecourse.widgets.shared import Hand, check_number, check_whole, page_files
 
 BASELINES = ("none", "mean", "optimal")
 FARTHEST = 3.0  # |mean| at which the axes of the picture end
@@ -30,12 +30,12 @@ class GradientExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("gradient_explorer")
     spec = traitlets.Dict().tag(sync=True)
-    mean = traitlets.Any(START["mean"]).tag(sync=True)
-    baseline = traitlets.Any(START["baseline"]).tag(sync=True)
-    samples = traitlets.Any(START["samples"]).tag(sync=True)
+    mean = Hand(START["mean"])
+    baseline = Hand(START["baseline"])
+    samples = Hand(START["samples"])
 
     def __init__(self, *, seed=0, title="Two ways to estimate one gradient", **traits):
-        _check_integer("seed", seed, 2**32 - 1)
+        check_whole("seed", seed, 2**32 - 1)
         start = {name: traits.get(name, value) for name, value in START.items()}
         spec = {"title": title, "seed": seed, "most": MOST, "start": start}
         super().__init__(spec=spec, **traits)
@@ -53,10 +53,4 @@ class GradientExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("samples")
     def _check_samples(self, proposal):
-        _check_integer("samples", proposal["value"], MOST)
-        return proposal["value"]
-
-
-def _check_integer(name, value, high):
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
-        raise ValueError(f"{name} is {value!r}; it must be an integer from 0 to {high}.")
+        return check_whole("samples", proposal["value"], MOST)

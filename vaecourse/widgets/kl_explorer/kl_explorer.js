@@ -44,7 +44,7 @@ export function divergences(target, [m, s]) {
 
 const normalText = (m, s) => `N(${number(m)}, ${number(s)}²)`;
 const KL = { forward: `KL(${i("p")} ‖ ${i("q")})`, reverse: `KL(${i("q")} ‖ ${i("p")})` };
-const plain = (html) => html.replace(/<[^>]*>/g, "");
+const untagged = (html) => html.replace(/<[^>]*>/g, "");
 const INTEGRAND = { forward: "p log p/q", reverse: "q log q/p" };
 const DASHES = [[7, 4], [2, 3], [2, 3]]; // of the best Gaussian, and of other local minima
 const TOPS = [0.4, 0.8, 1.2, 2, 3, 4, 6, 10, 20, 40, 80, 200, 500]; // where the axis of the integrand may end
@@ -314,9 +314,9 @@ class KLExplorer extends Figure {
 
   speech() {
     const { q, direction } = this.state, { forward, reverse } = this.values;
-    const best = this.state.best ? ` ${plain(this.note())}` : "";
+    const best = this.state.best ? ` ${untagged(this.note())}` : "";
     return `q = ${normalText(...q)}. KL(p ‖ q) ${number(forward)}, KL(q ‖ p) ${number(reverse)} nats; ` +
-      `${plain(KL[direction])} is drawn.${best}`;
+      `${untagged(KL[direction])} is drawn.${best}`;
   }
 }
 

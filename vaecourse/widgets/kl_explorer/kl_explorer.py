@@ -11,10 +11,11 @@ from vaecourse.evaluation.divergence import (
     kl_by_quadrature,
     match_moments,
 )
-from vaecourse.widgets.shared import check_number, page_files
+from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
 
 DIRECTIONS = ("forward", "reverse")
-START = {"q": (0.5, 1.0), "direction": "forward"}
+START = {"q": [0.5, 1.0], "direction": "forward"}
+RANGES = {"mean": (-20, 20), "standard deviation": (0.05, 20)}
 
 
 class KLExplorer(anywidget.AnyWidget):
@@ -39,8 +40,8 @@ class KLExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("kl_explorer")
     spec = traitlets.Dict().tag(sync=True)
-    q = traitlets.List(START["q"]).tag(sync=True)
-    direction = traitlets.Any(START["direction"]).tag(sync=True)
+    q = Hand(START["q"])
+    direction = Hand(START["direction"])
 
     def __init__(
         self,
@@ -52,8 +53,8 @@ class KLExplorer(anywidget.AnyWidget):
         **traits,
     ):
         weight = check_number("weight", weight, 0.1, 0.9)
-        means = _check_pair("means", means, -5, 5)
-        scales = _check_pair("scales", scales, 0.3, 2)
+        means = check_numbers("means", means, {"first": (-5, 5), "second": (-5, 5)})
+        scales = check_numbers("scales", scales, {"first": (0.3, 2), "second": (0.3, 2)})
         self._target = gaussian_mixture([weight, 1 - weight], means, scales)
         _check_modes(self._target, means)
         best = {
@@ -61,16 +62,13 @@ class KLExplorer(anywidget.AnyWidget):
             "reverse": [list(fit) for fit in fit_gaussian(self._target, "reverse")],
         }
         target = [[weight, means[0], scales[0]], [1 - weight, means[1], scales[1]]]
-        start = {name: traits.get(name, value) for name, value in START.items()}
-        spec = {"title": title, "target": target, "best": best, "start": start}
-        super().__init__(spec=spec, **traits)
+        super().__init__(**traits)
+        start = {name: getattr(self, name) for name in START}
+        self.spec = {"title": title, "target": target, "best": best, "start": start}
 
     @traitlets.validate("q")
     def _check_q(self, proposal):
-        q = proposal["value"]
-        if len(q) != 2:
-            raise ValueError(f"q has {len(q)} entries; it must be [mean, standard deviation].")
-        return [check_number("q[0]", q[0], -20, 20), check_number("q[1]", q[1], 0.05, 20)]
+        return check_numbers("q", proposal["value"], RANGES)
 
     @traitlets.validate("direction")
     def _check_direction(self, proposal):
@@ -89,12 +87,6 @@ class KLExplorer(anywidget.AnyWidget):
             "forward": kl_by_quadrature(self._target, q).item(),
             "reverse": kl_by_quadrature(q, self._target).item(),
         }
-
-
-def _check_pair(name, values, low, high):
-    if not isinstance(values, (list, tuple)) or len(values) != 2:
-        raise ValueError(f"{name} is {values!r}; it must be two numbers.")
-    return [check_number(f"{name}[{k}]", value, low, high) for k, value in enumerate(values)]
 
 
 def _check_modes(target, means):

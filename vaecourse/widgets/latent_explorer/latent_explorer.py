@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 
 import anywidget
 import numpy as np
@@ -12,9 +13,11 @@ from torch import nn
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import read_files
+from vaecourse.widgets.shared import Hand, check_numbers, read_files
 
 MAX_POINTS = 2000
+MAX_IMAGES = 500
+MAX_Z = 1e6
 IMAGES_PER_LABEL = 10
 GRID_STEP = 0.03
 
@@ -26,8 +29,8 @@ class LatentExplorer(anywidget.AnyWidget):
         and activations (ReLU, Tanh, Softplus, Sigmoid): a VAE or an Autoencoder.
     x: test data [N, D] in [0, 1]; at most 2,000 rows, evenly spaced, are drawn on the plane.
     labels: [N] integers from 0 to 9, or None for data without classes.
-    images: rows of x that can be picked; by default the first ten of each label whose posterior
-        lies on the plane, two standard deviations to either side.
+    images: rows of x that can be picked, at most 500; by default the first ten of each label
+        whose posterior lies on the plane, two standard deviations to either side.
     image_shape: (height, width), for images that are not square.
     title: the line above the picture.
     z: where to start, [z1, z2]; while a kernel runs, `explorer.z` follows the hand.
@@ -55,7 +58,7 @@ class LatentExplorer(anywidget.AnyWidget):
     _css = read_files("latent_explorer/latent_explorer.css")
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
-    z = traitlets.List(traitlets.Float(), [0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
+    z = Hand([0.0, 0.0])
 
     def __init__(
         self,
@@ -112,6 +115,10 @@ class LatentExplorer(anywidget.AnyWidget):
         }
         super().__init__(spec=spec, arrays=data, **traits)
 
+    @traitlets.validate("z")
+    def _check_z(self, proposal):
+        return check_numbers("z", proposal["value"], dict.fromkeys(["z1", "z2"], (-MAX_Z, MAX_Z)))
+
 
 def read_decoder(model):
     """As `read_network`, of `model.decoder`, whose inputs must be two latents."""
@@ -148,9 +155,12 @@ def _mean(model, z):
 
 
 def _check_x(model, x):
-    x = torch.as_tensor(x)
+    try:
+        x = torch.as_tensor(x)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError("x cannot be read as numbers; it must be grey levels [N, D].") from None
     weight = model.decoder[0].weight
-    dim = getattr(model, "data_dim", x.shape[-1])
+    dim = getattr(model, "data_dim", x.shape[-1] if x.ndim else "D")
     if x.ndim != 2 or x.shape[1] != dim or len(x) == 0:
         raise ValueError(f"x has shape {list(x.shape)}; it must be [N, {dim}] with N at least 1.")
     x = x.to(weight)
@@ -176,6 +186,8 @@ def _check_images(images, count):
     picks = np.asarray(images)
     if picks.ndim != 1 or picks.dtype.kind not in "iu" or len(picks) == 0:
         raise ValueError("images must be a list of one or more rows of x, as integers.")
+    if len(picks) > MAX_IMAGES:
+        raise ValueError(f"images has {len(picks)} rows; at most {MAX_IMAGES} can be picked from.")
     if picks.min() < 0 or picks.max() >= count:
         raise ValueError(f"images has rows outside x, which has rows 0 to {count - 1}.")
     return picks
@@ -187,10 +199,16 @@ def _check_shape(shape, dim):
         if side * side != dim:
             raise ValueError(f"image_shape is None and {dim} pixels make no square; give it.")
         return [side, side]
-    height, width = shape
+    try:
+        height, width = map(operator.index, shape)
+        whole = height > 0 and width > 0
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise ValueError(f"image_shape is {shape!r}; it must be (height, width), whole numbers.")
     if height * width != dim:
         raise ValueError(f"image_shape is {height} × {width}; x has {dim} pixels.")
-    return [int(height), int(width)]
+    return [height, width]
 
 
 def _encode(model, x):
@@ -289,11 +307,9 @@ def exact_posterior(model, x, half):
     """
     nodes = round(2 * half / GRID_STEP) + 1
     axis = torch.linspace(-half, half, nodes).to(x)
-    log_joint = []
-    for value in axis:
-        z = torch.stack([value.expand(nodes), axis], dim=1)
-        log_joint.append(_log_joint(model, x, z))
-    mass = torch.stack(log_joint)  # [first axis, second axis, M]
+    mass = x.new_empty((nodes, nodes, len(x)))  # [first axis, second axis, M]
+    for row, value in zip(mass, axis):
+        row.copy_(_log_joint(model, x, torch.stack([value.expand(nodes), axis], dim=1)))
     peak = mass.amax(dim=(0, 1))
     mass.sub_(peak).exp_()
     total, step = mass.sum(dim=(0, 1)), (axis[1] - axis[0]).item()

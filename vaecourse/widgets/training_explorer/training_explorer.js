@@ -64,7 +64,7 @@ class TrainingExplorer extends Figure {
       "Drag the marker along the loss, or go from snapshot to snapshot with the arrow keys.";
     const choices = (label, trait, names) =>
       `<div class="vw-joined te-${trait}" role="group" aria-label="${label}">${names.map((name) =>
-        `<button type="button" data-trait="${trait}" data-value="${name}">${title(name)}</button>`).join("")}</div>`;
+        `<button type="button" data-trait="${trait}" data-value="${plain(name)}">${plain(title(name))}</button>`).join("")}</div>`;
     this.body.innerHTML = `
       <div class="vw-controls">
         ${choices("Data set", "data", [...new Set(runs.map(({ data }) => data))])}

@@ -8,7 +8,13 @@ from vaecourse import checkpoint, experiments
 from vaecourse.data.arguments import check_choice
 from vaecourse.experiments.datasets import test_data
 from vaecourse.experiments.parameters import SyntheticParams
-from vaecourse.widgets.shared import check_number, check_points, page_files
+from vaecourse.widgets.shared import (
+    Hand,
+    check_number,
+    check_points,
+    check_whole,
+    page_files,
+)
 
 NEEDED = ("data", "posterior", "x", "epochs", "codes", "samples", "loss")
 KNOWN = ("elbo", "log_density")
@@ -39,9 +45,9 @@ class TrainingExplorer(anywidget.AnyWidget):
     _esm, _css = page_files("training_explorer")
     spec = traitlets.Dict().tag(sync=True)
     points = traitlets.Bytes().tag(sync=True)
-    data = traitlets.Any().tag(sync=True)
-    posterior = traitlets.Any().tag(sync=True)
-    epoch = traitlets.Any(0).tag(sync=True)
+    data = Hand()
+    posterior = Hand()
+    epoch = Hand(0)
 
     def __init__(self, runs, *, title="Training, epoch by epoch", **traits):
         runs = _checked(runs)
@@ -70,10 +76,7 @@ class TrainingExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("epoch")
     def _check_epoch(self, proposal):
-        epoch = proposal["value"]
-        if isinstance(epoch, bool) or not isinstance(epoch, int) or not 0 <= epoch <= self._last:
-            raise ValueError(f"epoch is {epoch!r}; it must be an integer from 0 to {self._last}.")
-        return epoch
+        return check_whole("epoch", proposal["value"], self._last)
 
 
 def shipped_run(name):
