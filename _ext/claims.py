@@ -89,10 +89,13 @@ def main(pattern=""):
         if lengths:
             long = sum(length > 25 for length in lengths) / len(lengths)
             mean = sum(lengths) / len(lengths)
-            table.append(f"{path.stem:32}{len(lengths):10}{mean:8.1f}{long:10.0%}{claims:8}")
-    print(
-        f"\n{'page':32}{'sentences':>10}{'words':>8}{'over 25':>10}{'claims':>8}", *table, sep="\n"
-    )
+            row = f"{path.stem:32}{len(lengths):10}{mean:8.1f}{long:10.0%}{claims:8}"
+            if path.suffix == ".ipynb":
+                row += "{:9}{:8}".format(*minutes(nbformat.read(path, as_version=4)))
+            table.append(row)
+    columns = ("sentences", 10), ("words", 8), ("over 25", 10), ("claims", 8), ("to read", 9)
+    print(f"\n{'page':32}" + "".join(f"{name:>{width}}" for name, width in columns) + "  in all")
+    print(*table, sep="\n")
 
 
 if __name__ == "__main__":
