@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 import torch
@@ -124,42 +122,45 @@ def test_two_processes_give_the_same_bytes(inline, tmp_path):
 
 
 CHILD = """
-import sys
+import os, signal, sys
 sys.path[:0] = {path!r}
 from test_schedule import run
 from pathlib import Path
-run(Path(sys.argv[1]), workers=1, resume=True)
+from vaecourse.experiments import schedule
+
+def take(job, result, take=schedule._Job.take):
+    take(job, result)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+schedule._Job.take = take
+run(Path(sys.argv[1]), workers=1)
 """
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(inline, tmp_path):
     here = os.path.dirname(__file__)
     line = [sys.executable, "-c", CHILD.format(path=[here, *sys.path]), str(tmp_path)]
-    child = subprocess.Popen(line, stderr=subprocess.DEVNULL)
-    while not list(tmp_path.glob("*.training.safetensors")):
-        assert child.poll() is None
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    killed = subprocess.run(line, stderr=subprocess.PIPE, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(list(tmp_path.glob("*.training.safetensors"))) == 1
     run(tmp_path, workers=1, resume=True)
     assert weights(tmp_path) == weights(inline[0])
 
 
-def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(inline, tmp_path):
+def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(inline, tmp_path, monkeypatch):
+    take, left = schedule._Job.take, []
+
+    def take_and_kill(job, result):
+        if left:
+            os.kill(left.pop(), signal.SIGKILL)
+        return take(job, result)
+
+    monkeypatch.setattr(schedule._Job, "take", take_and_kill)
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        watch = threading.Thread(
-            target=kill_at_the_first_state, args=(tmp_path, cluster.workers[0].process.pid)
-        )
-        watch.start()
+        left.append(cluster.workers[0].process.pid)
         run(tmp_path, backend=cluster.scheduler_address)
-        watch.join()
+    assert left == []
     assert weights(tmp_path) == weights(inline[0])
-
-
-def kill_at_the_first_state(folder, pid):
-    while not list(folder.glob("*.training.safetensors")):
-        time.sleep(0.01)
-    os.kill(pid, signal.SIGKILL)
 
 
 def die(*arguments):
