@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides test serve lab archive claims lint unit notebooks pages chromium lock clean
+.PHONY: help book slides test serve lab archive claims lint unit notebooks pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -47,13 +47,16 @@ lint: $(ENVIRONMENT) ## style of code and notebooks, and that notebooks carry no
 	@$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
 
 unit: $(ENVIRONMENT) chromium ## tests of the package and the widgets
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/book
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/book
 
 notebooks: $(ENVIRONMENT) ## every chapter, cell by cell, with the smallest budget
 	@VAECOURSE_BUDGET=smoke TQDM_DISABLE=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile chapters
 
 pages: $(ENVIRONMENT) chromium ## the built pages, in a real Chromium
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/book
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/book
+
+portable: $(ENVIRONMENT) chromium ## unit tests and notebooks under every instruction set of this machine
+	@$(BIN)/python tests/portable.py
 
 chromium: $(ENVIRONMENT)
 	@$(BIN)/python tests/browser.py

@@ -309,15 +309,29 @@ def chapters(env):
             yield docname, path
 
 
+def changed(sources, made):
+    """Whether a file that was made is missing, or older than one that it was made of."""
+    newest = max(Path(path).stat().st_mtime_ns for path in sources)
+    return any(not path.exists() or path.stat().st_mtime_ns < newest for path in made)
+
+
 def write_versions(app, exception):
-    """Write the notebooks of every chapter into the built book."""
+    """Write the notebooks of every chapter that is newer than they are into the built book."""
     if exception is not None or app.builder.format != "html":
         return
     root, out = Path(app.srcdir), Path(app.outdir)
+    (out / "notebooks").mkdir(exist_ok=True)
+    common = [root / "references.bib", root / "pyproject.toml", Path(__file__)]
+    old = [
+        (docname, path)
+        for docname, path in chapters(app.env)
+        if changed([path, *common], [out / file_name(docname, version) for version in VERSIONS])
+    ]
+    if not old:
+        return
     bibliography = Bibliography(str(root / "references.bib"))
     install = install_cell(root)
-    (out / "notebooks").mkdir(exist_ok=True)
-    for docname, path in chapters(app.env):
+    for docname, path in old:
         try:
             made = versions(nbformat.read(path, as_version=4), bibliography, install)
         except ValueError as error:

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 
-import joblib
 from jupyter_cache import get_cache
 from notebook_execution import PARALLEL, read_notebook
 from sphinx.util import logging
@@ -97,6 +96,8 @@ def is_late(chapter):
 
 def summary(chapters):
     """Return the sentences above the table: when, on what kind of machine, and with what result."""
+    import joblib  # slow, and not needed where nothing changed
+
     days = sorted({chapter["date"] for chapter in chapters.values()} - {None})
     if not days:
         return "No chapter was run for these pages."

@@ -94,7 +94,6 @@ def open_page(chromium, addresses):
 
     def open_page(page, **options):
         context = chromium.new_context(reduced_motion="reduce", color_scheme="light", **options)
-        context.set_default_timeout(120_000)  # axe and long pages on a busy machine
         contexts.append(context)
         tab = context.new_page()
         tab.goto(f"{addresses['file']}/{page}")
