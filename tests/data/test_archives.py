@@ -105,13 +105,21 @@ def test_every_reason_is_in_one_sentence_and_nothing_is_left(toy, site):
         files.fetch("toy")
     host = site[1].removeprefix("http://")
     assert str(caught.value) == (
-        f"toy could not be downloaded ({host}: HTTP 404 File not found; {host}: it cannot be "
-        f"unpacked and was deleted; {host}: batch_1.bin in it is altered (its SHA-256 is not the "
-        "published one) and was deleted): running this again starts over, and absent.tgz or "
-        "damaged.tgz or altered.tgz or by_hand.tgz is unpacked if you put it into "
+        f"toy could not be downloaded ({host}: HTTP 404 File not found; {host}: what came "
+        f"cannot be unpacked and was deleted; {host}: batch_1.bin in it is altered (its "
+        "SHA-256 is not the published one) and was deleted): running this again starts over, and "
+        "absent.tgz or damaged.tgz or altered.tgz or by_hand.tgz is unpacked if you put it into "
         f"{folder}."
     )
     assert names(folder) == []
+
+
+def test_a_member_that_is_larger_than_its_file_is_not_read_whole(toy, site):
+    _, unpack = toy("large.tgz"), files.REGISTRY["cifar10"].archives[0].unpack
+    name = "cifar-10-batches-bin/test_batch.bin"
+    write_tar(site[0] / "large.tgz", {name: bytes(31_000_000)})
+    with tarfile.open(site[0] / "large.tgz") as tar:
+        assert len(unpack(tar, "test_batch.bin")) == 30_730_001
 
 
 def test_an_archive_that_is_already_here_is_unpacked_and_stays(toy):

@@ -23,8 +23,27 @@ HALF = 196_608  # three of the blocks in which a download is written
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
+ANSWERS = {
+    "portal": b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<html>Log in</html>\n",
+    "empty": b"HTTP/1.1 200 OK\r\n\r\n",
+    "nothing": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nff\r\ncut",
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\nhello",
+    "escapes": b"HTTP/1.1 500 \x1b[2J\x1b]0;mine\x07\r\n\r\n",
+    "circle": b"HTTP/1.1 302 Found\r\nLocation: /circle/toy.bin\r\n\r\n",
+    "ftp": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+    "bracket": b"HTTP/1.1 302 Found\r\nLocation: http://[::1/toy.bin\r\n\r\n",
+    "noise": b"\x00\x1b[31m no HTTP\r\n\r\n",
+    "endless": b"HTTP/1.1 200 OK\r\n\r\n" + bytes(2_000_000),
+    "large": b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + bytes(2_000_000),
+}
+
+
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT in the manner the path names; `asked` lists paths and ranges, `sent` bytes."""
+    """Serves CONTENT in the manner the path names; `asked` lists paths and ranges, `sent` bytes.
+
+    What is in ANSWERS it sends as it stands.
+    """
 
     daemon_threads = True
 
@@ -43,6 +62,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         manner, wanted = self.path.split("/")[1], self.headers.get("Range")
         self.server.asked.append((manner, wanted))
+        if manner in ANSWERS:
+            self.close_connection = True
+            return self.wfile.write(ANSWERS[manner])
         if manner == "absent":
             return self.send_error(404)
         content = CONTENT[:-1] + b"?" if manner == "altered" else CONTENT
@@ -96,11 +118,11 @@ def names(folder):
 
 
 def failure():
-    """The message of the DataError that fetching `toy` ends in: one sentence, on one line."""
+    """The message of the DataError that fetching `toy` ends in: one sentence, on one plain line."""
     with pytest.raises(files.DataError) as caught:
         files.fetch("toy")
     message = str(caught.value)
-    assert "\n" not in message and message.endswith(".") and ". " not in message
+    assert message.isprintable() and message.endswith(".") and ". " not in message
     return message
 
 
@@ -137,7 +159,61 @@ def test_a_range_other_than_the_one_asked_for_never_passes(toy):
     folder = toy("shifted")
     (folder / "toy.bin.part").write_bytes(CONTENT[:123_456])
     assert "what came is cut short or altered" in failure()
+    assert (folder / "toy.bin.part").read_bytes() == CONTENT[:123_456]
+    assert names(folder) == ["toy.bin.part"]
+
+
+@pytest.mark.parametrize("manner", ANSWERS)
+def test_no_answer_costs_a_good_part(toy, server, manner, capsys):
+    folder = toy(manner)
+    (folder / "toy.bin.part").write_bytes(CONTENT[:123_456])
+    assert failure().endswith(f"running this again resumes from toy.bin.part in {folder}.")
+    assert (folder / "toy.bin.part").read_bytes() == CONTENT[:123_456]
+    assert names(folder) == ["toy.bin.part"]
+    assert "\x1b[2J" not in capsys.readouterr().err
+    toy("ranges")
+    files.fetch("toy")
+    assert server.sent == [len(CONTENT) - 123_456]
+
+
+@pytest.mark.parametrize(
+    ("manner", "reason"),
+    [
+        ("length", "what came is cut short or altered (5 bytes instead of 400,000)"),
+        ("escapes", r"HTTP 500 \x1b[2J"),
+        ("circle", "HTTP 302, a redirect that leads nowhere"),
+        ("ftp", "HTTP 302, a redirect that leads nowhere"),
+        ("bracket", "its answer cannot be understood"),
+        ("noise", "its answer cannot be understood"),
+        ("endless", "more than 1,448,576 bytes came"),
+        ("large", "more than 1,448,576 bytes came"),
+    ],
+)
+def test_a_strange_answer_gets_its_reason_and_leaves_nothing(toy, manner, reason):
+    folder = toy(manner)
+    assert reason in failure()
     assert names(folder) == []
+
+
+def test_two_at_once_bring_one_whole_file(toy, server, capsys):
+    """The second waits until the first has renamed the part, then finds the whole file."""
+    folder = toy("stall", "ranges")
+    paths = []
+    threads = [threading.Thread(target=lambda: paths.extend(files.fetch("toy"))) for _ in "ab"]
+    threads[0].start()
+    while not server.asked:
+        time.sleep(0.01)
+    threads[1].start()
+    said = ""
+    while "toy.bin: waiting for another download of it." not in said:
+        said += capsys.readouterr().err
+    server.go_on.set()
+    for thread in threads:
+        thread.join()
+    assert paths == [folder / "toy.bin"] * 2
+    assert (folder / "toy.bin").read_bytes() == CONTENT
+    assert names(folder) == ["toy.bin"]
+    assert server.asked == [("stall", None), ("ranges", f"bytes={HALF}-")]
 
 
 def test_a_cut_connection_keeps_the_part_and_the_next_fetch_resumes(toy, server):
@@ -240,7 +316,7 @@ def test_a_killed_download_leaves_only_the_part_and_is_resumed(toy, server):
         time.sleep(0.02)
     child.kill()
     assert child.wait() == -signal.SIGKILL
-    assert names(folder) == ["toy.bin.part"]
+    assert names(folder) == [".toy.bin.lock", "toy.bin.part"]
     assert files.find(*entry("toy", "toy.bin")) is None
     with pytest.raises(files.DataError, match=r"toy\.bin was not found"):
         files.load("toy", "toy.bin")
@@ -325,11 +401,23 @@ def test_a_mat_counts_by_its_array_with_an_image_a_row():
     faces = np.arange(6, dtype=np.uint8).reshape(2, 3)
     file = BytesIO()
     savemat(file, {"ff": faces})
-    assert files._content(file.getvalue(), "faces.mat") == bytes([0, 3, 1, 4, 2, 5])
-    assert files._content(b"MATLAB 5.0 no more", "faces.mat") is None
+    entry = files.DataFile("faces.mat", "", 6)
+    assert files._content(file.getvalue(), entry) == bytes([0, 3, 1, 4, 2, 5])
+    assert files._content(b"MATLAB 5.0 no more", entry) is None
+    assert files._content(file.getvalue(), files.DataFile("faces.mat", "", 5)) is None
     other = BytesIO()
     savemat(other, {"gg": faces})
-    assert files._content(other.getvalue(), "faces.mat") is None
+    assert files._content(other.getvalue(), entry) is None
+
+
+def test_nothing_is_unpacked_beyond_the_size_that_is_known(toy):
+    folder = toy("ranges")
+    (folder / "toy.bin.xz").write_bytes(lzma.compress(bytes(50_000_000), preset=0))
+    problem = {check.file: check for check in files.verify()}["toy.bin"].problem
+    assert problem == "is cut short or altered (1,448,576 bytes instead of 400,000)"
+    (folder / "toy.bin").write_bytes(bytes(2_000_000))
+    problem = {check.file: check for check in files.verify()}["toy.bin"].problem
+    assert problem == "is altered (2,000,000 bytes instead of 400,000)"
 
 
 def test_the_shipped_files_are_whole(monkeypatch):

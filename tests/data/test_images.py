@@ -164,12 +164,19 @@ def test_a_damaged_file_is_refused_with_the_remedy(damage, complaint, monkeypatc
     shutil.copytree(SHIPPED, folder)
     file = folder / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(damage(file.read_bytes()))
-    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(vc.data.files, "folders", lambda: [tmp_path])
     with pytest.raises(vc.data.DataError) as caught:
         vc.data.mnist("test")
     assert str(caught.value) == (
         f"{file.name} in {folder} {complaint}: run `vaecourse data fetch mnist` to replace it."
     )
+
+
+def test_a_damaged_file_does_not_hide_a_whole_one(monkeypatch, tmp_path):
+    name = "t10k-labels-idx1-ubyte.gz"
+    (tmp_path / name).write_bytes(b"damaged")
+    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path))
+    assert vc.data.files.load("mnist", name) == (SHIPPED / name).read_bytes()
 
 
 def test_idx_parser_reads_labels_and_images():

