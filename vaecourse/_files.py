@@ -85,7 +85,8 @@ def read_json(path):
     """What the JSON file `path` holds; ValueError, one sentence, where it cannot be read."""
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_each_once)
+        text = path.read_text(encoding="utf-8-sig")
+        return json.loads(text, object_pairs_hook=_each_once, parse_int=_integer)
     except OSError as error:
         raise ValueError(f"Cannot read {plain(path)}: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -103,6 +104,12 @@ def _each_once(pairs):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"the key {json.dumps(twice)} is there twice")
     return found
+
+
+def _integer(digits):
+    if len(digits) > 1_000:
+        raise ValueError(f"a number has {len(digits):,} digits")
+    return int(digits)
 
 
 def write_tensors(path, tensors, record=None):

@@ -24,9 +24,9 @@ def written(tmp_path, content):
     return path
 
 
-def changed(section, key, value):
+def changed(section, key, value, **others):
     content = json.loads(json.dumps(GOOD))
-    (content[section] if section else content)[key] = value
+    (content[section] if section else content).update({key: value, **others})
     return content
 
 
@@ -130,6 +130,16 @@ def test_a_short_file_gets_the_defaults(tmp_path):
         ),
         ("[" * 100_000, "nested too deeply"),
         ("{", r"params\.json is not JSON"),
+        ('{"model": 1, "model": 2}', r'params\.json is not JSON: the key "model" is there twice'),
+        ('{"model": {"kind": 1, "seeds": [], "kind": 2}}', 'the key "kind" is there twice'),
+        (
+            '{"seeds": [' + 5_000 * "9" + "]}",
+            r"params\.json is not JSON: a number has 5,000 digits",
+        ),
+        (changed("training", "epochs", 10**900), r"epochs is 1000.*\.\.\.; input should be less"),
+        (changed("training", "epochs", 10**12), "epochs is 1000000000000; input should be less"),
+        (changed("training", "batch_size", 2**63), r"batch_size is 9\d*; input should be less"),
+        (changed("model", "latent_dim", 10**6, posterior="full"), "networks have .* weights; at"),
         ("[]", "the whole file is"),
     ],
 )
@@ -137,6 +147,29 @@ def test_what_is_wrong_is_named(tmp_path, content, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
         parameters.read(written(tmp_path, content))
     assert "\n" not in str(caught.value)
+
+
+def test_text_that_is_not_utf8_is_named_and_a_mark_before_it_is_skipped(tmp_path):
+    path = tmp_path / "params.json"
+    path.write_bytes(json.dumps(GOOD).encode("utf-8-sig"))
+    assert parameters.read(path).training.epochs == 2
+    path.write_bytes(json.dumps(GOOD).encode("utf-16"))
+    with pytest.raises(ValueError, match=r"params\.json is not text in UTF-8\.$"):
+        parameters.read(path)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {**GOOD["model"], "latent_dim": 700, "posterior": "full"},
+        {"kind": "factor_analysis", "data_dim": 784, "latent_dim": 9_000},
+    ],
+)
+def test_covariances_that_fill_the_memory_are_refused_before_training(tmp_path, model):
+    params = parameters.read(written(tmp_path, {**GOOD, "model": model}))
+    with pytest.raises(ValueError, match=r"latent_dim is .* of 256 rows have .* at most 100,000,"):
+        parameters.check_covariances(params, 60_000)
+    parameters.check_covariances(params, 1)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -27,9 +27,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from vaecourse import models
+from vaecourse._files import plain, read_json
 from vaecourse.data import synthetic_sets
 
 MAX_WEIGHTS = 100_000_000  # 400 MB; four times that in training
+MAX_EPOCHS = 1_000_000
 EXAMPLE = Path(__file__).parents[1] / "params.example.json"
 
 Activation = Literal["relu", "tanh", "softplus", "sigmoid"]
@@ -259,8 +261,8 @@ MODELS = {
 class StartParams(_Strict):
     """How a GMVAE starts: a VAE trained for `epochs`, the best of `restarts` mixtures on it."""
 
-    epochs: int = Field(ge=1, description="Passes over the data of the VAE.")
-    restarts: int = Field(5, ge=1, description="Mixtures that are fitted to its codes.")
+    epochs: int = Field(ge=1, le=MAX_EPOCHS, description="Passes over the data of the VAE.")
+    restarts: int = Field(5, ge=1, le=10_000, description="Mixtures that are fitted to its codes.")
 
 
 class MnistParams(_Strict):
@@ -338,8 +340,8 @@ LABELLED = ("mnist", "cifar10")
 class TrainingParams(_Strict):
     """The settings of `vc.training.fit`, or `fit_together` where gradients are by hand."""
 
-    epochs: int = Field(ge=1, description="Passes over the data.")
-    batch_size: int = Field(256, ge=1, description="Rows in a step.")
+    epochs: int = Field(ge=1, le=MAX_EPOCHS, description="Passes over the data.")
+    batch_size: int = Field(256, ge=1, le=10_000_000, description="Rows in a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Of the first step.")
     optimizer: Literal["adam", "sgd"] = Field("adam", description="What makes a step.")
     schedule: Literal["constant", "cosine", "step"] = Field(
@@ -402,6 +404,18 @@ class Params(_Strict):
         if name in WIDTHS:
             check_width(self.model, WIDTHS[name], f"the data {name}")
         return self
+
+
+def check_covariances(params, rows):
+    """Raise ValueError where full covariances of z for a batch of `rows` would fill the memory."""
+    model, rows = params.model, min(rows, params.training.batch_size)
+    if model.kind == "factor_analysis" or getattr(model, "posterior", None) == "full":
+        numbers = rows * model.latent_dim**2
+        if numbers > MAX_WEIGHTS:
+            raise ValueError(
+                f"model.latent_dim is {model.latent_dim:,}: the covariances of a batch of {rows:,} "
+                f"rows have {numbers:,} numbers; at most {MAX_WEIGHTS:,} are accepted."
+            )
 
 
 def check_width(model, columns, data="the data"):
@@ -478,21 +492,13 @@ def read(path):
     Raises ValueError with one sentence: the wrong key, where it stands, what was given and
     what is accepted.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"Cannot read {path}: {error.strerror}.") from None
-    except RecursionError:
-        raise ValueError(f"{path.name} is nested too deeply for a parameter file.") from None
-    except ValueError as error:
-        raise ValueError(f"{path.name} is not JSON: {error}.") from None
+    content = read_json(path)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         # A misspelt key explains better than the missing one that it was meant to be.
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise ValueError(f"{path.name}: {_sentence(first, content)}") from None
+        raise ValueError(f"{plain(Path(path).name)}: {_sentence(first, content)}") from None
 
 
 def _sentence(error, content):

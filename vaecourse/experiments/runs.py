@@ -17,7 +17,7 @@ from vaecourse import data, models
 from vaecourse.evaluation import evaluate
 from vaecourse.experiments import gmvae_start
 from vaecourse.experiments.datasets import NOT_SHIPPED, stand_in, test_data, train_data
-from vaecourse.experiments.parameters import Params, SyntheticParams, check_width
+from vaecourse.experiments.parameters import Params, SyntheticParams, check_covariances, check_width
 from vaecourse.training.loop import Run
 from vaecourse.training.side_by_side import Ensemble
 
@@ -57,6 +57,7 @@ def check(task):
     labels = isinstance(model, models.Classifier)
     for x in (train_data(params.data, seed, labels)[0], test_data(params.data, labels).x):
         check_width(params.model, x.shape[1] - labels)
+        check_covariances(params, len(x))
         model.check(in_steps(model, x))
 
 
