@@ -1,10 +1,13 @@
 """A user's own data: an array in a .npy, .npz or .csv file."""
 
+import csv
 import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from vaecourse._files import plain
 
 READERS = (".npy", ".npz", ".csv")
 
@@ -13,8 +16,8 @@ def read_array(path, array=None):
     """The array in the file `path` as a float32 tensor [N, ...] of two or more dimensions.
 
     .npy; .npz, whose only array it is unless `array` names one; or .csv, numbers between commas,
-    with or without a line of names on top. Raises ValueError, in one sentence, for a file that
-    cannot be read and for content that is not finite numbers in rows.
+    with or without a line on top that is names throughout. Raises ValueError, in one sentence, for
+    a file that cannot be read and for content that is not finite numbers in rows.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -34,7 +37,10 @@ def read_array(path, array=None):
     except _Refusal as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # numpy raises nearly anything on a damaged file
-        raise ValueError(f"{_name(path)} cannot be read: {_line(error)}.") from None
+        reason = plain(error).rstrip(".") or type(error).__name__
+        if "pickle" in reason:  # numpy takes all it does not know for that, and says how to load it
+            reason = "it is cut short, or holds other things than numbers"
+        raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
     return _checked(values, path)
 
 
@@ -43,19 +49,56 @@ class _Refusal(Exception):
 
 
 def _read_csv(file):
-    lines = [line for line in file.read().decode("utf-8-sig").splitlines() if line.strip()]
-    if lines and not _numbers(lines[0]):
+    try:
+        text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _Refusal(f"{_name(file.name)} is not text in UTF-8.") from None
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if lines and _are_names(lines[0][1]):
         del lines[0]
     if not lines:
         raise _Refusal(f"{_name(file.name)} has no rows of numbers.")
-    return np.loadtxt(lines, delimiter=",", ndmin=2, dtype=np.float64, comments=None)
-
-
-def _numbers(line):
     try:
-        return [float(cell) for cell in line.split(",")]
+        rows = [line for _, line in lines]
+        return np.loadtxt(rows, delimiter=",", quotechar='"', ndmin=2, comments=None)
     except ValueError:
-        return None
+        raise _Refusal(f"{_name(file.name)}, {_first_fault(lines)}.") from None
+
+
+def _are_names(line):
+    """Whether no cell of `line` is a number and it has letters, each name once."""
+    cells = [cell.strip() for cell in next(csv.reader([line]))]
+    names = [cell for cell in cells if cell]
+    return (
+        not any(map(_is_number, cells))
+        and any(c.isalpha() for c in line)
+        and len(set(names)) == len(names)
+    )
+
+
+def _is_number(cell):
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell and cell.isascii()
+
+
+def _first_fault(lines):
+    """Where, by the file's own lines, the first cell stands that is no number, or is too many."""
+    first, width = lines[0][0], len(next(csv.reader([lines[0][1]])))
+    for number, line in lines:
+        cells = next(csv.reader([line]))
+        for column, cell in enumerate(cells, 1):
+            if not _is_number(cell):
+                return f"line {number}, column {column}: {_shown(cell)} is not a number"
+        if len(cells) != width:
+            return f"line {number}: {len(cells)} cells, where line {first} has {width}"
+    return f"line {first} and those below cannot be read as rows of numbers"
+
+
+def _shown(cell):
+    return repr(cell) if len(cell) <= 40 else repr(cell[:37]) + "..."
 
 
 def _member(archive, array, path):
@@ -89,8 +132,3 @@ def _name(path):
     """The file's name, on one line whatever it is."""
     name = Path(path).name
     return name if name.isprintable() else repr(name)
-
-
-def _line(error):
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.rstrip(".") if len(text) <= 120 else text[:117] + "..."
