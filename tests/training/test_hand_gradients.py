@@ -18,29 +18,31 @@ def models(posterior, latent_dim, separate_heads, hidden=(7, 5), seeds=(0, 1, 2)
     ]  # fmt: skip
 
 
-def loss(model, x, eps):
+def loss(model, x, eps, kl_weight):
     """The loss with given noise, by the package's distributions and autograd."""
     q = model.encode(x)
     z = q.loc + (
         q.scale * eps if hasattr(q, "log_var") else (q.scale_tril @ eps[..., None])[..., 0]
     )
     kl = torch.distributions.kl_divergence(q, model.prior)
-    return (kl - model.decode(z).log_prob(x)).mean()
+    return (kl_weight * kl - model.decode(z).log_prob(x)).mean()
 
 
+@pytest.mark.parametrize("kl_weight", [1, 0.3])
 @pytest.mark.parametrize("separate_heads", [False, True])
 @pytest.mark.parametrize(
     ("posterior", "latent_dim"),
     [("diagonal", 1), ("diagonal", 2), ("full", 1), ("full", 2), ("full", 4)],
 )
-def test_loss_and_gradients_are_those_of_autograd(posterior, latent_dim, separate_heads):
+def test_loss_and_gradients_are_those_of_autograd(posterior, latent_dim, separate_heads, kl_weight):
     batch = models(posterior, latent_dim, separate_heads)
     generator = torch.Generator().manual_seed(0)
     by_hand = HandGradients(batch, 6)
     by_hand.x.normal_(generator=generator)
     by_hand.eps.normal_(generator=generator)
+    by_hand.kl_weight.fill_(kl_weight)
     by_hand.step()
-    losses = [loss(m, x, eps) for m, x, eps in zip(batch, by_hand.x, by_hand.eps)]
+    losses = [loss(m, x, eps, kl_weight) for m, x, eps in zip(batch, by_hand.x, by_hand.eps)]
     torch.testing.assert_close(by_hand.losses, torch.stack(losses), rtol=1e-12, atol=0)
     sum(losses).backward()
     expected = [[p.grad.clone() for p in m.parameters()] for m in batch]

@@ -35,6 +35,7 @@ class HandGradients:
 
     weights, gradients: every parameter of all models, each in one flat tensor; an optimizer
     changes `weights` in place, and `write_back` copies them into the models.
+    kl_weight: what the KL is multiplied by, a tensor of one number, 1; a warm-up fills it anew.
     Raises ValueError for models that differ in shape or that these formulas do not cover.
     """
 
@@ -49,6 +50,7 @@ class HandGradients:
         self.gradients = torch.zeros_like(self.weights)
         self.x, self.eps, self.z = (like.new_empty(R, B, width) for width in (D, J, J))
         self.losses = like.new_empty(R)
+        self.kl_weight = like.new_ones(())
         self._full = isinstance(first.posterior, FullPosterior) and J > 1
         flat = _Take(self.weights, self.gradients)
         self._encoder = _Networks([model.encoder for model in models], self.x, flat)
@@ -59,9 +61,12 @@ class HandGradients:
         self._dz = torch.empty_like(self.z)
         self._terms = like.new_empty(R, B)
         # A number would be turned into a tensor at every call.
-        constants = (0.5, 1, -1, 1 / B)
-        self._half, self._one, self._minus_one, self._share = map(like.new_tensor, constants)
-        self._constant = 0.5 * (D * math.log(2 * math.pi) - J)
+        constants = (0.5, 1, -1, 1 / B, J)
+        self._half, self._one, self._minus_one, self._share, self._J = map(
+            like.new_tensor, constants
+        )
+        self._kl_share = torch.empty_like(self._share)
+        self._constant = 0.5 * D * math.log(2 * math.pi)
 
     def _split(self, J, D):
         """Views of the networks' outputs, and of the gradients with respect to them."""
@@ -105,24 +110,24 @@ class HandGradients:
         torch.addcmul(var, self._mu, self._mu, out=s).sub_(self._log_var)
         torch.add(square, self._v, out=error)
         torch.sum(s, -1, out=self._terms)
-        self._terms.add_(error.sum(-1))
         if self._full:
             self._terms.add_(self._below.square().sum(-1))
+        self._terms.sub_(self._J).mul_(self.kl_weight).add_(error.sum(-1))
         torch.mean(self._terms, -1, out=self.losses)
         self.losses.mul_(self._half).add_(self._constant)
 
     def _backward(self, noise, var, scaled, square):
-        share = 1 / self.x.shape[1]  # of one row in the mean over the batch
+        torch.mul(self._share, self.kl_weight, out=self._kl_share)
         self._d_mean.copy_(scaled)
         torch.sub(self._one, square, out=self._d_v).mul_(self._half)
         self._decoder.d_outputs.mul_(self._share)
         self._decoder.backward(self._dz)
-        torch.add(self._dz, self._mu, alpha=share, out=self._d_mu)
-        var.add_(self._minus_one).mul_(self._share)
+        torch.addcmul(self._dz, self._mu, self._kl_share, out=self._d_mu)
+        var.add_(self._minus_one).mul_(self._kl_share)
         torch.addcmul(var, noise, self._dz, out=self._d_log_var).mul_(self._half)
         for k, i, j in self._pairs:
             torch.mul(self._dz[..., i], self.eps[..., j], out=self._d_below[..., k])
-            self._d_below[..., k].add_(self._below[..., k], alpha=share)
+            self._d_below[..., k].addcmul_(self._below[..., k], self._kl_share)
         self._encoder.backward()
 
     @torch.no_grad()
