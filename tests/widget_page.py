@@ -104,9 +104,9 @@ def rgb(colour):
     return [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
 
 
-def colour_count(page, colour, selector):
+def colour_count(page, colour, selector, index=0):
     """How many pixels of a canvas have exactly this colour and no transparency."""
-    return int((pixels(page, selector) == [*rgb(colour), 255]).all(axis=2).sum())
+    return int((pixels(page, selector, index) == [*rgb(colour), 255]).all(axis=2).sum())
 
 
 def uniform(seed, count):

@@ -165,7 +165,7 @@ def test_dragging_changes_the_picture(chromium, addresses, site, scheme):
 def test_keys_change_the_picture(chromium, addresses):
     tab = open_page(chromium, f"{addresses['file']}/index.html")
     before = pixels(tab)
-    tab.locator(PLANE).first.focus()
+    tab.locator(f"{PLANE} .vw-handle").first.focus()
     for _ in range(8):
         tab.keyboard.press("ArrowRight")
     assert np.abs(pixels(tab) - before).max() > 20

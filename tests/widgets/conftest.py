@@ -9,17 +9,18 @@ def visit(chromium, tmp_path):
     """Open a static page of widgets; at the end the page must have been silent and offline."""
     contexts, messages, requests = [], [], []
 
-    def open_page(html, **options):
+    def open_page(html, hash="", **options):
         path = tmp_path / "page.html"
         path.write_text(html, encoding="utf-8")
-        context = chromium.new_context(**options)
+        # an explorer that wanders until it is touched would move what a test looks at
+        context = chromium.new_context(**{"reduced_motion": "reduce"} | options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        page.locator(".vw-figure canvas:visible, .lx-plane").first.wait_for()
+        page.goto(path.as_uri() + hash)
+        page.locator(".vw-figure canvas:visible").first.wait_for()
         settle(page)
         return page
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from widget_page import (
     PHONE,
-    colour_count,
     drag,
     parse,
     pixels,
@@ -22,7 +21,6 @@ from widget_page import (
 
 import vaecourse as vc
 from vaecourse.inference.em import GaussianMixture
-from vaecourse.palette import COLOURS, COLOURS_DARK
 from vaecourse.widgets import EMStepper
 
 POINTS, TRACE = ".es-points canvas", ".es-trace canvas"
@@ -349,27 +347,6 @@ def test_points_wear_the_colours_of_their_components_once_they_are_settled(visit
         near += np.abs(picture[py, px, :3].astype(int) - wanted).max() < 45
     # some points lie beneath an ellipse or another point
     assert len(clear) > 150 and near > 0.85 * len(clear)
-
-
-def test_the_theme_is_followed(page):
-    press_steps(page, 4)
-    for theme, colours in [("dark", COLOURS_DARK), ("light", COLOURS)]:
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        settle(page)
-        for name in ("inference", "exact"):
-            assert colour_count(page, colours[name], TRACE) > 50
-        assert colour_count(page, EMStepper().spec["colours"][theme][0], POINTS) > 300
-
-
-def test_two_views_agree(visit):
-    page = visit(static_page(EMStepper(), copies=2))
-    page.locator(".vw-handle").first.focus()
-    press(page, "ArrowLeft", 2)
-    page.locator("[data-step='0']").first.click()
-    settle(page)
-    texts = page.locator(".vw-note").all_inner_texts()
-    assert texts[0] == texts[1] and texts[0].startswith("E: q is the posterior")
-    assert (pixels(page, TRACE, 0) == pixels(page, TRACE, 1)).all()
 
 
 def test_the_readout_speaks_once_the_hand_rests(page):

@@ -1,5 +1,6 @@
 """What the widgets share: one program and one style put before each widget's own, and checks."""
 
+import re
 from numbers import Real
 from pathlib import Path
 
@@ -24,8 +25,8 @@ class Hand(traitlets.Any):
 def page_files(folder, *more):
     """The program and the style of the widget in `folder`, each one text that needs no other.
 
-    The widget's files carry the folder's name; shared.js and shared.css come before them, and
-    the colours of the course as the CSS variables --vw-generative, --vw-inference and so on.
+    The widget's files carry the folder's name; shared.js, geometry.js and shared.css come before
+    them, and the colours of the course as the CSS variables --vw-generative and so on.
     more: further programs to put before the widget's own, "networks.js" say.
     """
     palette = [
@@ -34,13 +35,15 @@ def page_files(folder, *more):
         # what is drawn takes its colours from the figure, what is written from the figure's parts
         _variables('.vw-figure:not([data-theme="dark"]) > *', COLOURS_OF_TEXT),
     ]
-    program = read_files("shared.js", *more, f"{folder}/{folder}.js")
+    program = read_files("shared.js", "geometry.js", *more, f"{folder}/{folder}.js")
     return program, "\n".join([*palette, read_files("shared.css", f"{folder}/{folder}.css")])
 
 
 def read_files(*names):
-    """Files of this folder, one after another, as one text."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+    """Files of this folder, one after another, as one text, without comments and indentation:
+    every page carries it."""
+    text = "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+    return re.sub(r"^\s*(//.*|/\*(?:[^*]|\*(?!/))*\*/)?\s*", "", text, flags=re.MULTILINE)
 
 
 def check_number(name, value, low, high):

@@ -32,7 +32,6 @@ export function terms(model, [m, s], atMean = false) {
 
 // ---------------------------------------------------------------- the view
 
-const normalText = (m, s) => `N(${number(m)}, ${number(s)}²)`;
 const P_X = `log ${i("p")}(${i("x")})`, P_XZ = `log ${i("p")}(${i("x")}|${i("z")})`;
 const KL_PRIOR = `KL(${i("q")} ‖ ${i("p")}(${i("z")}))`;
 const SHOWN = 12; // nats below log p(x) at which the bars begin
@@ -40,12 +39,10 @@ const BAR = 24, PITCH = 38;
 
 class ElboExplorer extends Figure {
   name = "elbo-explorer";
-  traits = ["q"];
+  own = { atMean: false };
 
   build() {
-    const { spec } = this;
-    this.posterior = exactPosterior(spec);
-    this.state.atMean = false;
+    this.posterior = exactPosterior(this.spec);
     this.find(".vw-hint").innerHTML = `Move ${i("q")}: drag the disc for its mean, the lozenge for its width.`;
     this.body.innerHTML = `
       <div class="ee-left">
@@ -53,54 +50,29 @@ class ElboExplorer extends Figure {
         <p class="ee-caption"><span class="ee-q"></span><span class="ee-posterior"></span></p>
         <div class="vw-controls">
           <button type="button" class="ee-exact">Exact posterior</button>
-          <button type="button" class="ee-mean" aria-pressed="false">${i("z")} = mean of ${i("q")}</button>
-          <button type="button" class="vw-reset">Reset</button>
+          ${toggle("atMean", `${i("z")} = mean of ${i("q")}`)}
         </div>
       </div>
       <div class="ee-right">
         <div class="ee-bars"></div>
-        <table class="vw-numbers"></table>
+        <table class="vw-numbers">${numberRows([["elbo", "ELBO", ""],
+          ["gap", `gap, KL(${i("q")} ‖ ${i("p")}(${i("z")}|${i("x")}))`, "+"], ["evidence", P_X, "="],
+          ["reconstruction", "", ""], ["kl", KL_PRIOR, "−"], ["result", "", "="]])}</table>
         <p class="vw-note"></p>
       </div>`;
-    this.find(".vw-numbers").innerHTML = [["elbo", "", "ELBO"],
-      ["gap", "+", `gap, KL(${i("q")} ‖ ${i("p")}(${i("z")}|${i("x")}))`], ["evidence", "=", P_X],
-      ["reconstruction", "", ""], ["kl", "−", KL_PRIOR], ["result", "=", ""]]
-      .map(([kind, sign, label]) =>
-        `<tr data-kind="${kind}"><th scope="row"><span>${sign}</span><span>${label}</span></th><td></td></tr>`).join("");
-    this.cells = Object.fromEntries([...this.root.querySelectorAll("tr")].map(
-      (row) => [row.dataset.kind, { label: row.querySelector("span + span"), value: row.querySelector("td") }]));
     write(this.find(".ee-posterior"),
       `${i("p")}(${i("z")}|${i("x")}) = ${normalText(...this.posterior)}`);
     this.buildPlots();
     this.on(this.find(".ee-exact"), "click", () => this.set({ q: [...this.posterior] }));
-    this.on(this.find(".ee-mean"), "click", () => this.set({ atMean: !this.state.atMean }));
-    this.on(this.find(".vw-reset"), "click", () => this.set({ q: [...spec.start], atMean: false }));
   }
 
   buildPlots() {
     const [mean, sd] = this.posterior, { evidence } = terms(this.spec, this.posterior);
     const low = Math.min(-3, Math.floor(mean - 4 * sd)), high = Math.max(3, Math.ceil(mean + 4 * sd));
     // q may become half as wide as the posterior, so its handles stay on the picture
-    this.widths = [Math.ceil(50 * sd) / 100, 2];
-    this.densities = new Plot(this, ".ee-densities", {
-      height: 268, margin: { left: 34, right: 20, top: 10, bottom: 26 },
+    this.densities = new NormalPlot(this, ".ee-densities", {
+      height: 268, widths: [Math.ceil(50 * sd) / 100, 2], margin: { left: 34, right: 20, top: 10, bottom: 26 },
       x: linearAxis(low, high), y: linearAxis(0, 1.3 * normalDensity(0, 0, sd), 5) });
-    this.densities.handle({
-      label: "Mean of q",
-      at: () => [this.state.q[0], 0],
-      drag: (u) => this.move(u, this.state.q[1]),
-      nudge: (right, up) => this.move(this.state.q[0] + 0.05 * (right + up), this.state.q[1], 0.05),
-      range: () => [this.state.q[0], low, high],
-      text: () => number(this.state.q[0]),
-    });
-    this.densities.handle({
-      label: "Standard deviation of q",
-      at: () => this.shoulder(),
-      drag: (u) => this.widen(Math.abs(u - this.state.q[0])),
-      nudge: (right, up) => this.widen(this.state.q[1] + 0.05 * (right * this.side + up), 0.05),
-      range: () => [this.state.q[1], ...this.widths],
-      text: () => number(this.state.q[1]),
-    });
     // the bars begin at a fixed place, and the largest reconstruction still fits
     const most = Math.max(evidence, terms(this.spec, this.posterior, true).reconstruction,
       logNormal(0, 0, this.spec.noise));
@@ -109,22 +81,8 @@ class ElboExplorer extends Figure {
       x: linearAxis(evidence - SHOWN, most + 0.5, 6), y: linearAxis(0, 1) });
   }
 
-  /** The side of q on which its second handle is: the right one, unless that is off the picture. */
-  get side() {
-    return this.state.q[0] + this.state.q[1] <= this.densities.x.high ? 1 : -1;
-  }
-  shoulder() {
-    const [m, s] = this.state.q;
-    return [m + this.side * s, normalDensity(s, 0, s)];
-  }
-
-  /** To the nearest hundredth, so that what is read is what is computed; keys go by twentieths. */
-  move(m, s, grain = 0.01) {
-    const { low, high } = this.densities.x;
-    this.set({ q: [clamp(round(m, grain), low, high), s] });
-  }
-  widen(s, grain = 0.01) {
-    this.set({ q: [this.state.q[0], clamp(round(s, grain), ...this.widths)] });
+  get admits() {
+    return { q: this.densities.admits, atMean: oneOf(true, false) };
   }
 
   paint() {
@@ -152,15 +110,7 @@ class ElboExplorer extends Figure {
     plot.tint(c, ink.exact, 0.12);
     c.restore();
     this.nameCurves(plot, c);
-    // mean and width, held together
-    const [u, v] = this.shoulder();
-    c.beginPath();
-    c.moveTo(plot.px(m), plot.height);
-    c.lineTo(plot.px(m), plot.py(v));
-    c.lineTo(plot.px(u), plot.py(v));
-    plot.stroke(c, ink.inference, 1, [2, 3]);
-    plot.knob(c, [u, v], ink.inference, 4);
-    plot.knob(c, [m, 0], ink.inference);
+    plot.knobs(c);
   }
 
   /** Each curve's name beside it, on the side that the others and the rim leave free. */
@@ -184,28 +134,25 @@ class ElboExplorer extends Figure {
     plot.axes(c, "nats");
     const at = (value) => clamp(plot.px(value), 0, plot.width);
     const row = (k) => 4 + k * PITCH;
-    const bar = (k, from, to, colour, alpha = 0.3) => {
-      c.fillStyle = colour;
-      c.globalAlpha = alpha;
-      c.fillRect(at(from), row(k), at(to) - at(from), BAR);
-      c.globalAlpha = 1;
-    };
+    const bar = (k, from, to, colour, alpha = 0.3, text = "") => plot.part(c, at(from), at(to), row(k), BAR, colour, alpha, text);
     const end = (k, value, colour) => {
-      if (value < plot.x.low) return this.arrow(c, row(k) + BAR / 2, colour);
+      if (value < plot.x.low) return plot.beyond(c, 9, row(k) + BAR / 2, -9, 7, colour);
       c.fillStyle = colour;
       c.fillRect(at(value) - 1.5, row(k), 3, BAR);
     };
     const low = plot.x.low;
-    bar(0, low, v.evidence, ink.exact);
-    this.label(c, "log p(x)", at(low), at(v.evidence), row(0));
-    bar(1, low, v.elbo, ink.inference);
-    bar(1, v.elbo, v.evidence, ink.gap, 0.45);
-    this.label(c, "ELBO", at(low), at(v.elbo), row(1));
-    this.label(c, "gap", at(v.elbo), at(v.evidence), row(1));
+    bar(0, low, v.evidence, ink.exact, 0.3, "log p(x)");
+    bar(1, low, v.elbo, ink.inference, 0.3, "ELBO");
+    bar(1, v.elbo, v.evidence, ink.gap, 0.45, "gap");
     bar(2, low, read.reconstruction, ink.generative);
-    this.hatch(c, at(read.elbo), at(read.reconstruction), row(2));
-    this.label(c, "reconstruction", at(low), at(read.elbo), row(2));
-    this.label(c, "KL", at(read.elbo), at(read.reconstruction), row(2));
+    // what is taken away again: stripes
+    c.beginPath();
+    c.rect(at(read.elbo), row(2), at(read.reconstruction) - at(read.elbo), BAR);
+    c.fillStyle = ink.plot;
+    c.fill();
+    plot.hatch(c, row(2), row(2) + BAR, ink.gap);
+    plot.inside(c, "reconstruction", at(low), at(read.elbo), row(2) + BAR / 2 + 1);
+    plot.inside(c, "KL", at(read.elbo), at(read.reconstruction), row(2) + BAR / 2 + 1);
     // the bound, from one bar to the other
     if (v.elbo >= low) {
       c.beginPath();
@@ -222,58 +169,18 @@ class ElboExplorer extends Figure {
     if (this.state.atMean) end(2, read.elbo, ink.text);
   }
 
-  label(c, text, from, to, top) {
-    c.font = `13px ${this.font}`;
-    if (c.measureText(text).width > to - from - 10) return;
-    c.fillStyle = this.ink.text;
-    c.textAlign = "center";
-    c.textBaseline = "middle";
-    c.fillText(text, (from + to) / 2, top + BAR / 2 + 1);
-  }
-
-  /** What is taken away again: stripes. */
-  hatch(c, from, to, top) {
-    c.save();
-    c.beginPath();
-    c.rect(from, top, to - from, BAR);
-    c.fillStyle = this.ink.plot;
-    c.fill();
-    c.clip();
-    c.beginPath();
-    for (let x = from - BAR; x < to; x += 6) {
-      c.moveTo(x, top + BAR);
-      c.lineTo(x + BAR, top);
-    }
-    c.strokeStyle = this.ink.gap;
-    c.globalAlpha = 0.6;
-    c.lineWidth = 2;
-    c.stroke();
-    c.restore();
-  }
-
-  /** It goes on beyond the left edge. */
-  arrow(c, y, colour) {
-    c.beginPath();
-    c.moveTo(9, y - 7);
-    c.lineTo(0, y);
-    c.lineTo(9, y + 7);
-    c.closePath();
-    c.fillStyle = colour;
-    c.fill();
-  }
-
   write(v, read) {
-    const { q, atMean } = this.state, { cells } = this;
+    const { q, atMean } = this.state;
+    const cell = (kind) => this.find(`[data-kind="${kind}"] td`), label = (kind) => this.find(`[data-kind="${kind}"] .vw-sign + span`);
     write(this.find(".ee-q"), `${i("q")}(${i("z")}) = ${normalText(...q)}`);
-    this.find(".ee-mean").setAttribute("aria-pressed", atMean);
-    write(cells.elbo.value, number(v.elbo));
-    write(cells.gap.value, number(v.gap));
-    write(cells.evidence.value, number(v.evidence));
-    write(cells.reconstruction.label, atMean ? `${P_XZ} at ${i("z")} = ${number(q[0])}` : `E<sub>${i("q")}</sub> ${P_XZ}`);
-    write(cells.reconstruction.value, number(read.reconstruction));
-    write(cells.kl.value, number(read.klToPrior));
-    write(cells.result.label, atMean ? "not the ELBO" : "ELBO");
-    write(cells.result.value, number(read.elbo));
+    write(cell("elbo"), number(v.elbo));
+    write(cell("gap"), number(v.gap));
+    write(cell("evidence"), number(v.evidence));
+    write(label("reconstruction"), atMean ? `${P_XZ} at ${i("z")} = ${number(q[0])}` : `E<sub>${i("q")}</sub> ${P_XZ}`);
+    write(cell("reconstruction"), number(read.reconstruction));
+    write(cell("kl"), number(read.klToPrior));
+    write(label("result"), atMean ? "not the ELBO" : "ELBO");
+    write(cell("result"), number(read.elbo));
     this.find('[data-kind="result"]').classList.toggle("ee-wrong", atMean);
     const { weight, noise, x } = this.spec, above = read.elbo - read.evidence;
     write(this.find(".vw-note"), !atMean

@@ -47,7 +47,13 @@ class ElboExplorer(anywidget.AnyWidget):
                 f"x is {x:g}, so the posterior is at {mean:g}; the picture ends at ±{FARTHEST}."
             )
         super().__init__(**traits)
-        self.spec = {"title": title, "weight": weight, "noise": noise, "x": x, "start": self.q}
+        self.spec = {
+            "title": title,
+            "weight": weight,
+            "noise": noise,
+            "x": x,
+            "start": {"q": self.q},
+        }
 
     @traitlets.validate("q")
     def _check_q(self, proposal):

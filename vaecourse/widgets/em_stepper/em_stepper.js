@@ -132,7 +132,6 @@ const WINDOW = 10; // half steps that are in sight at once
 
 class EMStepper extends Figure {
   name = "em-stepper";
-  traits = ["means", "steps"];
 
   build() {
     this.find(".vw-hint").innerHTML =
@@ -143,22 +142,21 @@ class EMStepper extends Figure {
         <div class="vw-controls">
           <button type="button" data-step="0" aria-label="E step">E</button>
           <button type="button" data-step="1" aria-label="M step">M</button>
-          <button type="button" class="vw-reset">Reset</button>
         </div>
         <p class="es-head">Log-likelihood and bound, nats per point</p>
         <div class="es-trace"></div>
-        <table class="vw-numbers">${[["bound", `bound ${i("F")}`], ["gap", `gap, KL(${i("q")} ‖ ${i("p")}(${i("z")}|${i("x")}))`],
-          ["objective", `log ${i("p")}(${i("x")})`]].map(([kind, label]) =>
-          `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table>
+        <table class="vw-numbers">${numberRows([["bound", `bound ${i("F")}`],
+          ["gap", `gap, KL(${i("q")} ‖ ${i("p")}(${i("z")}|${i("x")}))`], ["objective", `log ${i("p")}(${i("x")})`]])}</table>
         <p class="vw-note"></p>
       </div>`;
     this.buildPlots();
-    this.on(this.root, "click", ({ target }) => {
-      const button = target.closest("button");
-      if (!button) return;
-      if (button.dataset.step) this.step(button);
-      else this.set({ means: this.spec.means, steps: 0 });
-    });
+    for (const button of this.root.querySelectorAll("[data-step]"))
+      this.on(button, "click", () => this.step(button));
+  }
+
+  get admits() {
+    const mean = each(...this.spec.range.map((range) => within(...range)));
+    return { means: each(...this.spec.start.means.map(() => mean)), steps: within(0, this.spec.most, true) };
   }
 
   buildPlots() {
@@ -166,10 +164,11 @@ class EMStepper extends Figure {
     this.points = new Plot(this, ".es-points", {
       height: 400, margin: { left: 2, right: 2, top: 2, bottom: 2 },
       x: linearAxis(left, right), y: linearAxis(low, high), free: true });
-    this.spec.means.forEach((_, k) => {
+    this.spec.start.means.forEach((_, k) => {
       const mean = () => this.theta.means[k];
       this.points.handle({
         label: `Centre of component ${k + 1}`,
+        across: true,
         at: mean,
         drag: (u, v) => this.move(k, u, v),
         nudge: (across, up) => this.move(k, mean()[0] + 0.1 * across, mean()[1] + 0.1 * up),
@@ -305,8 +304,8 @@ class EMStepper extends Figure {
     path(bounded, 2);
     plot.stroke(c, ink.inference, 2, [5, 3]);
     for (const [t, top, under] of seen) {
-      dot(c, plot.px(t), plot.py(top), 4, ink.exact);
-      if (t) dot(c, plot.px(t), plot.py(under), t % 2 ? 2.5 : 4, ink.inference);
+      plot.dot(c, plot.px(t), plot.py(top), 4, ink.exact);
+      if (t) plot.dot(c, plot.px(t), plot.py(under), t % 2 ? 2.5 : 4, ink.inference);
     }
     this.nameLines(c, seen[0], bounded.findLast(([t]) => t % 2 === 0));
   }
@@ -362,13 +361,6 @@ function shape(c, kind, px, py) {
     c.lineTo(px - 3.7, py + 2.7);
     c.closePath();
   }
-}
-
-function dot(c, px, py, radius, colour) {
-  c.beginPath();
-  c.arc(px, py, radius, 0, 7);
-  c.fillStyle = colour;
-  c.fill();
 }
 
 export default EMStepper.widget();

@@ -77,7 +77,7 @@ class EMStepper(anywidget.AnyWidget):
         spec = {
             "title": title,
             "x": self._x.tolist(),
-            "means": means,
+            "start": {"means": means, "steps": 0},
             "covariance": self._start[0].tolist(),
             "regularization": self._regularization,
             "range": [list(pair) for pair in self._range],

@@ -1,142 +1,4 @@
-// The family explorer, after shared.js and networks.js. In order: Gaussians, the mixture, the
-// recurrent network (each mirrors Python and is tested against it), and the view.
-
-// ---------------------------------------------------------------- Gaussians { loc, scale }
-
-/** log N(z; loc, diag scale²), nats. */
-export function logDensity(z, { loc, scale }) {
-  let sum = 0;
-  for (let j = 0; j < z.length; j++)
-    sum -= 0.5 * (((z[j] - loc[j]) / scale[j]) ** 2 + LOG_2PI) + Math.log(scale[j]);
-  return sum;
-}
-
-/** KL(q ‖ p), nats. */
-export function divergence(q, p) {
-  let sum = 0;
-  for (let j = 0; j < q.loc.length; j++) {
-    const ratio = (q.scale[j] / p.scale[j]) ** 2, shift = (q.loc[j] - p.loc[j]) / p.scale[j];
-    sum += 0.5 * (ratio + shift * shift - 1 - Math.log(ratio));
-  }
-  return sum;
-}
-
-// ---------------------------------------------------------------- the mixture
-
-/** p(y) uniform and p(z|y): where z is, and what that says of y. */
-export function makeMixture({ components, latents, latent_dim: [J] }, { loc, scale }) {
-  const priors = Array.from({ length: components }, (_, k) => ({
-    loc: loc.subarray(k * J, (k + 1) * J), scale: scale.subarray(k * J, (k + 1) * J) }));
-  return {
-    priors,
-    /** z at an offset in standard deviations from the mean of component k, in the plane. */
-    latent(k, offset) {
-      const z = Float64Array.from(priors[k].loc);
-      latents.forEach((j, d) => (z[j] += offset[d] * priors[k].scale[j]));
-      return z;
-    },
-    /** log p(z|y) and p(y|z) for every y, and log p(z). */
-    at(z) {
-      const given = priors.map((prior) => logDensity(z, prior)), most = Math.max(...given);
-      const total = given.reduce((sum, value) => sum + Math.exp(value - most), 0);
-      return {
-        given,
-        evidence: most + Math.log(total / components),
-        shares: given.map((value) => Math.exp(value - most) / total),
-      };
-    },
-  };
-}
-
-// ---------------------------------------------------------------- the recurrent network
-
-function joined(a, b) {
-  const both = new Float32Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}
-
-/** One step: q(z|x, h), p(z|h), the logits of p(x|z, h), and the state that comes next (a GRU). */
-export function makeRecurrence(layers, arrays) {
-  const network = (name) => makeNetwork(layers[`vrnn.${name}`], arrays[`vrnn.${name}`]);
-  const [encoder, priorNet, decoder, fromInput, fromState] =
-    ["encoder", "prior_net", "decoder", "from_input", "from_state"].map(network);
-  const gaussian = (out) => {
-    const J = out.length / 2;
-    return { loc: out.slice(0, J), scale: out.slice(J).map((logVar) => Math.exp(0.5 * logVar)) };
-  };
-  return {
-    encode: (x, h) => gaussian(encoder(joined(x, h))),
-    prior: (h) => gaussian(priorNet(h)),
-    decode: (z, h) => decoder(joined(z, h)).slice(),
-    next(x, z, h) {
-      const H = h.length, fresh = fromInput(joined(x, z)), old = fromState(h);
-      return h.map((value, i) => {
-        const keep = sigmoid(fresh[i] + old[i]), reset = sigmoid(fresh[H + i] + old[H + i]);
-        const candidate = Math.tanh(fresh[2 * H + i] + reset * old[2 * H + i]);
-        return candidate + keep * (value - candidate);
-      });
-    },
-  };
-}
-
-/** The noise of a run: standard normal for every z, uniform for every pixel. */
-export function makeNoise(seed, latents, pixels) {
-  const normal = makeNormal(2 * seed), uniform = makeUniform(2 * seed + 1);
-  return {
-    normal: Float64Array.from({ length: latents }, normal),
-    uniform: Float64Array.from({ length: pixels }, uniform),
-  };
-}
-
-/**
- * The rows that were seen, and those that the model goes on with, for one noise. After `run`:
- *   means  [T · D], the pixels seen, then the probabilities of the others;
- *   terms  of each row seen, { likelihood, kl }, nats.
- */
-export class Continuation {
-  constructor(recurrence, noise, { image_shape: [T, D], latent_dim: [, J], state_dim: H }) {
-    Object.assign(this, { recurrence, noise, T, D, J, seen: -1, terms: [] });
-    this.means = new Float32Array(T * D);
-    this.states = [new Float32Array(H)];
-  }
-
-  /** A row of pixels. */
-  row(pixels, t) {
-    return pixels.subarray(t * this.D, (t + 1) * this.D);
-  }
-
-  run(pixels, seen) {
-    pixels = Float32Array.from(pixels);
-    // down to the first row that is another than before, all stays
-    const same = (t) => this.row(pixels, t).every((value, i) => value === this.means[t * this.D + i]);
-    const kept = Math.min(seen, this.seen);
-    let t = 0;
-    while (t < kept && same(t)) t++;
-    if (t === seen && seen === this.seen) return;
-    this.terms.length = t;
-    for (; t < this.T; t++) this.step(t, t < seen ? this.row(pixels, t) : null);
-    this.seen = seen;
-  }
-
-  step(t, given) {
-    const { recurrence, noise, states, D, J } = this, h = states[t], p = recurrence.prior(h);
-    const q = given ? recurrence.encode(given, h) : p;
-    const z = q.loc.map((loc, j) => loc + q.scale[j] * noise.normal[t * J + j]);
-    const logits = recurrence.decode(z, h), means = given ?? logits.map(sigmoid);
-    if (given) this.terms.push({ likelihood: bernoulliLogLikelihood(given, logits), kl: divergence(q, p) });
-    this.means.set(means, t * D);
-    const drawn = given ?? means.map((mean, i) => (noise.uniform[t * D + i] < mean ? 1 : 0));
-    states[t + 1] = recurrence.next(drawn, z, h);
-  }
-
-  /** Both terms, summed over the rows seen. */
-  get total() {
-    const sum = (kind) => this.terms.reduce((all, term) => all + term[kind], 0);
-    return { likelihood: sum("likelihood"), kl: sum("kl") };
-  }
-}
+// The family explorer, after models.js: the pen, and the view.
 
 // ---------------------------------------------------------------- the pen
 
@@ -154,7 +16,6 @@ export function cellsAlong(a, b, radius, [T, D]) {
 
 // ---------------------------------------------------------------- the view
 
-const sub = (j) => String(j + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const X_Z = `${i("p")}(${i("x")}|${i("z")})`;
 const OTHERS = 8; // continuations beside the one in the grid
 const PATIENCE = 5; // milliseconds
@@ -197,7 +58,7 @@ class Grid extends Plot {
 
 class FamilyExplorer extends Figure {
   name = "family-explorer";
-  traits = ["view", "component", "offset", "pixels", "seen", "seed"];
+  own = { tool: "pen" };
 
   build() {
     const { spec, arrays } = this, [T, D] = spec.image_shape;
@@ -210,23 +71,16 @@ class FamilyExplorer extends Figure {
     this.means = [];
     this.decoded = []; // the offset of each
     this.turn = 0;
-    this.tool = "pen";
     this.cursor = [2, Math.floor(D / 2)];
-    const numbers = (view) => `<table class="vw-numbers">${Object.entries(NUMBERS[view]).map(([kind, label]) =>
-      `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table>`;
+    const numbers = (view) => `<table class="vw-numbers">${numberRows(Object.entries(NUMBERS[view]))}</table>`;
     const pictures = (count, tag) => Array.from({ length: count }, tag).join("");
     this.body.innerHTML = `
       <div class="vw-controls">
-        <div class="vw-joined" role="group" aria-label="Model">
-          <button type="button" data-view="gmvae">GMVAE</button><button type="button" data-view="vrnn">VRNN</button>
-        </div>
+        ${choices("Model", "view", { gmvae: "GMVAE", vrnn: "VRNN" })}
         <div class="vw-controls fx-hand">
-          <div class="vw-joined" role="group" aria-label="Tool">
-            <button type="button" data-tool="pen">Pen</button><button type="button" data-tool="eraser">Eraser</button>
-          </div>
+          ${choices("Tool", "tool", { pen: "Pen", eraser: "Eraser" })}
           <button type="button" class="fx-again">Sample again</button>
         </div>
-        <button type="button" class="vw-reset">Reset</button>
       </div>
       <div class="fx-panel fx-gmvae">
         <div class="fx-plane"></div>
@@ -257,9 +111,29 @@ class FamilyExplorer extends Figure {
       Object.assign(canvas, { width: D, height: T });
     this.buildPlane();
     this.buildGrid();
-    this.images.forEach((image, k) => paintGrey(this.find(`[data-image="${k}"] canvas`), image));
-    this.on(this.root, "click", ({ target }) => this.click(target.closest("button")?.dataset ?? {}, target));
+    this.images.forEach((image, k) => paintImage(this.find(`[data-image="${k}"] canvas`), image));
+    for (const button of this.root.querySelectorAll("[data-component]"))
+      this.on(button, "click", () => this.set({ component: +button.dataset.component }));
+    for (const button of this.root.querySelectorAll("[data-image]"))
+      this.on(button, "click", () => this.begin(+button.dataset.image));
+    this.on(this.find(".fx-again"), "click", () => this.set({ seed: (this.state.seed + 1) % this.spec.seeds }));
     this.on(this.find(".fx-components"), "keydown", (e) => this.choose(e));
+  }
+
+  get admits() {
+    const { reach, components, image_shape: [T, D], seeds } = this.spec, offset = within(-reach, reach);
+    return {
+      view: oneOf("gmvae", "vrnn"), component: within(0, components - 1, true), offset: each(offset, offset),
+      pixels: each(...Array(T * D).fill(oneOf(0, 1))), seen: within(0, T, true), seed: within(0, seeds, true),
+      tool: oneOf("pen", "eraser"),
+    };
+  }
+
+  /** As in the beginning, but for the model that is looked at. */
+  reset() {
+    const { view } = this.state;
+    super.reset();
+    this.set({ view });
   }
 
   buildPlane() {
@@ -268,10 +142,11 @@ class FamilyExplorer extends Figure {
       margin: { left: 30, right: 4, top: 4, bottom: 28 }, x: axis, y: axis, free: true });
     this.plane.handle({
       label: "z in the plane",
+      across: true,
       at: () => this.place,
       drag: (u, v) => this.move([u, v].map((value, d) => this.standardized(value, d))),
       nudge: (right, up) => this.move([this.state.offset[0] + right / 10, this.state.offset[1] + up / 10]),
-      range: () => [this.place[0], this.plane.x.low, this.plane.x.high],
+      range: () => [this.place[0], ...[-1, 1].map((sign) => this.latentAt(sign * this.spec.reach, 0))],
       text: () => this.where(),
     });
   }
@@ -290,6 +165,7 @@ class FamilyExplorer extends Figure {
     this.grid = new Grid(this, ".fx-grid", [T, D], { left: 2, right: 8, top: 34, bottom: 3 });
     this.grid.handle({
       label: "Rows seen",
+      across: true,
       at: () => [D + GAP / 2, this.state.seen],
       drag: (u, v) => this.see(v),
       nudge: (right, up) => this.see(this.state.seen + right - up),
@@ -301,27 +177,10 @@ class FamilyExplorer extends Figure {
 
   // -------------------------------------------------------------- hands
 
-  click({ view, tool, component, image }, target) {
-    if (view) this.set({ view });
-    else if (tool) this.hold(tool);
-    else if (component) this.set({ component: +component });
-    else if (image) this.begin(+image);
-    else if (target.closest(".fx-again")) this.set({ seed: (this.state.seed + 1) % 2 ** 20 });
-    else if (target.closest(".vw-reset")) {
-      this.tool = "pen";
-      this.set(this.spec.start);
-    }
-  }
-
   /** Another image to start from; the empty one has no row to see. */
   begin(image) {
     const { seen } = this.state;
     this.set({ pixels: this.images[image], seen: image ? seen || this.spec.start.seen : 0 });
-  }
-
-  hold(tool) {
-    this.tool = tool;
-    this.schedule();
   }
 
   /** Arrow keys go from component to component, as in every group of radio buttons. */
@@ -362,14 +221,14 @@ class FamilyExplorer extends Figure {
 
   drawTo(at) {
     const { image_shape: shape } = this.spec;
-    this.apply(cellsAlong(this.stroke, at, this.tool === "pen" ? PEN : ERASER, shape));
+    this.apply(cellsAlong(this.stroke, at, this.state.tool === "pen" ? PEN : ERASER, shape));
     this.stroke = at;
     this.cursor = [clamp(Math.floor(at[0]), 0, shape[0] - 1), clamp(Math.floor(at[1]), 0, shape[1] - 1)];
   }
 
   /** Ink cells, which the model then sees, or erase them. */
   apply(cells) {
-    const D = this.spec.image_shape[1], pen = this.tool === "pen", pixels = [...this.state.pixels];
+    const D = this.spec.image_shape[1], pen = this.state.tool === "pen", pixels = [...this.state.pixels];
     let { seen } = this.state;
     if (!pen) cells = cells.filter(([row]) => row < seen);
     if (!cells.length) return;
@@ -416,13 +275,11 @@ class FamilyExplorer extends Figure {
     return loc[j] + deviations * scale[j];
   }
   where() {
-    return this.spec.latents.map((j, d) => `z${sub(j)} = ${number(this.place[d])}`).join(", ");
+    return this.spec.latents.map((j, d) => `z${subscript(j + 1)} = ${number(this.place[d])}`).join(", ");
   }
 
   paint() {
     const { view } = this.state;
-    for (const button of this.root.querySelectorAll("[data-view], [data-tool]"))
-      button.setAttribute("aria-pressed", [view, this.tool].includes(button.dataset.view ?? button.dataset.tool));
     if (this.shown !== view) {
       this.shown = view;
       this.root.dataset.shows = view;
@@ -441,7 +298,7 @@ class FamilyExplorer extends Figure {
   paintMixture() {
     const { component } = this.state, picture = this.find(".fx-decoded");
     this.decodeAll();
-    paintGrey(picture, this.means[component]);
+    paintImage(picture, this.means[component]);
     picture.setAttribute("aria-label", `Decoded image of component ${component} at ${this.where()}`);
     for (const button of this.root.querySelectorAll("[data-component]")) {
       const chosen = +button.dataset.component === component;
@@ -461,7 +318,7 @@ class FamilyExplorer extends Figure {
     const decode = (k) => {
       this.decoded[k] = at;
       this.means[k] = this.decode(this.mixture.latent(k, offset)).map(sigmoid);
-      paintGrey(this.find(`[data-component="${k}"] canvas`), this.means[k]);
+      paintImage(this.find(`[data-component="${k}"] canvas`), this.means[k]);
     };
     if (this.decoded[component] !== at) decode(component);
     // in turn, so that none waits for long
@@ -480,7 +337,7 @@ class FamilyExplorer extends Figure {
     [plot.x, plot.y] = [0, 1].map((d) => linearAxis(this.latentAt(-half, d), this.latentAt(half, d), 7));
     const c = plot.begin();
     if (!c) return;
-    plot.axes(c, `z${sub(spec.latents[0])}`, `z${sub(spec.latents[1])}`);
+    plot.axes(c, `z${subscript(spec.latents[0] + 1)}`, `z${subscript(spec.latents[1] + 1)}`);
     c.save();
     plot.clip(c);
     this.mixture.priors.forEach((_, k) => {
@@ -496,10 +353,9 @@ class FamilyExplorer extends Figure {
       c.globalAlpha = 1;
       plot.stroke(c, ink.generative, sd === 1 ? 2 : 1.5, sd === 1 ? [] : [5, 4]);
     }
-    const [a, b] = spec.latents;
-    this.mixture.priors.forEach(({ loc }, k) => {
-      if (k !== component) plot.say(c, String(k), plot.px(loc[a]), plot.py(loc[b]), ink.muted);
-    });
+    const [a, b] = spec.latents, places = this.mixture.priors.map(({ loc }) => [plot.px(loc[a]), plot.py(loc[b])]);
+    separate(places, 17);
+    places.forEach((place, k) => k !== component && plot.say(c, String(k), ...place, ink.muted));
     plot.say(c, "p(z|y)", plot.px(this.latentAt(0, 0)), plot.py(this.latentAt(-1.5, 1)), ink.generative);
     c.restore();
     plot.knob(c, this.place, ink.latent);
@@ -529,7 +385,7 @@ class FamilyExplorer extends Figure {
     } else if (this.stale <= OTHERS) {
       // one of the others a frame, when the hand leaves time
       this.runs[this.stale].run(pixels, seen);
-      paintGrey(this.find(".fx-others").children[this.stale - 1], this.runs[this.stale].means);
+      paintImage(this.find(".fx-others").children[this.stale - 1], this.runs[this.stale].means);
       this.stale++;
     }
     if (this.stale <= OTHERS) this.schedule();
@@ -542,7 +398,7 @@ class FamilyExplorer extends Figure {
     const plot = this.grid, { ink, state: { seen } } = this, c = plot.begin();
     if (!c) return;
     const { cell, T, D } = plot, side = D * cell, line = seen * cell;
-    paintGrey(this.large, this.runs[0].means);
+    paintImage(this.large, this.runs[0].means);
     c.imageSmoothingEnabled = false;
     c.drawImage(this.large, 0, 0, side, plot.height);
     this.rule(c, side, line);
@@ -628,20 +484,4 @@ class FamilyExplorer extends Figure {
   }
 }
 
-/** Values from 0 to 1 as grey levels, the picture of an image of that many pixels. */
-function paintGrey(canvas, values) {
-  const picture = new ImageData(canvas.width, canvas.height);
-  const pixels = new Uint32Array(picture.data.buffer); // four bytes at once, the last for opacity
-  for (let n = 0; n < values.length; n++) pixels[n] = 0xff000000 | (Math.round(255 * values[n]) * 0x010101);
-  canvas.getContext("2d").putImageData(picture, 0, 0);
-}
-
-export default {
-  render: async ({ model, el }) => {
-    const arrays = await unpack(model.get("arrays"), model.get("spec").table);
-    const view = new FamilyExplorer(model, el);
-    view.arrays = arrays;
-    view.start();
-    return () => view.off.abort();
-  },
-};
+export default FamilyExplorer.widget();

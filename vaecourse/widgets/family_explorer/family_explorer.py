@@ -46,7 +46,7 @@ class FamilyExplorer(anywidget.AnyWidget):
     out of range. Source: chapter 12; [CKD+15].
     """
 
-    _esm, _css = page_files("family_explorer", "networks.js")
+    _esm, _css = page_files("family_explorer", "networks.js", "family_explorer/models.js")
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
     view = Hand("gmvae")
@@ -83,8 +83,9 @@ class FamilyExplorer(anywidget.AnyWidget):
             "latent_dim": [gmvae.latent_dim, vrnn.latent_dim],
             "state_dim": vrnn.state_dim,
             "reach": REACH,
+            "seeds": MOST_SEED,
             "image_shape": [height, width],
-            "start": {name: value for name, value in start.items() if name != "view"},
+            "start": {"view": "gmvae", **start},
             "table": table,
         }
         super().__init__(spec=spec, arrays=data, **start)

@@ -69,7 +69,7 @@ export function turn(before, angle) {
 
 // ---------------------------------------------------------------- the view
 
-const sub = (symbol, k) => `${i(symbol)}<sub>${k}</sub>`;
+const indexed = (symbol, k) => `${i(symbol)}<sub>${k}</sub>`;
 const D2 = `${i("d")}²`;
 const KL = { forward: "KL(1 ‖ 2)", reverse: "KL(2 ‖ 1)" };
 const TOPS = [1, 2, 5, 10, 20, 50, 100, 200]; // where the axis of the bar may end
@@ -79,7 +79,6 @@ const SIDES = ["first", "second"];
 
 class FrechetExplorer extends Figure {
   name = "frechet-explorer";
-  traits = SIDES;
 
   build() {
     this.find(".vw-hint").innerHTML =
@@ -87,28 +86,30 @@ class FrechetExplorer extends Figure {
     this.body.innerHTML = `
       <div class="fe-left">
         <div class="fe-plane"></div>
-        <p class="fe-caption">Arrows: the cheapest way to carry 1 onto 2, ${i("x")} ↦ ${sub("m", 2)} + ${i("A")}(${i("x")} − ${sub("m", 1)}).
+        <p class="fe-caption">Arrows: the cheapest way to carry 1 onto 2, ${i("x")} ↦ ${indexed("m", 2)} + ${i("A")}(${i("x")} − ${indexed("m", 1)}).
           Their squared lengths average ${D2}.</p>
       </div>
       <div class="fe-right">
         <div class="vw-controls">
           <button type="button" class="fe-swap">Swap</button>
           <button type="button" class="fe-same">Same shape</button>
-          <button type="button" class="vw-reset">Reset</button>
         </div>
         <div class="fe-bar"></div>
-        <table class="vw-numbers">${[
-          ["means", "", `means, |${sub("m", 1)} − ${sub("m", 2)}|²`], ["covariances", "+", "covariances"],
-          ["distance", "=", `Fréchet distance ${D2}`], ["matrix", "", `map ${i("A")}`],
-          ["forward", "", `${KL.forward}, nats`], ["reverse", "", `${KL.reverse}, nats`]].map(([kind, sign, label]) =>
-          `<tr data-kind="${kind}"><th scope="row"><span>${sign}</span>${label}</th><td></td></tr>`).join("")}</table>
+        <table class="vw-numbers">${numberRows([
+          ["means", `means, |${indexed("m", 1)} − ${indexed("m", 2)}|²`, ""], ["covariances", "covariances", "+"],
+          ["distance", `Fréchet distance ${D2}`, "="], ["matrix", `map ${i("A")}`, ""],
+          ["forward", `${KL.forward}, nats`, ""], ["reverse", `${KL.reverse}, nats`, ""]])}</table>
         <p class="vw-note"></p>
       </div>`;
     this.buildPlots();
     this.on(this.find(".fe-swap"), "click", () =>
       this.set({ first: this.state.second, second: this.state.first }));
     this.on(this.find(".fe-same"), "click", () => this.change("second", this.state.first.slice(2), 2));
-    this.on(this.find(".vw-reset"), "click", () => this.set({ ...this.spec.start }));
+  }
+
+  get admits() {
+    const gaussian = each(...this.spec.ranges.map((range) => within(...range)));
+    return { first: gaussian, second: gaussian };
   }
 
   buildPlots() {
@@ -125,6 +126,7 @@ class FrechetExplorer extends Figure {
     const now = (k) => this.state[side][k];
     this.plane.handle({
       label: `Mean of ${label}`,
+      across: true,
       at: () => [now(0), now(1)],
       drag: (u, v) => this.change(side, [u, v]),
       nudge: (right, up) => this.change(side, [now(0) + 0.1 * right, now(1) + 0.1 * up], 0, 0.1),
@@ -220,10 +222,7 @@ class FrechetExplorer extends Figure {
   arrow(c, from, to) {
     const plot = this.plane, [x, y, u, v] = [plot.px(from[0]), plot.py(from[1]), plot.px(to[0]), plot.py(to[1])];
     const length = Math.hypot(u - x, v - y), head = Math.min(7, length / 2);
-    c.beginPath();
-    c.arc(x, y, 2, 0, 7);
-    c.fillStyle = this.ink.gap;
-    c.fill();
+    plot.dot(c, x, y, 2, this.ink.gap);
     if (length < 3) return;
     const [dx, dy] = [((u - x) / length) * head, ((v - y) / length) * head];
     c.beginPath();
@@ -257,20 +256,8 @@ class FrechetExplorer extends Figure {
     const c = plot.begin();
     if (!c) return;
     plot.axes(c, "d²");
-    const part = (from, to, alpha, text) => {
-      c.fillStyle = ink.gap;
-      c.globalAlpha = alpha;
-      c.fillRect(plot.px(from), 0, plot.px(to) - plot.px(from), BAR);
-      c.globalAlpha = 1;
-      c.font = `13px ${this.font}`;
-      if (c.measureText(text).width > plot.px(to) - plot.px(from) - 10) return;
-      c.fillStyle = ink.text;
-      c.textAlign = "center";
-      c.textBaseline = "middle";
-      c.fillText(text, (plot.px(from) + plot.px(to)) / 2, BAR / 2 + 1);
-    };
-    part(0, means, 0.45, "means");
-    part(means, distance, 0.18, "covariances");
+    plot.part(c, 0, plot.px(means), 0, BAR, ink.gap, 0.45, "means");
+    plot.part(c, plot.px(means), plot.px(distance), 0, BAR, ink.gap, 0.18, "covariances");
     c.fillStyle = ink.gap;
     c.fillRect(plot.px(distance) - 1.5, 0, 3, BAR);
   }
@@ -292,7 +279,7 @@ class FrechetExplorer extends Figure {
     const { first, second } = this.state, { means, covariances } = this.values;
     const [, , s, t] = first, [, , p, q] = second, turned = Math.abs(first[4] - second[4]) % 180;
     if (covariances < 1e-9) return means
-      ? `Equal covariances: ${i("A")} is the identity, every arrow is ${sub("m", 2)} − ${sub("m", 1)}, and all of ${D2} is in the means.`
+      ? `Equal covariances: ${i("A")} is the identity, every arrow is ${indexed("m", 2)} − ${indexed("m", 1)}, and all of ${D2} is in the means.`
       : `Equal Gaussians: ${D2} and both KL are 0, and nothing moves.`;
     if (turned === 0 || turned === 90) {
       const [along, across] = turned ? [q, p] : [p, q];

@@ -93,24 +93,19 @@ const decadeAxis = (low, high) => ({
 
 class GradientExplorer extends Figure {
   name = "gradient-explorer";
-  traits = ["mean", "baseline", "samples"];
 
   build() {
-    const { spec } = this;
     this.find(".vw-hint").innerHTML =
       `Draw samples and watch both estimates settle on 2${MU}; drag ${MU}, or give the score function a baseline.`;
     const head = (name, text) => `<div class="ge-${name}"><p class="ge-head">${text}</p><div class="ge-${name}-plot"></div></div>`;
     this.body.innerHTML = `
       ${head("q", `<span class="ge-mu"></span> and ${i("f")}(${Z}) = ${Z}²`)}
       <div class="vw-controls">
-        <div class="vw-joined" role="group" aria-label="Baseline">
-          <span>Baseline</span>${["none", "mean", "optimal"].map(
-            (name) => `<button type="button" data-baseline="${name}">${name}</button>`).join("")}
-        </div>
-        <div class="vw-joined" role="group" aria-label="Draw samples">
-          <span>Draw</span><button type="button" data-draw="100">100</button><button type="button" data-draw="10000">10,000</button>
-        </div>
-        <button type="button" class="vw-reset">Reset</button>
+        <div class="ge-choice"><span>Baseline</span>${
+          choices("Baseline", "baseline", { none: "none", mean: "mean", optimal: "optimal" })}</div>
+        <div class="ge-choice"><span>Draw</span><div class="vw-joined" role="group" aria-label="Draw samples">
+          <button type="button" data-draw="100">100</button><button type="button" data-draw="10000">10,000</button>
+        </div></div>
       </div>
       ${head("score", `Score function: <span class="ge-formula"></span>`)}
       ${head("path", `Pathwise: 2${Z}`)}
@@ -125,18 +120,17 @@ class GradientExplorer extends Figure {
         </table>
         <p class="vw-note"></p>
       </div>`;
-    this.eps = new Float64Array(spec.most);
-    this.normal = makeNormal(spec.seed);
+    this.eps = new Float64Array(this.spec.most);
+    this.normal = makeNormal(this.spec.seed);
     this.drawn = 0;
     this.buildPlots();
-    this.on(this.root, "click", ({ target }) => {
-      const button = target.closest("button");
-      if (!button) return;
-      const { baseline, draw } = button.dataset;
-      if (baseline) this.set({ baseline });
-      else if (draw) this.set({ samples: Math.min(this.state.samples + +draw, spec.most) });
-      else this.set({ ...spec.start });
-    });
+    for (const button of this.root.querySelectorAll("[data-draw]"))
+      this.on(button, "click", () =>
+        this.set({ samples: Math.min(this.state.samples + +button.dataset.draw, this.spec.most) }));
+  }
+
+  get admits() {
+    return { mean: within(-3, 3), baseline: oneOf("none", "mean", "optimal"), samples: within(0, this.spec.most, true) };
   }
 
   buildPlots() {
@@ -309,8 +303,6 @@ class GradientExplorer extends Figure {
     const ratio = exact.score / exact.path;
     write(this.find(".vw-note"), `${count(samples)} samples, the same for both; the outlines are exact, and a number at the rim counts what lies beyond. ` +
       `For the same error the score function needs ${number(ratio, 1)} times as many.`);
-    for (const button of this.root.querySelectorAll("[data-baseline]"))
-      button.setAttribute("aria-pressed", button.dataset.baseline === baseline);
     for (const button of this.root.querySelectorAll("[data-draw]"))
       button.disabled = samples >= this.spec.most;
   }

@@ -42,7 +42,6 @@ export function divergences(target, [m, s]) {
 
 // ---------------------------------------------------------------- the view
 
-const normalText = (m, s) => `N(${number(m)}, ${number(s)}²)`;
 const KL = { forward: `KL(${i("p")} ‖ ${i("q")})`, reverse: `KL(${i("q")} ‖ ${i("p")})` };
 const untagged = (html) => html.replace(/<[^>]*>/g, "");
 const INTEGRAND = { forward: "p log p/q", reverse: "q log q/p" };
@@ -53,11 +52,9 @@ const BAR = 18;
 
 class KLExplorer extends Figure {
   name = "kl-explorer";
-  traits = ["q", "direction"];
+  own = { best: false };
 
   build() {
-    const { spec } = this;
-    this.state.best = false;
     this.find(".vw-hint").innerHTML =
       `Move ${i("q")}: drag the disc for its mean, the lozenge for its width. Make the shaded area small.`;
     this.body.innerHTML = `
@@ -69,24 +66,14 @@ class KLExplorer extends Figure {
       </div>
       <div class="ke-right">
         <div class="vw-controls">
-          <div class="vw-joined" role="group" aria-label="Direction">${Object.entries(KL).map(
-            ([name, html]) => `<button type="button" data-direction="${name}">${html}</button>`).join("")}</div>
-          <button type="button" class="ke-best" aria-pressed="false">Show best</button>
-          <button type="button" class="vw-reset">Reset</button>
+          ${choices("Direction", "direction", KL)}
+          ${toggle("best", "Show best")}
         </div>
         ${Object.entries(KL).map(([name, html]) => `<div class="ke-row" data-kind="${name}">
           <p><span>${html}</span><span data-side="best"></span><b data-side="now"></b></p><div class="ke-bar-${name}"></div></div>`).join("")}
         <p class="vw-note"></p>
       </div>`;
     this.buildPlots();
-    this.on(this.root, "click", ({ target }) => {
-      const button = target.closest("button");
-      if (!button) return;
-      const { direction } = button.dataset;
-      if (direction) this.set({ direction });
-      else if (button.classList.contains("ke-best")) this.set({ best: !this.state.best });
-      else this.set({ q: [...spec.start.q], direction: spec.start.direction, best: false });
-    });
   }
 
   buildPlots() {
@@ -95,26 +82,9 @@ class KLExplorer extends Figure {
     const high = Math.ceil(Math.max(...target.map(([, m, s]) => m + 3 * s)) + 0.5);
     // q may become half as wide as the narrowest best one, so its handles stay on the picture
     const narrowest = Math.min(...Object.values(best).flat().map(([, s]) => s));
-    this.widths = [Math.ceil(53 * narrowest) / 100, (high - low) / 2];
     const margin = { left: 40, right: 20, top: 8, bottom: 26 }, x = linearAxis(low, high);
-    this.densities = new Plot(this, ".ke-densities", {
-      height: 190, margin, x, y: linearAxis(0, 1.2 * normalDensity(0, 0, narrowest), 4) });
-    this.densities.handle({
-      label: "Mean of q",
-      at: () => [this.state.q[0], 0],
-      drag: (u) => this.move(u, this.state.q[1]),
-      nudge: (right, up) => this.move(this.state.q[0] + 0.05 * (right + up), this.state.q[1], 0.05),
-      range: () => [this.state.q[0], low, high],
-      text: () => number(this.state.q[0]),
-    });
-    this.densities.handle({
-      label: "Standard deviation of q",
-      at: () => this.shoulder(),
-      drag: (u) => this.widen(Math.abs(u - this.state.q[0])),
-      nudge: (right, up) => this.widen(this.state.q[1] + 0.05 * (right * this.side + up), 0.05),
-      range: () => [this.state.q[1], ...this.widths],
-      text: () => number(this.state.q[1]),
-    });
+    this.densities = new NormalPlot(this, ".ke-densities", {
+      height: 190, widths: [Math.ceil(53 * narrowest) / 100, (high - low) / 2], margin, x, y: linearAxis(0, 1.2 * normalDensity(0, 0, narrowest), 4) });
     this.integrand = new Plot(this, ".ke-integrand", { height: 150, margin, x, y: linearAxis(0, 1) });
     this.bars = Object.fromEntries(Object.keys(KL).map((name) => [name,
       new Plot(this, `.ke-bar-${name}`, {
@@ -122,22 +92,8 @@ class KLExplorer extends Figure {
         x: linearAxis(0, SHOWN, 3), y: linearAxis(0, 1) })]));
   }
 
-  /** The side of q on which its second handle is: the right one, unless that is off the picture. */
-  get side() {
-    return this.state.q[0] + this.state.q[1] <= this.densities.x.high ? 1 : -1;
-  }
-  shoulder() {
-    const [m, s] = this.state.q;
-    return [m + this.side * s, normalDensity(s, 0, s)];
-  }
-
-  /** To the nearest hundredth, so that what is read is what is computed; keys go by twentieths. */
-  move(m, s, grain = 0.01) {
-    const { low, high } = this.densities.x;
-    this.set({ q: [clamp(round(m, grain), low, high), s] });
-  }
-  widen(s, grain = 0.01) {
-    this.set({ q: [this.state.q[0], clamp(round(s, grain), ...this.widths)] });
+  get admits() {
+    return { q: this.densities.admits, direction: oneOf(...Object.keys(KL)), best: oneOf(true, false) };
   }
 
   /** The Gaussians [mean, sd, divergence] to show: the least divergence first. */
@@ -176,14 +132,7 @@ class KLExplorer extends Figure {
     });
     c.restore();
     this.nameBest(c);
-    const [u, v] = this.shoulder();
-    c.beginPath();
-    c.moveTo(plot.px(m), plot.height);
-    c.lineTo(plot.px(m), plot.py(v));
-    c.lineTo(plot.px(u), plot.py(v));
-    plot.stroke(c, ink.inference, 1, [2, 3]);
-    plot.knob(c, [u, v], ink.inference, 4);
-    plot.knob(c, [m, 0], ink.inference);
+    plot.knobs(c);
   }
 
   /** Above each best curve, its name. */
@@ -226,7 +175,7 @@ class KLExplorer extends Figure {
       c.globalAlpha = above ? 0.4 : 0.1;
       c.fill();
       c.globalAlpha = 1;
-      if (!above) this.hatch(c, plot, zero);
+      if (!above) plot.hatch(c, zero, plot.height, ink.gap);
       c.restore();
     }
     c.beginPath();
@@ -238,31 +187,14 @@ class KLExplorer extends Figure {
     c.restore();
   }
 
-  /** Stripes within the present path. */
-  hatch(c, plot, top) {
-    c.clip();
-    c.beginPath();
-    const down = plot.height - top;
-    for (let x = -down; x < plot.width; x += 7) {
-      c.moveTo(x, plot.height);
-      c.lineTo(x + down, top);
-    }
-    c.globalAlpha = 0.6;
-    plot.stroke(c, this.ink.gap, 1.5);
-    c.globalAlpha = 1;
-  }
-
   /** How large each divergence is, and with a line how small it could be. */
   paintBar(name) {
     const plot = this.bars[name], c = plot.begin(), { ink, values, state, spec } = this;
     if (!c) return;
     plot.axes(c, "nats");
     const value = values[name], end = plot.px(Math.min(value, SHOWN));
-    c.fillStyle = ink.gap;
-    c.globalAlpha = name === state.direction ? 0.45 : 0.15;
-    c.fillRect(0, 0, end, BAR);
-    c.globalAlpha = 1;
-    if (value > SHOWN) this.arrow(c, plot.width);
+    plot.part(c, 0, end, 0, BAR, ink.gap, name === state.direction ? 0.45 : 0.15);
+    if (value > SHOWN) plot.beyond(c, plot.width, BAR / 2, 10, BAR / 2, ink.gap);
     else c.fillRect(end - 1.5, 0, 3, BAR);
     if (!state.best) return;
     spec.best[name].forEach(([, , kl], k) => {
@@ -271,16 +203,6 @@ class KLExplorer extends Figure {
       c.lineTo(plot.px(kl), BAR + 2);
       plot.stroke(c, ink.inference, 2, k ? DASHES[k] : []);
     });
-  }
-
-  /** It goes on beyond the right edge. */
-  arrow(c, x) {
-    c.beginPath();
-    c.moveTo(x, 0);
-    c.lineTo(x + 10, BAR / 2);
-    c.lineTo(x, BAR);
-    c.closePath();
-    c.fill();
   }
 
   write() {
@@ -293,9 +215,6 @@ class KLExplorer extends Figure {
       write(row.querySelector('[data-side="now"]'), number(values[name]));
       write(row.querySelector('[data-side="best"]'), best ? `least ${number(spec.best[name][0][2])}` : "");
     }
-    for (const button of this.root.querySelectorAll("[data-direction]"))
-      button.setAttribute("aria-pressed", button.dataset.direction === direction);
-    this.find(".ke-best").setAttribute("aria-pressed", best);
     write(this.find(".vw-note"), this.note());
   }
 

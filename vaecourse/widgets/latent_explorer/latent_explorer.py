@@ -13,7 +13,7 @@ from torch import nn
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, read_files
+from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
 MAX_POINTS = 2000
 MAX_IMAGES = 500
@@ -27,11 +27,13 @@ class LatentExplorer(anywidget.AnyWidget):
 
     model: a model with two latents and a `decoder` that is an nn.Sequential of Linear layers
         and activations (ReLU, Tanh, Softplus, Sigmoid): a VAE or an Autoencoder.
-    x: test data [N, D] in [0, 1]; at most 2,000 rows, evenly spaced, are drawn on the plane.
+    x: test data [N, D] in [0, 1], or images [N, H, W] or [N, 3, H, W]; at most 2,000 rows,
+        evenly spaced, are drawn on the plane.
     labels: [N] integers from 0 to 9, or None for data without classes.
     images: rows of x that can be picked, at most 500; by default the first ten of each label
         whose posterior lies on the plane, two standard deviations to either side.
-    image_shape: (height, width), for images that are not square.
+    image_shape: (height, width), for images that are not square, or (3, height, width) for images
+        in colour, all of whose red comes before green and blue.
     title: the line above the picture.
     z: where to start, [z1, z2]; while a kernel runs, `explorer.z` follows the hand.
 
@@ -54,8 +56,9 @@ class LatentExplorer(anywidget.AnyWidget):
     Raises ValueError for a model or data that the page cannot show.
     """
 
-    _esm = read_files("networks.js", "latent_explorer/latent_explorer.js")
-    _css = read_files("latent_explorer/latent_explorer.css")
+    _esm, _css = page_files(
+        "latent_explorer", "networks.js", "latent_explorer/posterior.js", "latent_explorer/parts.js"
+    )
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
     z = Hand([0.0, 0.0])
@@ -73,10 +76,9 @@ class LatentExplorer(anywidget.AnyWidget):
     ):
         layers, weights = read_decoder(model)
         _check_prior(model)
-        x = _check_x(model, x)
+        x, shape = _check_x(model, x, image_shape)
         labels = _check_labels(labels, len(x))
         picks = _check_images(images, len(x))
-        shape = _check_shape(image_shape, x.shape[1])
         rows = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int)
         with torch.no_grad():
             output = _output(model, x.shape[1])
@@ -108,12 +110,14 @@ class LatentExplorer(anywidget.AnyWidget):
             "layers": layers,
             "output": output,
             "posterior": kind,
-            "image_shape": shape,
+            "image_shape": shape[-2:],
+            "channels": shape[0] if len(shape) == 3 else 1,
             "range": plane,
             "digit_colours": list(DIGIT_COLOURS),
             "table": table,
         }
-        super().__init__(spec=spec, arrays=data, **traits)
+        super().__init__(arrays=data, **traits)
+        self.spec = spec | {"start": {"z": self.z}}
 
     @traitlets.validate("z")
     def _check_z(self, proposal):
@@ -154,11 +158,14 @@ def _mean(model, z):
     return p if isinstance(p, torch.Tensor) else p.mean
 
 
-def _check_x(model, x):
+def _check_x(model, x, image_shape):
+    """x [N, D] as the model's tensor, and the shape of its images."""
     try:
         x = torch.as_tensor(x)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError("x cannot be read as numbers; it must be grey levels [N, D].") from None
+    if x.ndim in (3, 4):
+        image_shape, x = x.shape[1:] if image_shape is None else image_shape, x.flatten(1)
     weight = model.decoder[0].weight
     dim = getattr(model, "data_dim", x.shape[-1] if x.ndim else "D")
     if x.ndim != 2 or x.shape[1] != dim or len(x) == 0:
@@ -166,7 +173,7 @@ def _check_x(model, x):
     x = x.to(weight)
     if not torch.isfinite(x).all() or x.min() < 0 or x.max() > 1:
         raise ValueError("x has values that are NaN or outside [0, 1]; it must hold grey levels.")
-    return x
+    return x, _check_shape(image_shape, x.shape[1])
 
 
 def _check_labels(labels, count):
@@ -200,15 +207,17 @@ def _check_shape(shape, dim):
             raise ValueError(f"image_shape is None and {dim} pixels make no square; give it.")
         return [side, side]
     try:
-        height, width = map(operator.index, shape)
-        whole = height > 0 and width > 0
-    except (TypeError, ValueError):
-        whole = False
-    if not whole:
-        raise ValueError(f"image_shape is {shape!r}; it must be (height, width), whole numbers.")
-    if height * width != dim:
-        raise ValueError(f"image_shape is {height} × {width}; x has {dim} pixels.")
-    return [height, width]
+        sides = [operator.index(side) for side in shape]
+    except TypeError:
+        sides = []
+    if len(sides) not in (2, 3) or min(sides) < 1 or (len(sides) == 3 and sides[0] not in (1, 3)):
+        raise ValueError(
+            f"image_shape is {shape!r}; it must be (height, width) or (3, height, width), whole "
+            "numbers."
+        )
+    if math.prod(sides) != dim:
+        raise ValueError(f"image_shape is {' × '.join(map(str, sides))}; x has {dim} pixels.")
+    return sides
 
 
 def _encode(model, x):

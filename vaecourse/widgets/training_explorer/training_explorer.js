@@ -54,7 +54,6 @@ function title(name) {
 
 class TrainingExplorer extends Figure {
   name = "training-explorer";
-  traits = ["data", "posterior", "epoch"];
 
   build() {
     const { runs } = this.spec, { buffer, byteOffset, byteLength } = this.model.get("points");
@@ -62,30 +61,26 @@ class TrainingExplorer extends Figure {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.find(".vw-hint").innerHTML =
       "Drag the marker along the loss, or go from snapshot to snapshot with the arrow keys.";
-    const choices = (label, trait, names) =>
-      `<div class="vw-joined te-${trait}" role="group" aria-label="${label}">${names.map((name) =>
-        `<button type="button" data-trait="${trait}" data-value="${plain(name)}">${plain(title(name))}</button>`).join("")}</div>`;
     this.body.innerHTML = `
       <div class="vw-controls">
-        ${choices("Data set", "data", [...new Set(runs.map(({ data }) => data))])}
-        ${choices("Covariance of q", "posterior", ["diagonal", "full"])}
-        <button type="button" class="vw-reset">Reset</button>
+        ${choices("Data set", "data", Object.fromEntries(runs.map(({ data }) => [data, plain(title(data))])))}
+        ${choices("Covariance of q", "posterior", { diagonal: "Diagonal", full: "Full" })}
       </div>
       ${Object.keys(PANELS).map((kind) =>
         `<div class="te-${kind}"><p class="te-head">${HEADS[kind]}</p><div class="te-plot-${kind}"></div></div>`).join("")}
       <div class="te-loss"><p class="te-head">Loss, nats per point</p><div class="te-plot-loss"></div></div>
       <div class="te-side">
-        <table class="vw-numbers">${Object.entries(ROWS).map(([kind, label]) =>
-          `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table>
+        <table class="vw-numbers">${numberRows(Object.entries(ROWS))}</table>
         <p class="vw-note">Every point keeps its noise. Dashed: the prior, at one and two standard deviations.</p>
       </div>`;
     this.buildPlots();
-    this.on(this.root, "click", ({ target }) => {
-      const button = target.closest("button");
-      if (!button) return;
-      const { trait, value } = button.dataset;
-      this.set(trait ? { [trait]: value } : this.spec.start);
-    });
+  }
+
+  get admits() {
+    const { runs } = this.spec, last = Math.max(...runs.map(({ loss }) => loss.length - 1));
+    return {
+      data: oneOf(...runs.map(({ data }) => data)), posterior: oneOf("diagonal", "full"), epoch: within(0, last, true),
+    };
   }
 
   buildPlots() {
@@ -106,6 +101,10 @@ class TrainingExplorer extends Figure {
 
   // -------------------------------------------------------------- what is shown
 
+  /** What is shown, where what was asked for is not there. */
+  get chosen() {
+    return { posterior: this.run.posterior };
+  }
   /** The run of the data set, of the posterior asked for if there is one. */
   get run() {
     const { data, posterior } = this.state, runs = this.spec.runs.filter((run) => run.data === data);
@@ -232,12 +231,8 @@ class TrainingExplorer extends Figure {
     cell("epoch", `${epoch} of ${run.loss.length - 1}`);
     for (const kind of ["elbo", "log_density"]) cell(kind, number(run[kind], 3));
     cell("loss", number(run.loss[epoch], 3));
-    for (const button of this.root.querySelectorAll("[data-trait]")) {
-      const { trait, value } = button.dataset;
-      button.setAttribute("aria-pressed", run[trait] === value);
-      button.disabled = trait === "posterior" &&
-        !runs.some((one) => one.data === data && one.posterior === value);
-    }
+    for (const button of this.root.querySelectorAll("[data-trait=posterior]"))
+      button.disabled = !runs.some((one) => one.data === data && one.posterior === button.dataset.value);
   }
 
   where() {

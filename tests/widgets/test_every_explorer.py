@@ -1,0 +1,399 @@
+"""What all explorers do alike: theme, keys, reset, read-out, kernel, history, address, phone."""
+
+import base64
+import json
+from urllib.parse import quote, unquote
+
+import pytest
+from explorers import MAKERS
+from widget_page import PHONE, colour_count, pixels, press, script, settle, static_page, swipe
+
+from vaecourse import widgets
+from vaecourse.palette import COLOURS, COLOURS_DARK
+
+NAMES = sorted(MAKERS)
+# a colour that each draws with, and the canvas that has it
+INK = {
+    "ElboExplorer": ("inference", 0),
+    "EMStepper": ("exact", 1),
+    "FamilyExplorer": ("latent", 0),
+    "FrechetExplorer": ("generative", 0),
+    "GradientExplorer": ("inference", 0),
+    "KLExplorer": ("inference", 0),
+    "LatentExplorer": ("latent", 0),
+    "TrainingExplorer": ("inference", 3),
+}
+# what is said after one step up
+SPEECH = {
+    "ElboExplorer": "q = N(0.55, 0.80²). ELBO −6.06, gap 3.88, log p(x) −2.18 nats.",
+    "EMStepper": "Log-likelihood −",
+    "FamilyExplorer": "Component 0, z₁ = ",
+    "FrechetExplorer": "d² 7.94: means 6.74, covariances 1.20. ",
+    "GradientExplorer": "μ = 1.60, 100 samples. Score function ",
+    "KLExplorer": "q = N(0.55, 1.00²). KL(p ‖ q) ",
+    "LatentExplorer": "z = (0.00, 0.07), test points nearby are ",
+    "TrainingExplorer": "Three blobs, full covariance, epoch 1 of 1, loss 2.000 nats.",
+}
+STAGES = ".vw-stage > canvas"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The page of each explorer."""
+    return {name: static_page(make()) for name, make in MAKERS.items()}
+
+
+def pictures(page):
+    """All that is painted on the page."""
+    return page.locator(".vw-figure canvas:visible").evaluate_all(
+        "all => all.map(c => c.toDataURL())"
+    )
+
+
+def text(page):
+    """What the first handle reads out."""
+    return page.locator(".vw-handle").first.get_attribute("aria-valuetext")
+
+
+def step(page, times=1):
+    """So many steps up with the first handle."""
+    page.locator(".vw-handle").first.focus()
+    press(page, "ArrowUp", times)
+
+
+def rest(page):
+    """Wait until the hand is known to rest."""
+    page.wait_for_function("document.querySelector('.vw-live').textContent")
+
+
+def test_none_is_forgotten():
+    assert set(MAKERS) == set(INK) == set(SPEECH) == set(widgets.__all__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_wears_the_colours_of_the_course(name):
+    light, dark = MAKERS[name]()._css.split('[data-theme="dark"]')[:2]
+    for colours, block in ((COLOURS, light), (COLOURS_DARK, dark)):
+        for colour, value in colours.items():
+            assert f"--vw-{colour}: {value};" in block
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_theme_is_followed(visit, pages, name):
+    page, (colour, canvas) = visit(pages[name]), INK[name]
+
+    def ink(colours):
+        return colour_count(page, colours[colour], STAGES, canvas)
+
+    assert ink(COLOURS) > 20 and ink(COLOURS_DARK) == 0
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    assert ink(COLOURS_DARK) > 20 and ink(COLOURS) == 0
+    background = "getComputedStyle(document.querySelector('.vw-figure')).backgroundColor"
+    assert page.evaluate(background) == "rgb(20, 24, 30)"
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    settle(page)
+    assert ink(COLOURS) > 20
+    page.evaluate("delete document.documentElement.dataset.theme")
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    settle(page)
+    assert ink(COLOURS_DARK) > 20
+
+
+@pytest.mark.parametrize(("scheme", "colours"), [("dark", COLOURS_DARK), ("light", COLOURS)])
+def test_without_a_theme_the_system_decides(visit, pages, scheme, colours):
+    html = pages["ElboExplorer"].replace(' data-theme="light"', "")
+    assert colour_count(visit(html, color_scheme=scheme), colours["inference"], STAGES) > 50
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_home_end_and_page_keys_reach_all_of_a_handle(visit, pages, name):
+    page = visit(pages[name])
+    for handle in page.locator(".vw-handle:visible").all():
+
+        def value(which="now", handle=handle):
+            return float(handle.get_attribute(f"aria-value{which}"))
+
+        handle.focus()
+        press(page, "Home")
+        assert value() == value("min") < value("max")
+        press(page, "End")
+        assert value() == pytest.approx(value("max"), abs=1e-6)
+        before = handle.get_attribute("aria-valuetext")
+        press(page, "PageDown")
+        down = handle.get_attribute("aria-valuetext")
+        assert down != before
+        press(page, "PageUp")
+        assert handle.get_attribute("aria-valuetext") != down
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reset_brings_back_the_start(visit, pages, name):
+    page = visit(pages[name])
+    before = pictures(page), text(page)
+    step(page)
+    for button in page.locator(".vw-body [data-trait]:enabled:visible").all():
+        button.click()
+    settle(page)
+    assert pictures(page) != before[0]
+    page.locator(".vw-reset").click()
+    if name == "FamilyExplorer":  # which keeps the model that is looked at
+        page.locator("[data-value=gmvae]").click()
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    settle(page)
+    assert text(page) == before[1]
+    settle(page)
+    assert pictures(page) == before[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readout_speaks_once_the_hand_rests_and_not_before_it_moved(visit, pages, name):
+    page = visit(pages[name])
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    live = page.locator(".vw-live")
+    page.clock.run_for(2000)
+    assert live.get_attribute("aria-live") == "polite" and live.inner_text() == ""
+    page.locator(".vw-handle").first.focus()
+    for key in ("ArrowUp", "ArrowDown", "ArrowUp"):
+        page.keyboard.press(key)
+        page.clock.run_for(400)
+        assert live.text_content() == ""
+    page.clock.run_for(700)
+    assert live.text_content().startswith(SPEECH[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_views_agree(visit, name):
+    page = visit(static_page(MAKERS[name](), copies=2))
+    step(page, 2)
+    page.evaluate("document.activeElement.blur()")
+    settle(page)
+    settle(page)
+    found = pictures(page)
+    assert found[: len(found) // 2] == found[len(found) // 2 :]
+
+
+def test_two_explorers_do_not_meddle(visit):
+    page = visit(static_page(widgets.ElboExplorer(), widgets.ElboExplorer(q=[-1.0, 0.3])))
+    step(page, 2)
+    texts = page.locator(".vw-handle").evaluate_all("all => all.map(h => h.ariaValueText)")
+    assert texts == ["0.60", "0.80", "−1.00", "0.30"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_live_kernel_hears_the_hand_and_moves_it_and_a_view_taken_away_is_silent(tab, name):
+    widget = MAKERS[name]()
+    traits = {key: getattr(widget, key) for key, trait in widget.traits(sync=True).items()}
+    state = {key: value for key, value in traits.items() if not key.startswith("_")}
+    state.pop("layout"), state.pop("tabbable"), state.pop("tooltip")
+    data = {k: base64.b64encode(v).decode() for k, v in state.items() if isinstance(v, bytes)}
+    got = tab.evaluate(
+        script(
+            widget,
+            "const bytes = t => new DataView("
+            "  Uint8Array.from(atob(t), c => c.charCodeAt(0)).buffer);"
+            "const state = {...arg.state};"
+            "for (const k in arg.data) state[k] = bytes(arg.data[k]);"
+            "const listeners = new Map(), first = JSON.stringify(arg.state);"
+            "const now = () => JSON.stringify(Object.fromEntries("
+            "  Object.keys(arg.state).map(k => [k, state[k]])));"
+            "const model = {get: k => state[k], set(k, v) { state[k] = v; }, save_changes() {},"
+            "  on: (e, f) => listeners.set(e, f), off: (e, f) => listeners.delete(e)};"
+            "const el = document.createElement('div'); document.body.append(el);"
+            "const stop = await js.default.render({model, el});"
+            "const rest = () => new Promise(r => setTimeout(r, 60));"
+            "const until = async done => { for (let k = 0; k < 60 && !done(); k++) await rest(); };"
+            "const handle = el.querySelector('.vw-handle'), said = () => handle.ariaValueText;"
+            "const key = k => handle.dispatchEvent(new KeyboardEvent('keydown', {key: k}));"
+            "await until(said); const start = said();"
+            "key('ArrowUp'); await until(() => now() !== first); const told = now() !== first;"
+            "Object.assign(state, arg.state); for (const f of listeners.values()) f();"
+            "await until(() => said() === start); const arrived = said() === start;"
+            "const before = listeners.size; stop(); const last = now();"
+            "key('ArrowUp'); document.documentElement.dataset.theme = 'dark'; await rest();"
+            "const theme = el.firstChild.dataset.theme; el.remove();"
+            "delete document.documentElement.dataset.theme;"
+            "return [told, arrived, before > 0, listeners.size, now() === last, theme]",
+        ),
+        {"state": {k: v for k, v in state.items() if k not in data}, "data": data},
+    )
+    assert got == [True, True, True, 0, True, "light"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_painting_is_measured_and_leaves_no_entries(visit, pages, name):
+    page = visit(pages[name])
+    measure = page.locator(".vw-figure").evaluate("f => `${f.classList[1]}:paint`")
+    page.evaluate(
+        "name => { window.times = []; new PerformanceObserver(list => times.push("
+        "...list.getEntriesByName(name).map(e => e.duration)))"
+        ".observe({entryTypes: ['measure']}) }",
+        measure,
+    )
+    page.locator(".vw-handle").first.focus()
+    for k in range(6):
+        press(page, "ArrowDown" if k % 2 else "ArrowUp")
+    assert len(page.evaluate("times")) >= 6
+    assert page.evaluate("name => performance.getEntriesByName(name).length", measure) == 0
+
+
+# ------------------------------------------------------------------ history and address
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_hand_did_is_there_on_back_and_by_link(visit, pages, name):
+    page = visit(pages[name])
+    before = text(page)
+    step(page)
+    moved = text(page)
+    assert moved != before
+    rest(page)
+    link = page.url
+    page.goto("about:blank")
+    page.go_back()
+    page.wait_for_selector(".vw-handle")
+    page.wait_for_function(
+        "was => document.querySelector('.vw-handle').ariaValueText === was", arg=moved
+    )
+    # in a page of its own, with no history
+    other = page.context.new_page()
+    other.goto(link)
+    other.wait_for_function(
+        "was => document.querySelector('.vw-handle')?.ariaValueText === was", arg=moved
+    )
+    other.locator(".vw-reset").click()
+    rest(other)
+    assert text(other) == before
+
+
+def test_an_address_that_names_a_section_stays_and_the_link_can_be_copied(visit, pages):
+    page = visit(pages["ElboExplorer"])
+    page.evaluate("location.hash = 'move-it'")
+    step(page)
+    rest(page)
+    assert page.url.endswith("#move-it")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".vw-link").click()
+    page.wait_for_function("document.querySelector('.vw-link').textContent !== 'Copy link'")
+    key, _, state = page.url.partition("#")[2].partition("=")
+    assert key == "elbo-explorer" and json.loads(unquote(state)) == {"q": [0.55, 0.8]}
+
+
+def test_a_link_followed_on_the_page_moves_the_explorer(visit, pages):
+    page = visit(pages["KLExplorer"])
+    state = quote(json.dumps({"q": [-2, 0.5], "direction": "reverse", "best": True}))
+    page.evaluate(f"location.hash = 'kl-explorer={state}'")
+    settle(page)
+    assert text(page) == "−2.00"
+    pressed = page.locator("[aria-pressed=true]").evaluate_all("all => all.map(b => b.innerText)")
+    assert pressed == ["KL(q ‖ p)", "Show best"]
+
+
+HOSTILE = [
+    {"q": "<img src=x onerror='window.ran=1'>", "direction": "__proto__", "best": "yes"},
+    {"q": [1], "direction": ["forward"], "best": {"a": 1}},
+    {"q": [None, None], "direction": None, "best": None},
+    ["q"],
+    7,
+    None,
+]
+
+
+def test_a_link_that_says_nonsense_changes_nothing(visit, pages):
+    for hash in [*[quote(json.dumps(state)) for state in HOSTILE], "%", "{", ""]:
+        page = visit(pages["KLExplorer"], hash=f"#kl-explorer={hash}")
+        assert text(page) == "0.50"
+        assert page.locator("[aria-pressed=true]").all_inner_texts() == ["KL(p ‖ q)"]
+        assert page.evaluate("window.ran") is None
+    far = quote(json.dumps({"q": [1e9, -5]}))
+    page = visit(pages["KLExplorer"], hash=f"#kl-explorer={far}")
+    handle = page.locator(".vw-handle").first
+    assert handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+
+
+# ------------------------------------------------------------------ invitation, phone, full screen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_invites_until_it_is_touched_and_keeps_still_where_motion_is_not_wanted(
+    visit, pages, name
+):
+    for motion, animation in [("no-preference", "vw-take-me"), ("reduce", "none")]:
+        page = visit(pages[name], reduced_motion=motion)
+        page.locator(".vw-inviting").wait_for()
+        ring = page.locator(".vw-handle").first.evaluate(
+            "handle => { const s = getComputedStyle(handle, '::before');"
+            " return [s.animationName, s.animationIterationCount, s.content]; }"
+        )
+        assert ring[0] == animation and ring[2] == '""'
+        if motion == "no-preference":
+            assert ring[1] == "3"  # some five seconds, then no more
+        else:
+            still = pictures(page)
+            settle(page)
+            assert pictures(page) == still
+        step(page)
+        assert page.locator(".vw-inviting").count() == 0
+        moved = pictures(page)
+        settle(page)
+        if name not in ("TrainingExplorer", "FamilyExplorer"):  # which go on for some frames
+            assert pictures(page) == moved
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_phone_shows_all_of_it_and_every_target_can_be_hit(visit, pages, name):
+    page = visit(pages[name], **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for target in page.locator(".vw-figure :is(button, input, .vw-handle):visible").all():
+        size = target.bounding_box()
+        assert size["width"] >= 32 and size["height"] >= 32
+    # on one line, whatever stands above
+    tools = [tool.bounding_box()["y"] for tool in page.locator(".vw-tools button:visible").all()]
+    assert len(tools) == 3 and len(set(tools)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "picture"), [("LatentExplorer", ".lx-decoded"), ("FamilyExplorer", ".fx-decoded")]
+)
+def test_a_phone_shows_picture_and_handle_in_one_screen(visit, pages, name, picture):
+    page = visit(pages[name], **PHONE)
+    for box in (page.locator(picture).first, page.locator(".vw-handle").first):
+        size = box.bounding_box()
+        assert size["y"] >= 0 and size["y"] + size["height"] <= 700  # of 844; bars take some
+    if name == "LatentExplorer":
+        page.mouse.wheel(0, 300)
+        page.wait_for_function("scrollY > 100")
+        assert page.locator(picture).bounding_box()["y"] >= 0
+
+
+def test_full_screen_enlarges_the_picture_and_the_hand_still_meets_it(visit, pages):
+    page = visit(pages["ElboExplorer"], viewport={"width": 1600, "height": 1000})
+    before = pixels(page, STAGES).shape
+    page.locator(".vw-large").click()
+    page.wait_for_function("document.fullscreenElement")
+    settle(page)
+    settle(page)
+    assert page.locator(".vw-large").inner_text() == "Leave full screen"
+    assert pixels(page, STAGES).shape[0] > 1.2 * before[0]
+    box = page.locator(".vw-handle").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 100, y, steps=3)
+    page.mouse.up()
+    settle(page)
+    after = page.locator(".vw-handle").first.bounding_box()
+    assert after["x"] + after["width"] / 2 == pytest.approx(x + 100, abs=2)
+    page.locator(".vw-large").click()
+    page.wait_for_function("!document.fullscreenElement")
+    settle(page)
+    assert pixels(page, STAGES).shape == before
+
+
+def test_a_finger_beside_a_free_handle_scrolls_the_page(visit, pages):
+    page = visit(pages["FrechetExplorer"], **PHONE)
+    before = text(page)
+    swipe(page, page.locator(".fe-caption"), 0, up=150)
+    assert page.evaluate("scrollY") > 50 and text(page) == before
