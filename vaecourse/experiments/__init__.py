@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent
 PROGRAMS = (
     "bernoulli_mixture_static_mnist",
     "cifar10_scores",
+    "controls",
     "frey_latent_codes",
     "likelihood_table",
 )

@@ -1,0 +1,57 @@
+"""The controls: the shipped record has every seed, and the program makes it."""
+
+import json
+
+import pytest
+import torch
+
+import vaecourse as vc
+from vaecourse.experiments import controls
+from vaecourse.models import VAE
+
+
+@pytest.fixture(scope="module")
+def record():
+    return json.loads(controls.PATH.read_text(encoding="utf-8"))
+
+
+def test_the_shipped_record_has_every_seed(record):
+    assert record["command"] == "vaecourse reproduce controls"
+    seeds = {name: [run["seed"] for run in found] for name, found in record["metrics"].items()}
+    assert seeds.pop("warm_up") == vc.experiments.params("gaussian_mixture_restarts").seeds
+    assert all(found == [0, 1, 2] for found in seeds.values())
+
+
+def test_run_writes_what_the_controls_give(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(controls, "warm_up", lambda: [{"seed": 3}])
+    for name in record["metrics"].keys() - {"warm_up"}:
+        monkeypatch.setattr(controls, name, lambda seed: {"seed": seed})
+    made = controls.run(tmp_path / "controls.json")
+    assert json.loads((tmp_path / "controls.json").read_text(encoding="utf-8")) == made
+    assert made.keys() == record.keys() and made["metrics"].keys() == record["metrics"].keys()
+
+
+def test_the_weight_of_the_kl_rises_to_one_in_the_first_half():
+    assert [controls.kl_weight(epoch, 4) for epoch in range(4)] == [0.5, 1, 1, 1]
+
+
+def test_a_warm_up_of_weight_one_is_a_plain_run(monkeypatch):
+    """Two epochs of three runs on 64 points, against `fit_together` with the same seeds."""
+    params = vc.experiments.params("gaussian_mixture_restarts")
+    small = params.model_copy(
+        update={
+            "data": params.data.model_copy(update={"n_train": 64, "n_test": 50}),
+            "seeds": [3, 4, 5],
+        }
+    )
+    monkeypatch.setattr(controls, "params", lambda name: small)
+    monkeypatch.setattr(controls, "kl_weight", lambda epoch, epochs: 1)
+    shape = {key: value for key, value in small.model.model_dump().items() if key != "kind"}
+    models = [VAE(**shape, seed=seed) for seed in small.seeds]
+    x = [vc.data.synthetic("gaussian_mixture", 64, seed).x for seed in small.seeds]
+    vc.training.fit_together(models, x, epochs=2, seeds=small.seeds, progress=False)
+    test = vc.data.synthetic("gaussian_mixture", 50, 1_000).x
+    for model, found in zip(models, controls.warm_up(epochs=2), strict=True):
+        expected = vc.evaluation.evaluate(model, test, importance_rows=50)["elbo"]
+        assert found["elbo"] == pytest.approx(expected, rel=1e-5)
+        assert found["gap"] > 0 and torch.isfinite(torch.tensor(found["kl"]))
