@@ -10,6 +10,7 @@ _MODULES = {
     "GradientExplorer": "gradient_explorer",
     "KLExplorer": "kl_explorer",
     "LatentExplorer": "latent_explorer",
+    "Playground": "playground",
     "TrainingExplorer": "training_explorer",
 }
 

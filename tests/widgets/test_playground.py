@@ -1,0 +1,463 @@
+"""The playground: its arithmetic against torch and the exact densities, and hands in a browser."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from widget_page import PHONE, script, settle, static_page
+
+import vaecourse as vc
+from vaecourse.widgets import Playground
+from vaecourse.widgets.playground.lessons import FIVE_POINTS, LESSONS
+from vaecourse.widgets.playground.playground import KNOBS, START
+
+NOISES = ("from_z", "shared", "bernoulli")
+CASES = [
+    (noise, full, layers)
+    for noise, full, layers in itertools.product(NOISES, (False, True), (1, 2))
+]
+
+
+def course_vae(noise, full, layers, D, J=2, width=9):
+    """The same network as torch has it, in float64, with weights that are not small."""
+    likelihood = {"likelihood": "bernoulli"}
+    if noise != "bernoulli":
+        variance = None if noise == "from_z" else "shared"
+        likelihood = {"likelihood": "gaussian", "noise_variance": variance}
+    posterior = "full" if full else "diagonal"
+    hidden = [width] * layers
+    return vc.models.VAE(D, J, hidden, posterior=posterior, seed=3, **likelihood).double()
+
+
+def flat(vae):
+    """All weights in the page's order: encoder, decoder, a shared log variance."""
+    own = [p for network in (vae.encoder, vae.decoder) for p in network.parameters()]
+    own += list(vae.likelihood.parameters()) if hasattr(vae.likelihood, "parameters") else []
+    return torch.cat([p.detach().flatten() for p in own]).tolist()
+
+
+def shape(noise, full, layers, D, J=2, width=9):
+    return {"D": D, "J": J, "hidden": [width] * layers, "full": full, "noise": noise}
+
+
+@pytest.fixture(scope="module")
+def run(tab):
+    """Evaluate a function's body with the playground's program at hand as `js`."""
+    widget = Playground()
+    return lambda body, arg=None: tab.evaluate(script(widget, body), arg)
+
+
+# ------------------------------------------------------------------ against torch
+
+
+@pytest.mark.parametrize(("noise", "full", "layers"), CASES)
+def test_two_hundred_steps_are_torchs(run, noise, full, layers):
+    D, batch, steps, rate, beta = (12 if noise == "bernoulli" else 2), 16, 200, 3e-3, 0.7
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(steps, batch, D, generator=generator, dtype=torch.float64)
+    x = (x > 0).double() if noise == "bernoulli" else 2 * x + 1
+    eps = torch.randn(steps, 1, batch, 2, generator=generator, dtype=torch.float64)
+    vae = course_vae(noise, full, layers, D)
+    start = flat(vae)
+    adam = torch.optim.Adam(vae.parameters(), lr=rate)
+    losses = []
+    for rows, noise_of_step in zip(x, eps):
+        q = vae.encode(rows)
+        scale = torch.diag_embed(q.scale) if not full else q.scale_tril
+        z = q.loc + (scale @ noise_of_step.unsqueeze(-1)).squeeze(-1)
+        reconstruction = vae.decode(z).log_prob(rows).mean()
+        kl = torch.distributions.kl_divergence(q, vae.prior).mean()
+        losses.append([reconstruction.item(), kl.item()])
+        adam.zero_grad()
+        (beta * kl - reconstruction).backward()
+        adam.step()
+    got = run(
+        """const model = new js.Model(arg.shape);
+        model.weights.set(arg.start);
+        const losses = arg.x.map((x, k) => {
+          const eps = Float64Array.from(arg.eps[k]);
+          const terms = model.backward(Float64Array.from(x), eps, arg.batch, arg.beta);
+          model.adam(arg.rate);
+          return terms;
+        });
+        return { losses, weights: [...model.weights] };""",
+        {
+            "shape": shape(noise, full, layers, D),
+            "start": start,
+            "x": x.flatten(1).tolist(),
+            "eps": eps.flatten(1).tolist(),
+            "batch": batch,
+            "beta": beta,
+            "rate": rate,
+        },
+    )
+    # Adam divides by the root of squares that begin near zero, so that rounding grows step by step.
+    np.testing.assert_allclose(got["losses"], losses, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(got["weights"], flat(vae), rtol=0, atol=1e-5)
+    assert np.abs(np.array(got["weights"]) - start).max() > 0.1  # it trained
+
+
+@pytest.mark.parametrize(("noise", "full", "layers"), CASES)
+def test_gradients_are_finite_differences(run, noise, full, layers):
+    error, size = run(
+        """const uniform = js.makeUniform(1), normal = js.makeNormal(2);
+        const model = new js.Model(arg, uniform), rows = 5, D = arg.D;
+        const value = () => (arg.noise === "bernoulli" ? +(uniform() > 0.5) : normal());
+        const x = Float64Array.from({ length: rows * D }, value);
+        const eps = Float64Array.from({ length: rows * 2 }, normal), beta = 0.6;
+        const loss = () => {
+          const [r, kl] = model.backward(x, eps, rows, beta);
+          return beta * kl - r;
+        };
+        loss();
+        const gradients = model.gradients.slice(), h = 1e-5;
+        let error = 0, size = 0;
+        for (let k = 0; k < gradients.length; k++) {
+          const was = model.weights[k];
+          model.weights[k] = was + h;
+          const up = loss();
+          model.weights[k] = was - h;
+          const down = loss();
+          model.weights[k] = was;
+          error = Math.max(error, Math.abs((up - down) / (2 * h) - gradients[k]));
+          size = Math.max(size, Math.abs(gradients[k]));
+        }
+        return [error, size];""",
+        shape(noise, full, layers, 3, width=6),
+    )
+    assert size > 0.1 and error < 1e-7
+
+
+@pytest.mark.parametrize("J", [1, 2])
+@pytest.mark.parametrize("noise", NOISES)
+def test_log_p_is_pythons_quadrature(run, noise, J):
+    D = 12 if noise == "bernoulli" else 2
+    vae = course_vae(noise, False, 2, D, J)
+    for p in vae.decoder.parameters():
+        p.data.mul_(1.5)  # a decoder that bends
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(20, D, generator=generator, dtype=torch.float64)
+    x = (x > 0).double() if noise == "bernoulli" else 0.5 * x
+    nodes = 20_001 if J == 1 else 401
+    axis = torch.linspace(-7, 7, nodes, dtype=torch.float64)
+    z = torch.cartesian_prod(*[axis] * J).reshape(-1, J)
+    with torch.no_grad():
+        values = vae.decode(z[:, None]).log_prob(x) + vae.prior.log_prob(z)[:, None]
+    exact = values.logsumexp(0) + J * math.log(14 / (nodes - 1))
+    got = run(
+        """const model = new js.Model(arg.shape);
+        model.weights.set(arg.weights);
+        const x = Float64Array.from(arg.x), side = arg.shape.J === 1 ? 4001 : 129;
+        const { fine, coarse } = model.logEvidence(x, 20, side, 6);
+        return [[...fine], [...coarse]];""",
+        {
+            "shape": shape(noise, False, 2, D, J),
+            "weights": flat(vae),
+            "x": x.flatten().tolist(),
+        },
+    )
+    fine, coarse = got
+    np.testing.assert_allclose(fine, exact.tolist(), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(coarse, exact.tolist(), rtol=0, atol=1e-4 if J == 1 else 5e-3)
+
+
+# ------------------------------------------------------------------ the data
+
+
+@pytest.mark.parametrize("name", vc.data.SYNTHETIC)
+def test_the_ceiling_is_the_courses_density(run, name):
+    x = vc.data.synthetic(name, 100, seed=4).x.double()
+    got = run(
+        "return [...js.logDensity(arg.name, Float64Array.from(arg.x))]",
+        {"name": name, "x": x.flatten().tolist()},
+    )
+    np.testing.assert_allclose(got, vc.data.log_density(name, x).tolist(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", vc.data.SYNTHETIC)
+def test_the_page_draws_from_that_density(run, name):
+    got = run(
+        "return [...js.draw(arg, 4000, js.makeUniform(1), js.makeNormal(2))]",
+        name,
+    )
+    x = torch.tensor(got).reshape(-1, 2)
+    ours = vc.data.synthetic(name, 4_000, seed=1).x.double()
+    # log p and its square, and two moments, of as many points drawn in Python: five standard errors
+    for f in (
+        lambda x: vc.data.log_density(name, x),
+        lambda x: vc.data.log_density(name, x).square(),
+        lambda x: x[:, 0],
+        lambda x: x[:, 0] * x[:, 1],
+        lambda x: x[:, 1].square(),
+    ):
+        a, b = f(x), f(ours)
+        assert abs(a.mean() - b.mean()) < 5 * math.sqrt((a.var() + b.var()) / 4_000)
+
+
+def test_the_digits_are_scikit_learns(run):
+    from sklearn.datasets import load_digits
+
+    widget = Playground()
+    got = run(
+        "const { buffer } = Uint8Array.from(arg);"
+        "return [...js.bitsOf({ buffer, byteOffset: 0 }, 64 * 1797)]",
+        list(widget.digits),
+    )
+    digits = load_digits()
+    assert got == (digits.data >= 8).astype(int).ravel().tolist()
+    assert list(widget.digits[64 * 1797 // 8 :]) == digits.target.tolist()
+
+
+# ------------------------------------------------------------------ a run
+
+SESSION = """
+const open = (settings, epochs, own) => {
+  let last;
+  const session = new js.Session((frame) => (last = frame));
+  session.hear({ settings: { ...arg.start, ...settings }, own });
+  const steps = Math.ceil(session.rows / Math.min(session.settings.batch, session.rows));
+  session.advance(Math.round(epochs * steps));
+  const end = () => {
+    session.hear({ run: false });
+    const { history, ceiling, broken } = last, weights = [...session.model.weights.slice(0, 50)];
+    return { ...history[history.length - 1], ceiling, broken, weights };
+  };
+  return { session, end };
+};
+const train = (...how) => open(...how).end();
+"""
+
+
+def test_a_seed_is_a_run(run):
+    body = SESSION + "return [0, 0, 1].map((seed) => train({ seed }, 3))"
+    first, again, other = run(body, {"start": START})
+    assert first == again
+    assert first["weights"] != other["weights"] and first["elbo"] != other["elbo"]
+
+
+def test_a_run_is_not_moved_by_being_looked_at(run):
+    body = """
+    const once = new js.Session(() => {}), often = new js.Session(() => {});
+    for (const session of [once, often]) session.hear({ settings: { ...arg, latents: 1 } });
+    once.advance(40);
+    for (let k = 0; k < 40; k++) often.hear({ step: true });
+    return [once, often].map((session) => [...session.model.weights]);"""
+    once, often = run(body, START)
+    assert once == often
+
+
+@pytest.mark.parametrize("rate", [1.0, 10.0])
+def test_numbers_that_blow_up_stop_the_run(run, rate):
+    body = SESSION + "return train({ rate: arg.rate, data: 'three_blobs' }, 60)"
+    got = run(body, {"start": START, "rate": rate})
+    assert got["broken"] in ("reconstruction", "KL", "bound") or math.isfinite(got["elbo"])
+
+
+SEEDS = vc.budget([0], [0], [0, 1, 2])
+
+
+def lesson(run, name, epochs, own=None, **changes):
+    settings = [{**LESSONS[name]["settings"], **changes, "seed": seed} for seed in SEEDS]
+    body = SESSION + "return arg.settings.map((one) => train(one, arg.epochs, arg.own))"
+    return run(body, {"start": START, "settings": settings, "epochs": epochs, "own": own})
+
+
+def test_the_lesson_on_a_good_fit(run):
+    for end in lesson(run, "good-fit", 150):
+        assert abs(end["ceiling"] - end["evidence"]) < 0.02
+        assert -0.005 < end["evidence"] - end["elbo"] < 0.03
+
+
+def test_the_lesson_on_collapse(run):
+    body = (
+        SESSION
+        + """
+    const { session, end } = open({ ...arg.settings, seed: arg.seed }, 50);
+    const collapsed = end();
+    session.hear({ settings: { ...session.settings, beta: 1 } });
+    session.advance(100 * 32);
+    return [collapsed, end()];"""
+    )
+    settings = LESSONS["collapse"]["settings"]
+    for seed in SEEDS:
+        end, after = run(body, {"start": START, "settings": settings, "seed": seed})
+        assert 0.2 < end["ceiling"] - end["evidence"] < 0.3
+        assert abs(end["evidence"] - end["elbo"]) < 0.005 and end["kl"] < 0.005
+        assert after["kl"] > 0.5 and after["evidence"] > end["evidence"] + 0.05
+
+
+def test_the_lesson_on_a_small_weight(run):
+    for end in lesson(run, "small-beta", 150):
+        assert end["reconstruction"] > 2 and end["kl"] > 6
+        assert 0.35 < end["ceiling"] - end["evidence"] < 0.7
+        assert end["evidence"] - end["elbo"] > 1
+
+
+def test_the_lesson_on_a_variance_that_goes_to_zero(run):
+    middle = lesson(run, "spikes", 8_000, FIVE_POINTS)
+    late = lesson(run, "spikes", 12_000, FIVE_POINTS)
+    before = lesson(run, "spikes", 8_000, FIVE_POINTS, noise="shared")
+    shared = lesson(run, "spikes", 12_000, FIVE_POINTS, noise="shared")
+    for a, b, c, d in zip(middle, late, before, shared):
+        assert b["elbo"] > max(2, a["elbo"])
+        assert b["elbo"] - 0.5 > d["elbo"] > c["elbo"]
+
+
+def test_the_lessons_on_a_lost_component_and_its_cure(run):
+    plain, warm = lesson(run, "lost-blob", 150), lesson(run, "warm-up", 150)
+    for without, with_it in zip(plain, warm):
+        assert 0.9 < without["ceiling"] - without["evidence"] < 1.1
+        assert 0.3 < with_it["ceiling"] - with_it["evidence"] < 0.55
+
+
+def test_the_lesson_on_one_latent(run):
+    one, two = lesson(run, "one-latent", 150), lesson(run, "one-latent", 150, latents=2)
+    for a, b in zip(one, two):
+        assert 0.15 < a["ceiling"] - a["evidence"] < 0.3
+        assert b["evidence"] > a["evidence"] + 0.05
+
+
+def test_the_lesson_on_the_diagonal(run):
+    for end in lesson(run, "diagonal", 150):
+        assert 0 < end["evidence"] - end["elbo"] < 0.05
+
+
+def test_the_lesson_of_the_slides(run):
+    for end in lesson(run, "slides", 20):
+        assert abs(end["ceiling"] - end["elbo"]) < 0.02
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"beta": 3}, "beta is 3; it must be one of 0.0, 0.1"),
+        ({"data": "blobs"}, "data is 'blobs'.*did you mean 'three_blobs'.*"),
+        ({"lesson": "colapse"}, r"lesson is 'colapse' \(did you mean 'collapse'\?\)"),
+        ({"depth": 3}, "setting is 'depth'"),
+        ({"width": "wide"}, "width is 'wide'; it must be one of 8, 16"),
+    ],
+)
+def test_a_knob_that_is_not_there_is_refused(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Playground(**settings)
+
+
+def test_every_lesson_sets_knobs_to_choices():
+    for name, lesson in LESSONS.items():
+        for knob, value in lesson["settings"].items():
+            assert value in KNOBS[knob][1], (name, knob)
+
+
+# ------------------------------------------------------------------ in the page
+
+
+@pytest.fixture
+def page(visit):
+    return visit(static_page(Playground()), viewport={"width": 1000, "height": 1200})
+
+
+def steps(page):
+    text = page.locator('[data-kind="epoch"] td').inner_text()
+    return int(text.split(", ")[1].split()[0].replace(",", "")) if "," in text else 0
+
+
+def trained(page, least=1):
+    page.wait_for_function(
+        """least => { const text = document.querySelector('[data-kind="epoch"] td').textContent;
+        return +text.split(', ')[1]?.split(' ')[0].replace(',', '') >= least }""",
+        arg=least,
+    )
+
+
+def test_play_trains_and_pause_rests(page):
+    assert steps(page) == 0
+    page.click(".pg-play")
+    trained(page, 20)
+    page.click(".pg-play")
+    page.wait_for_function("() => document.querySelector('.pg-play').textContent === 'Play'")
+    settle(page)
+    before = steps(page)
+    settle(page)
+    assert steps(page) == before
+    page.click(".pg-step")
+    trained(page, before + 1)
+    assert steps(page) == before + 1
+    page.click(".pg-anew")
+    page.wait_for_function(
+        "() => document.querySelector('[data-kind=\"epoch\"] td').textContent.includes(' 0 steps')"
+    )
+
+
+def test_numbers_of_one_moment_add_up(page):
+    page.click(".pg-play")
+    trained(page, 20)
+    page.click(".pg-play")
+    settle(page)
+    rows = page.locator(".vw-numbers tr").evaluate_all(
+        "rows => rows.map(r => [r.dataset.kind, r.cells[1].textContent])"
+    )
+    value = {kind: text.replace("−", "-") for kind, text in rows}
+    value = {kind: float(text) for kind, text in value.items() if kind not in ("epoch",)}
+    assert abs(value["ceiling"] - value["model"] - value["evidence"]) < 2e-3
+    assert abs(value["evidence"] - value["inference"] - value["elbo"]) < 2e-3
+    assert abs(value["reconstruction"] - value["kl"] - value["elbo"]) < 2e-3
+
+
+def test_an_address_opens_a_lesson_and_a_state_makes_an_address(page):
+    page.evaluate("() => (location.hash = '#preset=collapse&seed=3&width=7')")
+    settle(page)
+    assert page.locator(".pg-lesson").inner_text().startswith("With β = 20")
+    chosen = {
+        trait: page.locator(f'select[data-trait="{trait}"]').input_value()
+        for trait in ("beta", "data", "seed", "width")
+    }
+    assert chosen == {"beta": "20", "data": '"three_blobs"', "seed": "3", "width": "32"}
+    page.locator('select[data-trait="rate"]').select_option("0.01")
+    assert page.evaluate("location.hash") == "#preset=collapse&rate=0.01&seed=3"
+
+
+def test_points_are_drawn_by_mouse_and_by_keys(page):
+    page.locator('select[data-trait="data"]').select_option('"own"')
+    settle(page)
+    assert "no points yet" in page.locator(".pg-said").inner_text()
+    box = page.locator(".pg-plot-data").bounding_box()
+    for k in range(6):
+        page.mouse.click(box["x"] + 60 + 20 * k, box["y"] + 60 + 10 * (k % 3))
+    page.locator(".pg-plot-data").focus()
+    for key in ("ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    settle(page)
+    assert "7 of them" in page.locator(".pg-plot-data").get_attribute("aria-label")
+    page.click(".pg-play")
+    trained(page, 20)
+
+
+def test_a_rate_of_ten_ends_in_a_sentence(page):
+    page.locator('select[data-trait="data"]').select_option('"three_blobs"')
+    page.locator('select[data-trait="rate"]').select_option("10")
+    page.click(".pg-play")
+    page.wait_for_function(
+        "() => document.querySelector('.pg-said').textContent.includes('no longer a number')"
+    )
+    assert "NaN" not in page.locator(".playground").inner_text()
+
+
+def test_where_workers_are_forbidden_the_page_trains_itself(visit):
+    html = static_page(Playground()).replace(
+        "<head>", "<head><script>window.Worker = class { constructor() { throw 1 } }</script>"
+    )
+    page = visit(html)
+    page.click(".pg-play")
+    trained(page, 10)
+
+
+def test_on_a_phone_nothing_is_wider_than_the_page(visit):
+    page = visit(static_page(Playground()), **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = page.locator(".pg-plot-latent").bounding_box()
+    assert box["y"] + box["height"] < 844

@@ -1,0 +1,567 @@
+// The playground's view: knobs, three planes, and the chart in which the bound meets the truth.
+
+const STEPS = { play: "Play", pause: "Pause" };
+const HALF = { figure_eight: 1.5, three_blobs: 2.8, gaussian_mixture: 10, axis_aligned_gaussian: 8, rotated_gaussian: 8, own: 4 };
+const MOST_POINTS = 1000;
+const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
+const ROWS = {
+  epoch: "epoch",
+  beta: "weight of the KL, β",
+  ceiling: `ceiling, E log ${i("p")}*(${i("x")})`,
+  model: "gap of the model",
+  evidence: `log ${i("p")}(${i("x")}), exact`,
+  inference: "gap of inference",
+  elbo: "ELBO",
+  reconstruction: `E${i("<sub>q</sub>")} log ${i("p")}(${i("x")}|${i("z")})`,
+  kl: "KL(<i>q</i> ‖ prior)",
+};
+const BROKEN = {
+  reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then reset.",
+  KL: "The KL is no longer a number: the steps are too long. Lower the learning rate, then reset.",
+  bound: "The bound is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then reset.",
+};
+
+const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+class Playground extends Figure {
+  name = "playground";
+  traits = ["data", "points", "latents", "full", "noise", "width", "layers",
+    "beta", "warmup", "rate", "batch", "seed", "epochs"];
+
+  build() {
+    const { knobs, lessons } = this.spec;
+    this.find(".vw-hint").textContent =
+      "Press play: a variational autoencoder is trained here, in your browser. Turn a knob while it runs.";
+    const digits = this.model.get("digits");
+    this.digits = bitsOf(digits, 64 * 1797);
+    this.labels = new Uint8Array(digits.buffer, digits.byteOffset + this.digits.length / 8);
+    this.own = [];
+    const options = (key) => knobs[key].choices.map(([value, text]) =>
+      `<option value="${escapeHtml(JSON.stringify(value))}">${escapeHtml(text)}</option>`).join("");
+    const knob = (key) => `<label class="pg-knob" data-knob="${key}"><span>${escapeHtml(knobs[key].label)}</span>
+      <select data-trait="${key}">${options(key)}</select></label>`;
+    const group = (name, keys) => `<fieldset class="pg-group"><legend>${name}</legend>${keys.map(knob).join("")}</fieldset>`;
+    this.body.innerHTML = `
+      <div class="vw-controls pg-bar">
+        <button type="button" class="pg-play">${STEPS.play}</button>
+        <button type="button" class="pg-step">One step</button>
+        <button type="button" class="pg-anew">Reset</button>
+        <button type="button" class="pg-link">Copy link</button>
+        <label class="pg-lessons">Lesson <select><option value="">none</option>${Object.entries(lessons).map(([name, { title }]) =>
+          `<option value="${escapeHtml(name)}">${escapeHtml(title)}</option>`).join("")}</select></label>
+      </div>
+      <div class="pg-lesson" hidden></div>
+      <div class="pg-panel pg-data"><p class="pg-head"></p><div class="pg-plot-data"></div></div>
+      <div class="pg-panel pg-model"><p class="pg-head"></p><div class="pg-plot-model"></div></div>
+      <div class="pg-panel pg-latent"><p class="pg-head"></p><div class="pg-plot-latent"></div></div>
+      <div class="pg-chart"><p class="pg-head">On 256 test points, nats a point</p><div class="pg-plot-chart"></div></div>
+      <div class="pg-side"><table class="vw-numbers">${Object.entries(ROWS).map(([kind, label]) =>
+        `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table></div>
+      <p class="pg-said vw-note" role="status"></p>
+      <div class="pg-knobs">${group("Data", ["data", "points", "seed"])}
+        ${group("Model", ["latents", "noise", "layers", "width"])}
+        ${group("Inference", ["full", "beta", "warmup"])}
+        ${group("Training", ["rate", "batch", "epochs"])}</div>`;
+    this.buildPlots();
+    this.hearHands();
+    this.fromAddress();
+    this.on(window, "hashchange", () => this.fromAddress());
+    this.connect();
+  }
+
+  buildPlots() {
+    const axis = linearAxis(0, 1), margin = { left: 30, right: 6, top: 8, bottom: 26 };
+    this.planes = Object.fromEntries(["data", "model", "latent"].map((kind) =>
+      [kind, new Square(this, `.pg-plot-${kind}`, { margin, x: axis, y: axis, free: true })]));
+    this.chart = new Plot(this, ".pg-plot-chart", {
+      height: 190, margin: { left: 46, right: 8, top: 8, bottom: 26 }, x: axis, y: axis });
+    this.cross = [0, 0];
+  }
+
+  hearHands() {
+    this.on(this.find(".pg-play"), "click", () => this.play(!this.running));
+    this.on(this.find(".pg-step"), "click", () => this.send({ step: true }));
+    this.on(this.find(".pg-anew"), "click", () => {
+      this.anew = this.moved = true;
+      this.schedule();
+    });
+    this.on(this.find(".pg-link"), "click", () => this.copyLink());
+    this.on(this.find(".pg-lessons select"), "change", ({ target }) => this.lesson(target.value));
+    this.on(this.find(".pg-knobs"), "change", ({ target }) => {
+      const { trait } = target.dataset;
+      if (trait) this.set({ [trait]: JSON.parse(target.value) });
+      this.toAddress();
+    });
+    this.hearPen();
+  }
+
+  /** Points of one's own: a pointer draws them, arrows move a cross and Enter puts one there. */
+  hearPen() {
+    const plot = this.planes.data, { stage } = plot;
+    let last = null;
+    const put = (e) => {
+      const box = stage.getBoundingClientRect();
+      const px = e.clientX - box.left - plot.margin.left, py = e.clientY - box.top - plot.margin.top;
+      if (last && Math.hypot(px - last[0], py - last[1]) < 9) return;
+      if (px < 0 || py < 0 || px > plot.width || py > plot.height) return;
+      last = [px, py];
+      this.add(plot.x.from(px / plot.width), plot.y.from(1 - py / plot.height));
+    };
+    this.on(stage, "pointerdown", (e) => {
+      if (this.state.data !== "own" || e.button || !e.isPrimary) return;
+      stage.setPointerCapture(e.pointerId);
+      last = null;
+      this.pen = true;
+      put(e);
+      e.preventDefault();
+    });
+    this.on(stage, "pointermove", (e) => this.pen && put(e));
+    this.on(stage, "pointerup pointercancel lostpointercapture", () => (this.pen = false));
+    this.on(stage, "keydown", (e) => {
+      if (this.state.data !== "own" || e.altKey || e.ctrlKey || e.metaKey) return;
+      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
+      if (by) this.cross = this.cross.map((v, k) => clamp(v + 0.2 * by[k], -4, 4));
+      else if (e.key === "Enter" || e.key === " ") this.add(...this.cross);
+      else if (e.key === "Backspace" && this.own.length) this.own.length -= 2;
+      else return;
+      if (!by) this.redrawn = true;
+      this.schedule();
+      e.preventDefault();
+      e.stopPropagation();
+    });
+  }
+
+  add(x, y) {
+    if (this.own.length >= 2 * MOST_POINTS) {
+      this.remark = `${count(MOST_POINTS)} points are the most that can be drawn.`;
+      return this.schedule();
+    }
+    this.own.push(round(x, 0.001), round(y, 0.001));
+    this.redrawn = true;
+    this.schedule();
+  }
+
+  // -------------------------------------------------------------- lessons and addresses
+
+  lesson(name) {
+    const lesson = this.spec.lessons[name];
+    this.lessonName = lesson ? name : "";
+    if (lesson) {
+      if (lesson.own) this.own = [...lesson.own];
+      this.set({ ...this.spec.start, ...lesson.settings });
+      this.redrawn = Boolean(lesson.own);
+      this.anew = true;
+    }
+    this.toAddress();
+    this.schedule();
+  }
+
+  /** The state as the part of an address after #: a lesson's name, and what differs from the start. */
+  address() {
+    const from = { ...this.spec.start, ...this.spec.lessons[this.lessonName]?.settings };
+    const parts = this.lessonName ? [`preset=${this.lessonName}`] : [];
+    for (const trait of this.traits)
+      if (this.state[trait] !== from[trait]) parts.push(`${trait}=${encodeURIComponent(this.state[trait])}`);
+    return parts.join("&");
+  }
+
+  toAddress() {
+    const address = this.address();
+    if (this.first()) history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
+  }
+
+  fromAddress() {
+    const given = new URLSearchParams(location.hash.slice(1)), { lessons, knobs } = this.spec;
+    if (!this.first()) return;
+    const preset = given.get("preset"), changes = {};
+    for (const trait of this.traits) {
+      const choice = given.has(trait) && knobs[trait].choices.find(([value]) => String(value) === given.get(trait));
+      if (choice) changes[trait] = choice[0];
+    }
+    if (preset !== null && Object.hasOwn(lessons, preset)) this.lesson(preset);
+    if (Object.keys(changes).length) this.set(changes);
+  }
+
+  /** The address belongs to the first playground of a page. */
+  first() {
+    return document.querySelector(".playground") === this.root;
+  }
+
+  async copyLink() {
+    const link = `${location.href.split("#")[0]}#${this.address()}`;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.remark = "The link is in the clipboard.";
+    } catch {
+      this.remark = `Copy this link: ${link}`;
+    }
+    this.schedule();
+  }
+
+  // -------------------------------------------------------------- the worker
+
+  connect() {
+    const { signal } = this.off, digits = this.digits;
+    const hear = (frame) => {
+      this.news = frame;
+      this.running = frame.running;
+      if (frame.x) this.sample = frame.x;
+      this.moved = !frame.running;
+      this.schedule();
+    };
+    const local = () => {
+      const session = new Session(hear, digits);
+      const go = () => {
+        if (!signal.aborted && session.work(SLICE)) setTimeout(go, 0);
+      };
+      this.post = (message) => {
+        const was = session.running;
+        session.hear(message);
+        if (session.running && !was) setTimeout(go, 0);
+      };
+    };
+    try {
+      const url = URL.createObjectURL(new Blob([this.model.get("_esm")], { type: "text/javascript" }));
+      const worker = new Worker(url, { type: "module" });
+      worker.onmessage = ({ data }) => hear(data);
+      worker.onerror = () => { // a page may forbid workers: train between two frames instead
+        worker.terminate();
+        local();
+        this.sent = null;
+        this.schedule();
+      };
+      this.post = (message) => worker.postMessage({ digits, ...message });
+      signal.addEventListener("abort", () => {
+        worker.terminate();
+        URL.revokeObjectURL(url);
+      });
+    } catch {
+      local();
+    }
+  }
+
+  send(message) {
+    this.post(message);
+  }
+
+  play(run) {
+    if (run && this.news?.over) this.anew = true;
+    if (run && this.anew) this.hand();
+    this.running = run;
+    this.send({ run });
+    this.schedule();
+  }
+
+  /** Tell the worker of settings that it does not have yet. */
+  hand() {
+    const settings = Object.fromEntries(this.traits.map((trait) => [trait, this.state[trait]]));
+    const text = JSON.stringify(settings);
+    if (text === this.sent && !this.anew && !this.redrawn) return;
+    this.send({ settings: { ...settings, anew: Boolean(this.anew) }, ...(this.redrawn || !this.sent ? { own: [...this.own] } : {}) });
+    this.sent = text;
+    this.anew = this.redrawn = false;
+  }
+
+  // -------------------------------------------------------------- the picture
+
+  paint() {
+    this.hand();
+    const frame = this.news;
+    this.paintData();
+    if (frame && !frame.empty) {
+      this.paintModel(frame);
+      this.paintLatent(frame);
+      this.paintChart(frame);
+    } else for (const plot of [this.planes.model, this.planes.latent, this.chart]) plot.begin();
+    this.write(frame);
+    if (frame) this.send({ drawn: true });
+  }
+
+  plane(plot, half, names) {
+    plot.x = linearAxis(-half, half, 5);
+    plot.y = linearAxis(-half, half, 5);
+    const c = plot.begin();
+    if (c && names) plot.axes(c, ...names);
+    return c;
+  }
+
+  dots(c, plot, points, colour, radius = 1.5, step = 2) {
+    c.fillStyle = colour;
+    for (let n = 0; n + 1 < points.length; n += step) {
+      c.beginPath();
+      c.arc(plot.px(points[n]), plot.py(points[n + 1]), radius, 0, 7);
+      c.fill();
+    }
+  }
+
+  paintData() {
+    const plot = this.planes.data, { data } = this.state;
+    if (data === "digits") return this.paintImages(plot, this.digitPicture(), 8);
+    const c = this.plane(plot, HALF[data], ["x₁", "x₂"]);
+    if (!c) return;
+    c.save();
+    plot.clip(c);
+    this.dots(c, plot, data === "own" ? this.own : this.sample ?? [], this.ink.data, data === "own" ? 2.5 : 1.5);
+    if (data === "own" && document.activeElement === plot.stage) {
+      const [px, py] = [plot.px(this.cross[0]), plot.py(this.cross[1])];
+      c.beginPath();
+      c.moveTo(px - 8, py);
+      c.lineTo(px + 8, py);
+      c.moveTo(px, py - 8);
+      c.lineTo(px, py + 8);
+      plot.stroke(c, this.ink.generative, 2);
+    }
+    c.restore();
+  }
+
+  digitPicture() {
+    return (this.firstDigits ??= Float64Array.from(this.digits.subarray(0, 64 * 64)));
+  }
+
+  /** side² images of 8 × 8 values in [0, 1], as ink on paper. */
+  paintImages(plot, images, side) {
+    const c = this.plane(plot, 1, null);
+    if (!c) return;
+    const down = images.length / 64 / side, size = plot.width / side, pixel = Math.floor((this.planes.data.ratio * (size - 2)) / 8) / this.planes.data.ratio;
+    const ink = rgbOf(this.ink.data), paper = rgbOf(this.ink.plot);
+    for (let g = 0; g < side * down; g++) {
+      const left = Math.round((g % side) * size), top = Math.round(Math.floor(g / side) * size + (side - down) * size / 2);
+      for (let d = 0; d < 64; d++) {
+        const v = images[64 * g + d];
+        c.fillStyle = `rgb(${ink.map((a, k) => Math.round(paper[k] + v * (a - paper[k]))).join()})`;
+        c.fillRect(left + (d % 8) * pixel, top + Math.floor(d / 8) * pixel, pixel, pixel);
+      }
+    }
+  }
+
+  paintModel(frame) {
+    const plot = this.planes.model, { data } = this.state;
+    if (frame.images) {
+      // one latent: a row of images; two: the plane
+      return this.paintImages(plot, frame.images, frame.side);
+    }
+    if (!frame.samples) return;
+    const c = this.plane(plot, HALF[data], ["x₁", "x₂"]);
+    if (!c) return;
+    c.save();
+    plot.clip(c);
+    const { net, side, J } = frame;
+    c.globalAlpha = J === 1 ? 1 : 0.45;
+    const line = (at) => {
+      c.beginPath();
+      for (let k = 0; k < side; k++) c.lineTo(plot.px(net[2 * at(k)]), plot.py(net[2 * at(k) + 1]));
+      plot.stroke(c, this.ink.latent, J === 1 ? 2.5 : 1);
+    };
+    if (J === 1) line((k) => k);
+    else
+      for (let r = 0; r < side; r += 3) {
+        line((k) => r * side + k);
+        line((k) => k * side + r);
+      }
+    c.globalAlpha = 1;
+    this.dots(c, plot, frame.samples, this.ink.generative);
+    c.restore();
+  }
+
+  paintLatent(frame) {
+    const { q, codes, J } = frame, plot = this.planes.latent, n = q.length / codes;
+    return J === 1 ? this.paintLine(plot, q, codes, n) : this.paintEllipses(plot, frame, n);
+  }
+
+  /** Half the width of the plane of z: 4, or as many as the codes need, in steps that do not flicker. */
+  reach(q, codes, n, J) {
+    const far = [];
+    for (let k = 0; k < n; k++) for (let j = 0; j < J; j++) far.push(Math.abs(q[k * codes + j]));
+    far.sort((a, b) => a - b);
+    const need = 1.15 * far[Math.floor(0.98 * (far.length - 1))] || 0;
+    return [4, 6, 10, 16, 25, 40, 100, 1000].find((half) => half >= need) ?? 1e4;
+  }
+
+  paintEllipses(plot, { q, codes, full, which }, n) {
+    const c = this.plane(plot, this.reach(q, codes, n, 2), ["z₁", "z₂"]);
+    if (!c) return;
+    c.save();
+    plot.clip(c);
+    for (let k = 0; k < n; k++) {
+      const e = k * codes, s1 = Math.exp(0.5 * q[e + 2]), s2 = Math.exp(0.5 * q[e + 3]);
+      c.fillStyle = which ? this.spec.colours[this.labels[which[k]]] : this.ink.inference;
+      c.globalAlpha = 1;
+      c.beginPath();
+      c.arc(plot.px(q[e]), plot.py(q[e + 1]), which ? 2.5 : 1.4, 0, 7);
+      c.fill();
+      if (k >= 60) continue;
+      c.globalAlpha = 0.45;
+      plot.ellipse(c, [q[e], q[e + 1]], [s1, 0, full ? q[e + 4] : 0, s2], 1);
+      plot.stroke(c, this.ink.inference, 1);
+    }
+    c.globalAlpha = 1;
+    for (const sd of [1, 2]) {
+      plot.ellipse(c, [0, 0], [sd, 0, 0, sd], 1);
+      plot.stroke(c, this.ink.generative, 1.5, [5, 4]);
+    }
+    c.restore();
+  }
+
+  /** One latent: the aggregate of all q's against the prior, and some q's as bars below. */
+  paintLine(plot, q, codes, n) {
+    const half = this.reach(q, codes, n, 1);
+    plot.x = linearAxis(-half, half, 5);
+    plot.y = linearAxis(-0.25, 0.75, 5);
+    const c = plot.begin();
+    if (!c) return;
+    plot.axes(c, "z", "");
+    const aggregate = (z) => {
+      let sum = 0;
+      for (let k = 0; k < n; k++) sum += normalDensity(z, q[k * codes], Math.max(half / 400, Math.exp(0.5 * q[k * codes + 1])));
+      return sum / n;
+    };
+    c.save();
+    plot.clip(c);
+    plot.curve(c, (z) => normalDensity(z, 0, 1));
+    plot.stroke(c, this.ink.generative, 1.5, [5, 4]);
+    plot.curve(c, aggregate);
+    plot.stroke(c, this.ink.inference, 2);
+    for (let k = 0; k < Math.min(n, 24); k++) {
+      const sd = Math.exp(0.5 * q[k * codes + 1]), y = -0.02 - 0.009 * k;
+      c.beginPath();
+      c.moveTo(plot.px(q[k * codes] - sd), plot.py(y));
+      c.lineTo(plot.px(q[k * codes] + sd), plot.py(y));
+      plot.stroke(c, this.ink.inference, 1.5);
+    }
+    c.restore();
+  }
+
+  paintChart(frame) {
+    const plot = this.chart, { ink } = this, { history, ceiling } = frame;
+    const seen = history.filter(({ elbo }) => Number.isFinite(elbo));
+    if (!seen.length) return void plot.begin();
+    const truth = history.filter(({ evidence, trusted }) => Number.isFinite(evidence) && trusted);
+    const tops = [...seen.map(({ elbo }) => elbo), ...truth.map(({ evidence }) => evidence), ...(ceiling === null ? [] : [ceiling])];
+    const late = seen.slice(Math.floor(seen.length / 12)), high = Math.max(...tops);
+    const low = Math.min(high - 0.5, ...late.map(({ elbo }) => elbo)), room = 0.08 * (high - low);
+    plot.x = linearAxis(0, Math.max(10, history[history.length - 1].done), 5);
+    plot.y = linearAxis(low - room, high + room, 4);
+    const c = plot.begin();
+    if (!c) return;
+    plot.axes(c, "steps", " ");
+    c.save();
+    plot.clip(c);
+    const path = (rows, key, start = true) => {
+      if (start) c.beginPath();
+      for (const one of rows) c.lineTo(plot.px(one.done), plot.py(one[key]));
+    };
+    const area = (upper, upperKey, lower, lowerKey, alpha) => {
+      path(upper, upperKey);
+      path([...lower].reverse(), lowerKey, false);
+      c.closePath();
+      c.globalAlpha = alpha;
+      c.fillStyle = ink.gap;
+      c.fill();
+      c.globalAlpha = 1;
+    };
+    if (truth.length > 1) {
+      area(truth, "evidence", truth, "elbo", 0.3);
+      if (ceiling !== null) area(truth.map(({ done }) => ({ done, top: ceiling })), "top", truth, "evidence", 0.12);
+    }
+    if (ceiling !== null) {
+      c.beginPath();
+      c.moveTo(0, plot.py(ceiling));
+      c.lineTo(plot.width, plot.py(ceiling));
+      plot.stroke(c, ink.exact, 1.5, [6, 4]);
+    }
+    path(truth, "evidence");
+    plot.stroke(c, ink.generative, 2);
+    path(seen, "elbo");
+    plot.stroke(c, ink.inference, 2);
+    c.restore();
+    this.nameLines(c, plot, frame, truth, seen);
+  }
+
+  /** The names of the lines at their right ends, apart from one another. */
+  nameLines(c, plot, { ceiling }, truth, seen) {
+    const { ink } = this, names = [];
+    if (ceiling !== null) names.push(["ceiling", ceiling, ink.exact]);
+    if (truth.length) names.push(["log p(x)", truth[truth.length - 1].evidence, ink.generative]);
+    names.push(["ELBO", seen[seen.length - 1].elbo, ink.inference]);
+    let above = -Infinity;
+    for (const [text, value, colour] of names) {
+      const py = Math.min(plot.height - 8, Math.max(8, plot.py(value), above + 17));
+      plot.say(c, text, plot.width - 4, py, colour, "right");
+      above = py;
+    }
+  }
+
+  // -------------------------------------------------------------- the words
+
+  write(frame) {
+    const { state, spec: { lessons, knobs } } = this, plane = state.data !== "digits";
+    const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
+    head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
+    head("model", plane ? `samples of ${i("p")}(${i("x")}), and the decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
+    head("latent", state.latents === 1 ? `the ${i("q")}(${i("z")}|${i("x")}) together, and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
+    this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
+    this.find(".pg-lessons select").value = this.lessonName ?? "";
+    for (const select of this.root.querySelectorAll("select[data-trait]")) {
+      const { trait } = select.dataset;
+      select.value = JSON.stringify(state[trait]);
+      select.disabled = (trait === "full" && state.latents === 1) || (trait === "noise" && !plane)
+        || (trait === "points" && (!plane || state.data === "own"));
+    }
+    const lesson = lessons[this.lessonName], box = this.find(".pg-lesson");
+    box.hidden = !lesson;
+    if (lesson)
+      write(box, `<p><b>${escapeHtml(lesson.question)}</b></p><p>${escapeHtml(lesson.task)}</p><details><summary>What to see</summary><p>${escapeHtml(lesson.answer)}</p></details>`);
+    const stage = this.planes.data.stage;
+    if (state.data === "own") {
+      stage.tabIndex = 0;
+      stage.setAttribute("role", "application");
+      stage.setAttribute("aria-label", `Your points, ${this.own.length / 2} of them: arrows move a cross, Enter puts a point, Backspace takes the last away.`);
+    } else for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
+    stage.classList.toggle("pg-pen", state.data === "own");
+    this.writeNumbers(frame);
+    const said = frame?.broken ? BROKEN[frame.broken] : this.remark
+      ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : frame && this.numbers(frame).evidence === null && !frame.broken
+        ? "log p(x) is not shown: the posterior is too narrow for the grid of z." : "");
+    this.find(".pg-said").textContent = said;
+    this.remark = undefined;
+  }
+
+  /** All numbers are of one moment, that of the last look at log p(x). */
+  numbers(frame) {
+    if (!frame || frame.empty || frame.broken) return {};
+    const { ceiling, beta } = frame, look = frame.history.findLast((one) => one.evidence !== undefined);
+    const evidence = look.trusted ? look.evidence : null;
+    return {
+      ...look, beta, ceiling, evidence,
+      model: ceiling === null || evidence === null ? null : ceiling - evidence,
+      inference: evidence === null ? null : evidence - look.elbo,
+    };
+  }
+
+  writeNumbers(frame) {
+    const values = this.numbers(frame);
+    for (const kind of Object.keys(ROWS)) {
+      const value = values[kind] ?? null;
+      const text = value === null ? "–" : kind === "epoch" ? `${number(value, 1)}, ${count(values.done)} steps` : number(value, kind === "beta" ? 2 : 3);
+      write(this.find(`[data-kind="${kind}"] td`), text);
+    }
+  }
+
+  speech() {
+    const { elbo, evidence } = this.numbers(this.news);
+    if (elbo === undefined) return this.find(".pg-said").textContent;
+    const truth = evidence === null ? "" : `, log p(x) ${number(evidence)}`;
+    return `${this.running ? "Training" : "Stopped"} after ${count(this.news.done)} steps: ELBO ${number(elbo)}${truth} nats.`;
+  }
+}
+
+/** `count` zeros and ones from packed bits, the highest first. */
+export function bitsOf({ buffer, byteOffset }, count) {
+  const bytes = new Uint8Array(buffer, byteOffset, count / 8), bits = new Uint8Array(count);
+  for (let k = 0; k < bits.length; k++) bits[k] = (bytes[k >> 3] >> (7 - (k & 7))) & 1;
+  return bits;
+}
+
+const rgbOf = (colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
+
+export default Playground.widget();

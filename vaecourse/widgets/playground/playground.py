@@ -1,0 +1,129 @@
+"""The playground, Python side: the knobs with their choices, the lessons, and the digits as bits."""
+
+import anywidget
+import numpy as np
+import traitlets
+
+from vaecourse.data.arguments import check_choice
+from vaecourse.palette import DIGIT_COLOURS
+from vaecourse.widgets.playground.lessons import LESSONS
+from vaecourse.widgets.shared import page_files
+
+WIDTHS = (8, 16, 32, 64, 128)
+# For each setting its name on the page and its choices, a value and its name; the first value of
+# START is where a run begins.
+KNOBS = {
+    "data": (
+        "Data set",
+        {
+            "rotated_gaussian": "rotated Gaussian",
+            "axis_aligned_gaussian": "axis-aligned Gaussian",
+            "figure_eight": "figure eight",
+            "three_blobs": "three blobs",
+            "gaussian_mixture": "Gaussian mixture",
+            "digits": "8 × 8 digits",
+            "own": "your own points",
+        },
+    ),
+    "points": ("Points", {n: f"{n:,}" for n in (20, 100, 500, 2_000, 20_000)}),
+    "seed": ("Seed", {n: str(n) for n in range(10)}),
+    "latents": ("Latents", {1: "1", 2: "2"}),
+    "noise": ("Variance of x", {"from_z": "given by z", "shared": "one for all z"}),
+    "layers": ("Hidden layers", {1: "1", 2: "2"}),
+    "width": ("Width of a layer", {n: str(n) for n in WIDTHS}),
+    "full": ("Covariance of q", {False: "diagonal", True: "full"}),
+    "beta": ("β", {b: f"{b:g}" for b in (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 20.0)}),
+    "warmup": ("Warm-up, epochs", {n: str(n) for n in (0, 10, 20, 50, 100)}),
+    "rate": (
+        "Learning rate",
+        {r: f"{r:g}" for r in (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.1, 1.0, 10.0)},
+    ),
+    "batch": ("Batch", {n: str(n) for n in (16, 32, 64, 128, 256)}),
+    "epochs": ("Stop after, epochs", {0: "never", **{n: str(n) for n in (20, 50, 100, 150, 500)}}),
+}
+START = {
+    "data": "rotated_gaussian",
+    "points": 2_000,
+    "seed": 0,
+    "latents": 2,
+    "noise": "from_z",
+    "layers": 2,
+    "width": 32,
+    "full": False,
+    "beta": 1.0,
+    "warmup": 0,
+    "rate": 0.001,
+    "batch": 64,
+    "epochs": 0,
+}
+
+
+class Playground(anywidget.AnyWidget):
+    """A VAE that trains in the page: knobs, samples, codes, and the bound beside log p(x).
+
+    title: the line above the picture.
+    lesson: the name of one of `LESSONS` to start with.
+    data, points, seed, latents, noise, layers, width, full, beta, warmup, rate, batch, epochs:
+        where the knobs stand at first, each one of its choices in `KNOBS`; while a kernel runs,
+        they follow the hand. The training itself stays in the page.
+
+    The chart shows, in nats a point and on 256 test points: the mean of the data's own log p*(x),
+    where it is known, which no model can exceed on average; log p(x) of the model, by quadrature
+    over z; and the ELBO. Weights, noise and gradients are float64, and the arithmetic equals
+    torch's (`tests/widgets/test_playground.py`).
+
+    Raises ValueError for an unknown lesson or a setting that is none of its choices.
+    """
+
+    _esm, _css = page_files(
+        "playground", "playground/engine.js", "playground/data.js", "playground/session.js"
+    )
+    spec = traitlets.Dict().tag(sync=True)
+    digits = traitlets.Bytes().tag(sync=True)
+    data = traitlets.Any(START["data"]).tag(sync=True)
+    points = traitlets.Any(START["points"]).tag(sync=True)
+    seed = traitlets.Any(START["seed"]).tag(sync=True)
+    latents = traitlets.Any(START["latents"]).tag(sync=True)
+    noise = traitlets.Any(START["noise"]).tag(sync=True)
+    layers = traitlets.Any(START["layers"]).tag(sync=True)
+    width = traitlets.Any(START["width"]).tag(sync=True)
+    full = traitlets.Any(START["full"]).tag(sync=True)
+    beta = traitlets.Any(START["beta"]).tag(sync=True)
+    warmup = traitlets.Any(START["warmup"]).tag(sync=True)
+    rate = traitlets.Any(START["rate"]).tag(sync=True)
+    batch = traitlets.Any(START["batch"]).tag(sync=True)
+    epochs = traitlets.Any(START["epochs"]).tag(sync=True)
+
+    def __init__(self, *, title="A variational autoencoder, trained by you", lesson="", **settings):
+        if lesson:
+            check_choice("lesson", lesson, list(LESSONS))
+        start = START | (LESSONS[lesson]["settings"] if lesson else {}) | settings
+        for name, value in settings.items():
+            check_choice("setting", name, list(KNOBS))
+            check_choice(name, value, list(KNOBS[name][1]))
+        spec = {
+            "title": title,
+            "lesson": lesson,
+            "start": START,
+            "lessons": LESSONS,
+            "colours": DIGIT_COLOURS,
+            "knobs": {
+                name: {"label": label, "choices": [list(choice) for choice in choices.items()]}
+                for name, (label, choices) in KNOBS.items()
+            },
+        }
+        super().__init__(spec=spec, digits=packed_digits(), **start)
+
+    @traitlets.validate(*KNOBS)
+    def _check(self, proposal):
+        name, choices = proposal["trait"].name, list(KNOBS[proposal["trait"].name][1])
+        check_choice(name, proposal["value"], choices)
+        return next(choice for choice in choices if choice == proposal["value"])  # True for 1
+
+
+def packed_digits():
+    """scikit-learn's 1,797 images of 8 × 8, cut at half of the grey, as bits; then their labels."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return np.packbits(digits.data >= 8).tobytes() + digits.target.astype(np.uint8).tobytes()
