@@ -6,14 +6,14 @@ const MOST_POINTS = 1000;
 const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
 const ROWS = {
   epoch: "epoch",
-  beta: "weight of the KL, β",
-  ceiling: `ceiling, E log ${i("p")}*(${i("x")})`,
+  beta: "β now",
+  ceiling: `ceiling, log ${i("p")}*(${i("x")})`,
   model: "gap of the model",
-  evidence: `log ${i("p")}(${i("x")}), exact`,
+  evidence: `log ${i("p")}(${i("x")})`,
   inference: "gap of inference",
   elbo: "ELBO",
-  reconstruction: `E${i("<sub>q</sub>")} log ${i("p")}(${i("x")}|${i("z")})`,
-  kl: "KL(<i>q</i> ‖ prior)",
+  reconstruction: "reconstruction",
+  kl: "KL to the prior",
 };
 const BROKEN = {
   reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then reset.",
@@ -31,7 +31,7 @@ class Playground extends Figure {
   build() {
     const { knobs, lessons } = this.spec;
     this.find(".vw-hint").textContent =
-      "Press play: a variational autoencoder is trained here, in your browser. Turn a knob while it runs.";
+      "Press play, and turn a knob while it runs.";
     const digits = this.model.get("digits");
     this.digits = bitsOf(digits, 64 * 1797);
     this.labels = new Uint8Array(digits.buffer, digits.byteOffset + this.digits.length / 8);
@@ -65,7 +65,10 @@ class Playground extends Figure {
     this.buildPlots();
     this.hearHands();
     this.fromAddress();
-    this.on(window, "hashchange", () => this.fromAddress());
+    this.on(window, "hashchange", () => {
+      this.fromAddress();
+      if (this.lessonName) this.root.scrollIntoView();
+    });
     this.connect();
   }
 
@@ -497,8 +500,8 @@ class Playground extends Figure {
     const { state, spec: { lessons, knobs } } = this, plane = state.data !== "digits";
     const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
     head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
-    head("model", plane ? `samples of ${i("p")}(${i("x")}), and the decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
-    head("latent", state.latents === 1 ? `the ${i("q")}(${i("z")}|${i("x")}) together, and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
+    head("model", plane ? `samples, and the decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
+    head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
     this.find(".pg-lessons select").value = this.lessonName ?? "";
     for (const select of this.root.querySelectorAll("select[data-trait]")) {

@@ -1,4 +1,4 @@
-"""The playground, Python side: the knobs with their choices, the lessons, and the digits as bits."""
+"""The playground, Python side: the knobs with their choices, and the digits as bits."""
 
 import anywidget
 import numpy as np
