@@ -26,8 +26,13 @@ def check_activation(activation):
 
 def linear(inputs, outputs, generator):
     """A linear layer with torch's default initialization, drawn from `generator`."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = _empty(nn.Linear, inputs, outputs)
     return _initialized(layer, inputs, generator)
+
+
+def _empty(kind, *sizes, **options):
+    """A layer without values, on the default device."""
+    return nn.utils.skip_init(kind, *sizes, **options, device=torch.get_default_device())
 
 
 def _initialized(layer, fan_in, generator):
@@ -110,7 +115,7 @@ def conv_encoder(image_shape, channels, num_outputs, activation="relu", *, gener
     height, width = _halved(image_shape, channels)
     layers = []
     for inputs, outputs in pairwise([image_shape[0], *channels]):
-        layer = nn.utils.skip_init(nn.Conv2d, inputs, outputs, 4, stride=2, padding=1)
+        layer = _empty(nn.Conv2d, inputs, outputs, 4, stride=2, padding=1)
         layers += [_initialized(layer, 16 * inputs, generator), ACTIVATIONS[activation]()]
     last = linear(channels[-1] * height * width, num_outputs, generator)
     return FoldedSequential(tuple(image_shape), *layers, nn.Flatten(), last)
@@ -127,7 +132,7 @@ def conv_decoder(latent_dim, channels, image_shape, activation="relu", *, genera
     first = linear(latent_dim, channels[-1] * height * width, generator)
     layers = [first, ACTIVATIONS[activation](), nn.Unflatten(1, (channels[-1], height, width))]
     for outputs, inputs in reversed(list(pairwise([image_shape[0], *channels]))):
-        layer = nn.utils.skip_init(nn.ConvTranspose2d, inputs, outputs, 4, stride=2, padding=1)
+        layer = _empty(nn.ConvTranspose2d, inputs, outputs, 4, stride=2, padding=1)
         # With stride 2 a quarter of the 16 taps meet in one output.
         layers += [_initialized(layer, 4 * inputs, generator), ACTIVATIONS[activation]()]
     return FoldedSequential((latent_dim,), *layers[:-1])

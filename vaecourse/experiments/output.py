@@ -10,15 +10,9 @@ from vaecourse import checkpoint
 from vaecourse import figures as plots
 from vaecourse._files import replacing
 from vaecourse.experiments import datasets
-from vaecourse.models import VAE, VRNN, Autoencoder, Classifier, FactorAnalysis
 
 SHOWN = 2_000  # test rows on a latent map
 PICTURES = 8  # images that are reconstructed
-BOUND = "−ELBO (nats per data point)"
-UNITS = {
-    Autoencoder: "squared error per data point",
-    Classifier: "cross-entropy (nats per data point)",
-}
 
 
 @torch.no_grad()
@@ -30,10 +24,10 @@ def figures(path, params):
     """
     model, record = checkpoint.load(path)
     test = datasets.test_data(params)
-    drawn = {"loss": _loss(record["epoch_loss"], UNITS.get(type(model), BOUND))}
-    if isinstance(model, VAE | FactorAnalysis | Autoencoder) and model.latent_dim == 2:
+    drawn = {"loss": _loss(record["epoch_loss"], model.loss_unit)}
+    if "latent" in model.shows and model.latent_dim == 2:
         drawn["latent"] = _latent(model, test)
-    if test.shape is not None and not isinstance(model, VRNN | Classifier):
+    if "reconstructions" in model.shows and test.shape is not None:
         drawn["reconstructions"] = _reconstructions(model, test)
     return [_save(fig, path.with_name(f"{path.name}_{name}.png")) for name, fig in drawn.items()]
 
@@ -48,8 +42,7 @@ def _loss(epoch_loss, unit):
 
 def _latent(model, test):
     x = test.x[:SHOWN]
-    code = model.encode(x)
-    z = code if isinstance(model, Autoencoder) else code.mean
+    z = model.codes(x)
     with plots.style():
         fig, ax = plt.subplots(figsize=(6, 6))
         if test.label is not None:

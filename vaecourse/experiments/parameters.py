@@ -11,11 +11,10 @@ in chapter 10.
 
 import difflib
 import json
-import math
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -32,6 +31,7 @@ from vaecourse.data import synthetic_sets
 
 MAX_WEIGHTS = 100_000_000  # 400 MB; four times that in training
 MAX_EPOCHS = 1_000_000
+TOO_LARGE = f"its networks have {{}} weights; at most {MAX_WEIGHTS:,} are accepted."
 EXAMPLE = Path(__file__).parents[1] / "params.example.json"
 
 Activation = Literal["relu", "tanh", "softplus", "sigmoid"]
@@ -94,11 +94,6 @@ class VAEParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        mirrored = self.hidden[::-1] if self.decoder_hidden is None else self.decoder_hidden
-        _check_size(
-            [self.data_dim, *self.hidden, 2 * self.latent_dim],
-            [self.latent_dim, *mirrored, 2 * self.data_dim],
-        )
         return _check_model(self)
 
 
@@ -120,12 +115,6 @@ class ConvVAEParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        outputs = [self.image_shape[0] * 2, *self.channels]
-        _check_size(
-            _last_of_convolutions(self, 2 * self.latent_dim),
-            _last_of_convolutions(self, self.latent_dim),
-            convolutions=[[self.image_shape[0], *self.channels], outputs],
-        )
         return _check_model(self)
 
 
@@ -147,8 +136,6 @@ class AutoencoderParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        sizes = [self.data_dim, *self.hidden, self.latent_dim]
-        _check_size(sizes, sizes[::-1])
         return _check_model(self)
 
 
@@ -163,11 +150,6 @@ class ClassifierParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        _check_size(
-            _last_of_convolutions(self, self.feature_dim),
-            [self.feature_dim, self.num_classes],
-            convolutions=[[self.image_shape[0], *self.channels]],
-        )
         return _check_model(self)
 
 
@@ -184,8 +166,6 @@ class FactorAnalysisParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        maps = [self.data_dim, self.latent_dim]
-        _check_size(maps, maps, [self.latent_dim, self.latent_dim])
         return _check_model(self)
 
 
@@ -204,12 +184,6 @@ class GMVAEParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        widths = [self.data_dim, *self.hidden]
-        _check_size(
-            [*widths, 2 * self.latent_dim + self.num_components],
-            [self.latent_dim, *widths[::-1]],
-            [self.num_components, 4 * self.latent_dim],
-        )
         return _check_model(self)
 
 
@@ -237,13 +211,6 @@ class VRNNParams(_Strict):
 
     @model_validator(mode="after")
     def _makes_sense(self):
-        mirrored, state = self.hidden[::-1], self.state_dim
-        _check_size(
-            [self.data_dim + state, *self.hidden, 2 * self.latent_dim],
-            [state, *mirrored, 2 * self.latent_dim],
-            [self.latent_dim + state, *mirrored, 2 * self.data_dim],
-            [self.data_dim + self.latent_dim + state, 3 * state],
-        )
         return _check_model(self)
 
 
@@ -402,7 +369,7 @@ class Params(_Strict):
                 f"{' or '.join(LABELLED)}."
             )
         if name in WIDTHS:
-            check_width(self.model, WIDTHS[name], f"the data {name}")
+            check_width(weightless(self.model), WIDTHS[name], f"the data {name}")
         return self
 
 
@@ -419,19 +386,11 @@ def check_covariances(params, rows):
 
 
 def check_width(model, columns, data="the data"):
-    """Raise ValueError unless rows of that many columns are of the width of `model`, a section."""
-    if hasattr(model, "image_shape"):
-        if math.prod(model.image_shape) != columns:
-            shape = list(model.image_shape)
-            raise ValueError(f"model.image_shape is {shape}; {data} have {columns} columns.")
-    elif model.kind == "vrnn":
-        if columns % model.data_dim:
-            raise ValueError(
-                f"model.data_dim is {model.data_dim}, the width of a step; {data} have {columns} "
-                "columns, no multiple of it."
-            )
-    elif model.data_dim != columns:
-        raise ValueError(f"model.data_dim is {model.data_dim}; {data} have {columns} columns.")
+    """Raise ValueError unless rows of that many columns are data for `model`."""
+    try:
+        model.check_width(columns, data)
+    except ValueError as error:
+        raise ValueError(f"model.{error}") from None
 
 
 def _one_of(value, handler, accepted):
@@ -447,33 +406,21 @@ def _variance(value, handler):
     return _one_of(value, handler, accepted)
 
 
-def _last_of_convolutions(params, width):
-    """The linear map between what the convolutions leave of an image, and `width`."""
-    _, *sides = params.image_shape
-    left = math.prod(side >> len(params.channels) for side in sides)
-    return [params.channels[-1] * left, width]
+def weightless(section):
+    """The model of a section `model`, in full size but on no memory; ValueError if it has none."""
+    try:
+        with torch.device("meta"):
+            return models.build(section.model_dump())
+    except RuntimeError:  # more numbers in one tensor than torch can count
+        raise ValueError(TOO_LARGE.format("too many")) from None
 
 
-def _check_size(*networks, convolutions=()):
-    weights = sum((a + 1) * b for sizes in networks for a, b in pairwise(sizes))
-    weights += sum((16 * a + 1) * b for sizes in convolutions for a, b in pairwise(sizes))
+def _check_model(section):
+    """Ask the model itself whether its arguments go together, and how large it would be."""
+    weights = sum(parameter.numel() for parameter in weightless(section).parameters())
     if weights > MAX_WEIGHTS:
-        raise ValueError(
-            f"its networks have {weights:,} weights; at most {MAX_WEIGHTS:,} are accepted."
-        )
-
-
-def _check_model(params):
-    """Ask the model itself whether its arguments go together, with one unit a layer."""
-    small = params.model_dump()
-    for name in ("data_dim", "latent_dim", "state_dim", "feature_dim"):
-        if name in small:
-            small[name] = 1
-    for name in ("hidden", "decoder_hidden", "channels"):
-        if small.get(name):
-            small[name] = [1] * len(small[name])
-    models.build(small)
-    return params
+        raise ValueError(TOO_LARGE.format(f"{weights:,}"))
+    return section
 
 
 def example():

@@ -54,16 +54,11 @@ def check(task):
     """
     params, seed = task.params, task.seeds[0]
     model = _build(task, seed)
-    labels = isinstance(model, models.Classifier)
+    labels = model.needs_labels
     for x in (train_data(params.data, seed, labels)[0], test_data(params.data, labels).x):
-        check_width(params.model, x.shape[1] - labels)
+        check_width(model, x.shape[1] - labels)
         check_covariances(params, len(x))
-        model.check(in_steps(model, x))
-
-
-def in_steps(model, x):
-    """x [N, D] as it is, or for a VRNN, images as sequences of their rows [N, T, D / T]."""
-    return x.unflatten(1, (-1, model.data_dim)) if isinstance(model, models.VRNN) else x
+        model.check(model.arrange(x))
 
 
 def advance(task, state, done, epochs):
@@ -127,8 +122,8 @@ def _ensemble(task, state):
 def _run(task, state, done=0):
     seed, training = task.seeds[0], task.params.training
     model = _build(task, seed)
-    x, transform = train_data(task.params.data, seed, isinstance(model, models.Classifier))
-    x = in_steps(model, x)
+    x, transform = train_data(task.params.data, seed, model.needs_labels)
+    x = model.arrange(x)
     model.check(x)
     if task.params.start is not None and state is None:
         settings = training.model_dump(include={"batch_size", "learning_rate"})
@@ -185,11 +180,11 @@ def metrics(model, params):
     `gap` is what the ELBO lacks, with the standard error over the test points. For data that are
     not shipped, beside `metrics_on_mnist`.
     """
-    test = test_data(params, isinstance(model, models.Classifier))
-    x = in_steps(model, test.x)
+    test = test_data(params, model.needs_labels)
+    x = model.arrange(test.x)
     if params.name in NOT_SHIPPED:
         return {**evaluate(model, x), **metrics_on_mnist(model, params)}
-    if not isinstance(params, SyntheticParams) or isinstance(model, models.Autoencoder):
+    if not isinstance(params, SyntheticParams) or not hasattr(model, "elbo"):
         return evaluate(model, x, label=test.label)
     exact = data.log_density(params.name, test.x, params.variant)
     with torch.no_grad():
@@ -205,8 +200,8 @@ def metrics(model, params):
 
 def metrics_on_mnist(model, params):
     """`evaluate` on the `stand_in` images, every key with `_on_mnist` behind it."""
-    rows = stand_in(params, isinstance(model, models.Classifier))
-    on_mnist = evaluate(model, in_steps(model, rows))
+    rows = stand_in(params, model.needs_labels)
+    on_mnist = evaluate(model, model.arrange(rows))
     return {f"{key}_on_mnist": value for key, value in on_mnist.items()}
 
 

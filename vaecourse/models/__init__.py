@@ -8,15 +8,8 @@ from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.vae import VAE
 from vaecourse.models.vrnn import VRNN
 
-KINDS = {
-    "autoencoder": Autoencoder,
-    "classifier": Classifier,
-    "conv_vae": ConvVAE,
-    "factor_analysis": FactorAnalysis,
-    "gmvae": GMVAE,
-    "vae": VAE,
-    "vrnn": VRNN,
-}
+MODELS = (VAE, ConvVAE, Autoencoder, Classifier, FactorAnalysis, GMVAE, VRNN)
+KINDS = {model.kind: model for model in MODELS}
 
 __all__ = [
     "GMVAE",

@@ -1,9 +1,9 @@
 """The autoencoder, plain and denoising. Taught in chapter 02."""
 
 import torch
-from torch import nn
 
 from vaecourse.distributions import fresh_generator, standard_noise
+from vaecourse.models.base import Model
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import mlp
 
@@ -25,7 +25,7 @@ def corrupt(x, corruption, level, generator=None):
     raise ValueError(f"corruption is {corruption!r}; it must be one of {', '.join(CORRUPTIONS)}.")
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Model):
     """x̂ = d(e(x)), trained on ‖x − x̂‖² [HS06]; with a corruption, on ‖x − d(e(x̃))‖² [VLBM08].
 
     data_dim, latent_dim: D and J.
@@ -36,6 +36,9 @@ class Autoencoder(nn.Module):
     activation: "relu", "tanh", "softplus" or "sigmoid".
     seed: of the initial weights.
     """
+
+    kind = "autoencoder"
+    loss_unit = "squared error per data point"
 
     def __init__(
         self,
@@ -85,6 +88,8 @@ class Autoencoder(nn.Module):
         """d(z), [..., D]."""
         return OUTPUTS[self.output](self.decoder(z))
 
+    codes = encode
+
     def squared_error(self, x, generator=None):
         """‖x − d(e(x))‖² for each row of x [B, D], summed over dimensions: [B].
 
@@ -110,6 +115,10 @@ class Autoencoder(nn.Module):
         """d(e(x)) without gradients, [B, D]."""
         check_data(x, self.data_dim, self.encoder[0].weight.dtype)
         return self.decode(self.encode(x))
+
+    def metrics(self, x, importance_samples, importance_rows, seed):
+        """The mean of `squared_error`; nothing is drawn, and there is no bound."""
+        return {"squared_error": self.squared_error(x).mean().item()}
 
     def check(self, x):
         """Raise ValueError where x [B, D] is not data for this model."""

@@ -3,9 +3,9 @@
 import math
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
+from vaecourse.models.base import CHUNK, Model
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import conv_encoder, linear
 
@@ -15,13 +15,18 @@ def labelled(x, label):
     return torch.cat([x, label[:, None].to(x.dtype)], dim=1)
 
 
-class Classifier(nn.Module):
+class Classifier(Model):
     """log p(label|x) from convolutions that halve the image, a hidden layer and a linear map.
 
     image_shape: (C, H, W), so that D = C·H·W. channels: of each convolution.
     feature_dim: the width of the hidden layer, F. num_classes: labels are 0 to num_classes − 1.
     seed: of the initial weights.
     """
+
+    kind = "classifier"
+    loss_unit = "cross-entropy (nats per data point)"
+    shows = ()
+    needs_labels = True
 
     def __init__(self, image_shape, channels=(16, 32), feature_dim=64, num_classes=10, *, seed=0):
         super().__init__()
@@ -57,6 +62,14 @@ class Classifier(nn.Module):
         """The share of x [N, D] whose most probable class is its label."""
         chosen = torch.cat([self(rows).argmax(1) for rows in x.split(chunk)])
         return (chosen == label).double().mean().item()
+
+    @torch.no_grad()
+    def metrics(self, rows, importance_samples, importance_rows, seed):
+        """`accuracy`, and `cross_entropy` in nats, of `labelled` rows; nothing is drawn."""
+        self.check(rows)
+        losses = [self.loss(part).item() * len(part) for part in rows.split(CHUNK)]
+        accuracy = self.accuracy(rows[:, :-1], rows[:, -1])
+        return {"accuracy": accuracy, "cross_entropy": sum(losses) / len(rows)}
 
     def check(self, rows):
         """Raise ValueError where `rows` [B, D + 1] are not `labelled` data for this model."""

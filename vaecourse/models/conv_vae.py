@@ -23,6 +23,8 @@ class ConvVAE(VAE):
     posterior, activation, importance_samples, seed: as in `VAE`.
     """
 
+    kind = "conv_vae"
+
     def __init__(
         self,
         image_shape,

@@ -17,13 +17,13 @@ from tqdm import tqdm
 from vaecourse.data.arguments import check_choice, check_count
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, FullPosterior
 from vaecourse.models.checks import check_data, check_dimensions
+from vaecourse.models.vae import LatentModel
 from vaecourse.networks import linear
-from vaecourse.objectives import elbo_terms
 
 NOISES = ("diagonal", "isotropic")
 
 
-class FactorAnalysis(nn.Module):
+class FactorAnalysis(LatentModel):
     """p(x) = N(μ, W Wᵀ + Ψ), with q(z|x) = N(V x + v, Σ) in which φ = (V, v, Σ) is free.
 
     data_dim, latent_dim: D and J.
@@ -33,6 +33,8 @@ class FactorAnalysis(nn.Module):
         for a constant column the density is unbounded. With a floor there is always a maximum.
     seed: of the initial weights.
     """
+
+    kind = "factor_analysis"
 
     def __init__(self, data_dim, latent_dim, *, noise="diagonal", floor=1e-6, seed=0):
         super().__init__()
@@ -132,11 +134,6 @@ class FactorAnalysis(nn.Module):
 
     # --- by the bound ----------------------------------------------------------------------------
 
-    def elbo(self, x, num_samples=1, generator=None):
-        """The bound on log p(x) for each row of x [B, D], by draws of z: [B], nats."""
-        self.check(x)
-        return elbo_terms(self, x, num_samples, generator).elbo
-
     def loss(self, x, generator=None):
         """−`expected_elbo` averaged over the rows of x: nothing is drawn, so no noise is left."""
         return -self.expected_elbo(x).mean()
@@ -219,20 +216,6 @@ class FactorAnalysis(nn.Module):
         below = scale_tril[row, column]
         self.shape.copy_(torch.cat([2 * scale_tril.diagonal().log(), below]))
         return self
-
-    # --- use -------------------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def sample(self, n, generator=None):
-        """n draws of x from the model, [n, D]."""
-        z = self.prior.sample((n,), generator)
-        return self.decode(z).sample((), generator)
-
-    @torch.no_grad()
-    def reconstruct(self, x):
-        """The mean of p(x|z) at the mean of q(z|x), [B, D]."""
-        self.check(x)
-        return self.decode(self.encode(x).mean).mean
 
     def check(self, x):
         """Raise ValueError where x [B, D] is not data for this model."""

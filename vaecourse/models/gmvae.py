@@ -20,6 +20,7 @@ from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 from vaecourse.distributions import DiagonalGaussian, fresh_generator, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.checks import check_data, check_dimensions
+from vaecourse.models.vae import LatentModel
 from vaecourse.networks import ACTIVATIONS, linear, mlp
 
 
@@ -72,7 +73,7 @@ def gumbel_noise(shape, like, generator):
     return -exponential.exponential_(generator=generator).log()
 
 
-class GMVAE(nn.Module):
+class GMVAE(LatentModel):
     """A VAE whose prior is a mixture of K Gaussians with learned means and variances.
 
     data_dim, latent_dim, num_components: D, J and K.
@@ -85,6 +86,9 @@ class GMVAE(nn.Module):
     From random weights a few components take everything at first, and q(y|x) stays undecided for
     long (chapter 12): use `start_from`.
     """
+
+    kind = "gmvae"
+    shows = ("reconstructions",)
 
     def __init__(
         self,
@@ -161,10 +165,6 @@ class GMVAE(nn.Module):
         return DiagonalGaussian(y @ self.prior_loc, y @ self.prior_log_var)
 
     # --- the bound -------------------------------------------------------------------------------
-
-    def elbo(self, x, num_samples=1, generator=None):
-        """The bound on log p(x) for each row of x [B, D], y summed over, z drawn: [B], nats."""
-        return self.elbo_terms(x, num_samples, generator).elbo
 
     def elbo_terms(self, x, num_samples=1, generator=None):
         """The three terms of the bound for x [B, D]; of them, only the reconstruction is drawn."""

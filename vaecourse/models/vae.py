@@ -1,16 +1,50 @@
 """The variational autoencoder, whole. Taught in chapter 09."""
 
 import torch
-from torch import nn
 
+from vaecourse import objectives
 from vaecourse.distributions import POSTERIORS, named
 from vaecourse.likelihoods import likelihood_of
+from vaecourse.models.base import Model
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import mlp
-from vaecourse.objectives import elbo_terms, importance_weighted_bound
 
 
-class VAE(nn.Module):
+class LatentModel(Model):
+    """A model with `encode`, `decode` and `prior`, and so with a bound on log p(x)."""
+
+    def elbo_terms(self, x, num_samples=1, generator=None):
+        """The terms of the bound for each row of x [B, D], each [B] in nats; their `elbo` also."""
+        self.check(x)
+        return objectives.elbo_terms(self, x, num_samples, generator)
+
+    def elbo(self, x, num_samples=1, generator=None):
+        """The bound on log p(x) for each row of x [B, D], by draws of z: [B], nats.
+
+        It always samples z, in training and in evaluation. Raises ValueError for x of the
+        wrong shape, with NaN, or outside what the likelihood can give.
+        """
+        return self.elbo_terms(x, num_samples, generator).elbo
+
+    def log_weights(self, x, num_samples, generator=None):
+        """log p(x, z) − log q(z|x) at `num_samples` draws of z from q(z|x): [S, B], nats."""
+        self.check(x)
+        return objectives.log_weights(self, x, num_samples, generator)
+
+    @torch.no_grad()
+    def sample(self, n, generator=None):
+        """n draws of x from the model, [n, D]: first z from the prior, then x given z."""
+        z = self.prior.sample((n,), generator)
+        return self.decode(z).sample((), generator)
+
+    @torch.no_grad()
+    def reconstruct(self, x):
+        """The mean of p(x|z) at the mean of q(z|x), [B, D]; a picture, not part of a bound."""
+        self.check(x)
+        return self.decode(self.encode(x).mean).mean
+
+
+class VAE(LatentModel):
     """A prior p(z), and p_θ(x|z) and q_φ(z|x) from two multilayer perceptrons [KW14].
 
     data_dim, latent_dim: D and J.
@@ -35,6 +69,8 @@ class VAE(nn.Module):
         the encoder.
     seed: of the initial weights.
     """
+
+    kind = "vae"
 
     def __init__(
         self,
@@ -108,15 +144,6 @@ class VAE(nn.Module):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
         return self.likelihood(self.decoder(z))
 
-    def elbo(self, x, num_samples=1, generator=None):
-        """The bound on log p(x) for each row of x [B, D]: [B], nats.
-
-        It always samples z, in training and in evaluation. Raises ValueError for x of the
-        wrong shape, with NaN, or outside what the likelihood can give.
-        """
-        self.check(x)
-        return elbo_terms(self, x, num_samples, generator).elbo
-
     def loss(self, x, generator=None):
         """−ELBO averaged over the rows of x, one draw of z each: what training minimizes.
 
@@ -124,20 +151,9 @@ class VAE(nn.Module):
         `importance_samples` above one, minus the importance-weighted bound instead.
         """
         if self.importance_samples > 1:
-            return -importance_weighted_bound(self, x, self.importance_samples, generator).mean()
-        return -elbo_terms(self, x, 1, generator).elbo.mean()
-
-    @torch.no_grad()
-    def sample(self, n, generator=None):
-        """n draws of x from the model, [n, D]: first z from the prior, then x given z."""
-        z = self.prior.sample((n,), generator)
-        return self.decode(z).sample((), generator)
-
-    @torch.no_grad()
-    def reconstruct(self, x):
-        """The mean of p(x|z) at the mean of q(z|x), [B, D]; a picture, not part of a bound."""
-        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
-        return self.decode(self.encode(x).mean).mean
+            draws = self.importance_samples
+            return -objectives.importance_weighted_bound(self, x, draws, generator).mean()
+        return -objectives.elbo_terms(self, x, 1, generator).elbo.mean()
 
     def check(self, x):
         """Raise ValueError where x [B, D] is not data for this model."""

@@ -9,20 +9,20 @@ at what it is to predict. q is *filtering*: it knows x up to t only. Taught in c
 """
 
 import torch
-from torch import nn
 from torch.distributions import kl_divergence
 
 from vaecourse.data.arguments import check_choice, check_count
 from vaecourse.distributions import DiagonalPosterior
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.checks import check_data, check_dimensions
+from vaecourse.models.vae import LatentModel
 from vaecourse.networks import linear, mlp
 from vaecourse.objectives import ElboTerms
 
 RECURRENCES = ("gru", "linear")
 
 
-class VRNN(nn.Module):
+class VRNN(LatentModel):
     """Sequences x [B, T, D] with latents z [B, T, J]; T may differ from batch to batch.
 
     data_dim, latent_dim, state_dim: D and J, of one step, and H, of the state.
@@ -33,6 +33,9 @@ class VRNN(nn.Module):
     likelihood, noise_variance, activation: as for `VAE`.
     seed: of the initial weights.
     """
+
+    kind = "vrnn"
+    shows = ()
 
     def __init__(
         self,
@@ -111,6 +114,20 @@ class VRNN(nn.Module):
         keep = torch.sigmoid(update_new + update_old)
         candidate = torch.tanh(candidate_new + torch.sigmoid(reset_new + reset_old) * candidate_old)
         return candidate + keep * (state - candidate)
+
+    # --- data ------------------------------------------------------------------------------------
+
+    def arrange(self, rows):
+        """Images as sequences of their rows of pixels: [N, D'] to [N, T, D]."""
+        return rows.unflatten(1, (-1, self.data_dim))
+
+    def check_width(self, columns, data="the data"):
+        """Raise ValueError unless such rows are a whole number of steps."""
+        if columns % self.data_dim:
+            raise ValueError(
+                f"data_dim is {self.data_dim}, the width of a step; {data} have {columns} columns, "
+                "no multiple of it."
+            )
 
     # --- a sequence ------------------------------------------------------------------------------
 

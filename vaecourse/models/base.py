@@ -1,0 +1,59 @@
+"""What every model answers, so that who trains or judges one need not ask of what kind it is."""
+
+import math
+
+import torch
+from torch import nn
+
+CHUNK = 500  # rows at a time, where a metric is computed
+
+
+class Model(nn.Module):
+    """A model of rows of data: beside what is here it has `loss(x, generator)` and `check(x)`.
+
+    kind: its name in parameter files. loss_unit: of `loss`, for the axis of a figure.
+    shows: the figures a run leaves of it; "latent" asks for `codes`, "reconstructions" for
+    `reconstruct`. needs_labels: whether every row carries its label as one more column.
+    """
+
+    loss_unit = "−ELBO (nats per data point)"
+    shows = ("latent", "reconstructions")
+    needs_labels = False
+
+    def arrange(self, rows):
+        """Rows of a data set, [N, D], in the shape that the model takes: here as they are."""
+        return rows
+
+    def check_width(self, columns, data="the data"):
+        """Raise ValueError unless rows of that many columns can be data for this model."""
+        name = "image_shape" if "image_shape" in self.params else "data_dim"
+        if columns != self.data_dim:
+            raise ValueError(f"{name} is {self.params[name]}; {data} have {columns} columns.")
+
+    def codes(self, x):
+        """A point of the latent space for each row of x [B, D], for a map: [B, J]."""
+        return self.encode(x).mean
+
+    @torch.no_grad()
+    def metrics(self, x, importance_samples, importance_rows, seed):
+        """What `vc.evaluation.evaluate` says of the model on x; its arguments are told there.
+
+        Here of a model with a bound; one without says its own.
+        """
+        self.check(x)
+        generator = torch.Generator().manual_seed(seed)
+        parts = [self.elbo_terms(rows, 1, generator) for rows in x.split(CHUNK)]
+        elbo = torch.cat([part.elbo for part in parts])
+        dim = math.prod(x.shape[1:])
+        images = min(CHUNK // 5, max(1, CHUNK // 5 * 784 // dim))  # few, if they are large
+        bounds = [
+            torch.logsumexp(self.log_weights(rows, importance_samples, generator), dim=0)
+            for rows in x[:importance_rows].split(images)
+        ]
+        terms = zip(parts[0]._fields, zip(*parts))
+        return {
+            "elbo": elbo.mean().item(),
+            "elbo_se": (elbo.std() / len(elbo) ** 0.5).item(),
+            **{name: torch.cat(values).mean().item() for name, values in terms},
+            "log_likelihood": (torch.cat(bounds) - math.log(importance_samples)).mean().item(),
+        }
