@@ -5,8 +5,10 @@ checks that data can come from it. All constants are kept. Taught in chapters 09
 """
 
 import math
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Gt
 from torch import nn
 
 from vaecourse.distributions import (
@@ -20,6 +22,10 @@ from vaecourse.distributions import (
 
 VARIANCE_FLOOR = 1e-6  # about the variance of rounding to 256 grey levels, (1/255)² / 12
 LEARNED_VARIANCES = ("shared", "per_dimension", "from_z")
+NoiseVariance = Annotated[
+    Annotated[float, Gt(0)] | Literal[LEARNED_VARIANCES] | None,
+    "a positive number, 'shared', 'per_dimension', 'from_z' or null",
+]
 
 
 class BernoulliLikelihood:

@@ -21,7 +21,7 @@ def images():
 
 
 def test_the_loss_curve_has_the_loss_of_every_epoch():
-    fig = output._loss([5.0, 3.0, 2.5], output.BOUND)
+    fig = output._loss([5.0, 3.0, 2.5], vc.models.VAE.loss_unit)
     (line,) = fig.axes[0].lines
     assert line.get_xydata().tolist() == [[1, 5], [2, 3], [3, 2.5]]
     assert "nats" in fig.axes[0].get_ylabel()

@@ -10,9 +10,11 @@ in chapter 10.
 """
 
 import difflib
+import inspect
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Union
 
 import torch
 from pydantic import (
@@ -20,6 +22,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WrapValidator,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -28,23 +32,12 @@ from pydantic_core import PydanticCustomError
 from vaecourse import models
 from vaecourse._files import plain, read_json
 from vaecourse.data import synthetic_sets
+from vaecourse.models.base import Seed
 
 MAX_WEIGHTS = 100_000_000  # 400 MB; four times that in training
 MAX_EPOCHS = 1_000_000
 TOO_LARGE = f"its networks have {{}} weights; at most {MAX_WEIGHTS:,} are accepted."
 EXAMPLE = Path(__file__).parents[1] / "params.example.json"
-
-Activation = Literal["relu", "tanh", "softplus", "sigmoid"]
-Dimension = Annotated[int, Field(ge=1, le=MAX_WEIGHTS)]
-Hidden = Annotated[list[Dimension], Field(max_length=100)]
-Channels = Annotated[list[Dimension], Field(min_length=1, max_length=20)]
-ImageShape = Annotated[list[Dimension], Field(min_length=3, max_length=3)]
-NoiseVariance = Annotated[float, Field(gt=0)] | Literal["shared", "per_dimension", "from_z"] | None
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-
-IMPORTANCE = "Draws of z in the bound that training maximizes; 1 is the ELBO."
-NOISE = "Of a Gaussian likelihood: a number, or how it is learned. By default from z, unfloored."
-SHAPE = "[C, H, W]: H and W must be halved once for each of the channels."
 
 
 class _Strict(BaseModel):
@@ -55,174 +48,56 @@ class _Strict(BaseModel):
     )
 
 
-class VAEParams(_Strict):
-    """A variational autoencoder: the arguments of `vc.models.VAE`, without its seed."""
-
-    kind: Literal["vae"]
-    data_dim: Dimension = Field(description="The width of a row of data: 784 for MNIST.")
-    latent_dim: Dimension = Field(description="The number of latents.")
-    hidden: Hidden = Field([256], description="The widths of the encoder's hidden layers.")
-    likelihood: Literal["bernoulli", "gaussian", "poisson", "discretized_logistic"] = Field(
-        "bernoulli", description="p(x|z): for binary data, real data, counts, or 8-bit pixels."
-    )
-    posterior: Literal["diagonal", "full", "exponential", "gamma"] = Field(
-        "diagonal", description="q(z|x): a normal of that covariance, or one on z > 0."
-    )
-    prior: Literal["normal", "exponential", "gamma"] | None = Field(
-        None, description="p(z); by default the one of the posterior's kind."
-    )
-    activation: Activation = Field("relu", description="Between the hidden layers.")
-    noise_variance: NoiseVariance = Field(None, description=NOISE)
-    separate_heads: bool = Field(
-        False, description="A last hidden layer for every head of a network."
-    )
-    importance_samples: int = Field(1, ge=1, le=10_000, description=IMPORTANCE)
-    variance_floor: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="The least value of a learned variance."
-    )
-    decoder_hidden: Hidden | None = Field(
-        None, description="The decoder's hidden layers; by default the encoder's, reversed."
-    )
-    decoder_activation: Activation | None = Field(
-        None, description="The decoder's; by default the encoder's."
-    )
-
-    @field_validator("noise_variance", mode="wrap")
-    @classmethod
-    def _variance(cls, value, handler):
-        return _variance(value, handler)
-
+class _Model(_Strict):
     @model_validator(mode="after")
     def _makes_sense(self):
-        return _check_model(self)
+        """Ask the model itself whether its arguments go together, and how large it would be."""
+        weights = sum(parameter.numel() for parameter in weightless(self).parameters())
+        if weights > MAX_WEIGHTS:
+            raise ValueError(TOO_LARGE.format(f"{weights:,}"))
+        return self
+
+    def __reduce__(self):
+        """To other processes goes what was given: they have made the class themselves."""
+        return _restored, (self.model_dump(),)
 
 
-class ConvVAEParams(_Strict):
-    """A VAE with convolutions: the arguments of `vc.models.ConvVAE`, without its seed."""
-
-    kind: Literal["conv_vae"]
-    image_shape: ImageShape = Field(description=SHAPE)
-    latent_dim: Dimension = Field(description="The number of latents.")
-    channels: Channels = Field([32, 64], description="Of the encoder's convolutions.")
-    likelihood: Literal["bernoulli", "discretized_logistic"] = Field(
-        "discretized_logistic", description="p(x|z): for binary data, or 8-bit pixels."
-    )
-    posterior: Literal["diagonal", "full"] = Field(
-        "diagonal", description="q(z|x): a normal of that covariance."
-    )
-    activation: Activation = Field("relu", description="Between the layers.")
-    importance_samples: int = Field(1, ge=1, le=10_000, description=IMPORTANCE)
-
-    @model_validator(mode="after")
-    def _makes_sense(self):
-        return _check_model(self)
+def _restored(arguments):
+    return MODELS[arguments["kind"]].model_validate(arguments)
 
 
-class AutoencoderParams(_Strict):
-    """An autoencoder: the arguments of `vc.models.Autoencoder`, without its seed."""
-
-    kind: Literal["autoencoder"]
-    data_dim: Dimension = Field(description="The width of a row of data: 784 for MNIST.")
-    latent_dim: Dimension = Field(description="The width of the code.")
-    hidden: Hidden = Field([256], description="The widths of the encoder's hidden layers.")
-    output: Literal["sigmoid", "linear"] = Field(
-        "sigmoid", description="Keep reconstructions in (0, 1), or leave them free."
-    )
-    corruption: Literal["mask", "gaussian"] | None = Field(
-        None, description="What a denoising autoencoder does to its input."
-    )
-    level: float = Field(0.0, ge=0, description="The strength of the corruption.")
-    activation: Activation = Field("relu", description="Between the hidden layers.")
-
-    @model_validator(mode="after")
-    def _makes_sense(self):
-        return _check_model(self)
+def _section(model):
+    """The fields of a model: the signature of its class without the seed, told by its docstring."""
+    told = re.findall(r"^(\w+): (.*(?:\n    .*)*)", inspect.getdoc(model), re.MULTILINE)
+    told = {name: " ".join(text.split()) for name, text in told}
+    fields = {"kind": Literal[model.kind]}
+    for name, parameter in inspect.signature(model).parameters.items():
+        if name != "seed":
+            default = parameter.default
+            default = list(default) if isinstance(default, tuple) else default
+            required = default is parameter.empty
+            field = Field(... if required else default, description=told[name])
+            fields[name] = (_in_one_sentence(parameter.annotation), field)
+    doc = f"The arguments of `vc.models.{model.__name__}`, without its seed."
+    return create_model(model.__name__, __base__=_Model, __doc__=doc, **fields)
 
 
-class ClassifierParams(_Strict):
-    """A classifier of images: the arguments of `vc.models.Classifier`, without its seed."""
+def _in_one_sentence(annotation):
+    """One error for a union of types that says in words what it takes, not one for each member."""
+    accepted = [text for text in getattr(annotation, "__metadata__", ()) if isinstance(text, str)]
+    if not accepted:
+        return annotation
 
-    kind: Literal["classifier"]
-    image_shape: ImageShape = Field(description=SHAPE)
-    channels: Channels = Field([16, 32], description="Of the convolutions.")
-    feature_dim: Dimension = Field(64, description="The width of the hidden layer.")
-    num_classes: int = Field(10, ge=2, le=10_000, description="Labels run from 0 to one less.")
+    def validate(value, handler):
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("union", "Input should be " + accepted[0]) from None
 
-    @model_validator(mode="after")
-    def _makes_sense(self):
-        return _check_model(self)
-
-
-class FactorAnalysisParams(_Strict):
-    """Factor analysis: the arguments of `vc.models.FactorAnalysis`, without its seed."""
-
-    kind: Literal["factor_analysis"]
-    data_dim: Dimension = Field(description="The width of a row of data: 784 for MNIST.")
-    latent_dim: Dimension = Field(description="The number of factors.")
-    noise: Literal["diagonal", "isotropic"] = Field(
-        "diagonal", description="A variance for every dimension, or one for all."
-    )
-    floor: float = Field(1e-6, gt=0, description="The least noise variance.")
-
-    @model_validator(mode="after")
-    def _makes_sense(self):
-        return _check_model(self)
+    return Annotated[annotation, WrapValidator(validate)]
 
 
-class GMVAEParams(_Strict):
-    """A VAE with a mixture for a prior: the arguments of `vc.models.GMVAE`, without its seed."""
-
-    kind: Literal["gmvae"]
-    data_dim: Dimension = Field(description="The width of a row of data: 784 for MNIST.")
-    latent_dim: Dimension = Field(description="The number of latents.")
-    num_components: int = Field(ge=1, le=10_000, description="Of the mixture.")
-    hidden: Hidden = Field([256], description="The widths of the encoder's hidden layers.")
-    activation: Activation = Field("relu", description="Between the hidden layers.")
-    skip: float = Field(
-        0.0, ge=0, description="In training, components less probable than this are left out."
-    )
-
-    @model_validator(mode="after")
-    def _makes_sense(self):
-        return _check_model(self)
-
-
-class VRNNParams(_Strict):
-    """A recurrent VAE: the arguments of `vc.models.VRNN`, without its seed."""
-
-    kind: Literal["vrnn"]
-    data_dim: Dimension = Field(
-        description="The width of a step: 28 for the rows of MNIST. It divides a row of data."
-    )
-    latent_dim: Dimension = Field(description="The number of latents of a step.")
-    state_dim: Dimension = Field(description="The width of the state that steps hand on.")
-    hidden: Hidden = Field([128], description="The widths of the encoder's hidden layers.")
-    recurrence: Literal["gru", "linear"] = Field("gru", description="How the state goes on.")
-    likelihood: Literal["bernoulli", "gaussian"] = Field(
-        "bernoulli", description="p(x|z) of a step: for binary or real data."
-    )
-    noise_variance: NoiseVariance = Field(None, description=NOISE)
-    activation: Activation = Field("relu", description="Between the hidden layers.")
-
-    @field_validator("noise_variance", mode="wrap")
-    @classmethod
-    def _variance(cls, value, handler):
-        return _variance(value, handler)
-
-    @model_validator(mode="after")
-    def _makes_sense(self):
-        return _check_model(self)
-
-
-MODELS = {
-    "vae": VAEParams,
-    "conv_vae": ConvVAEParams,
-    "autoencoder": AutoencoderParams,
-    "classifier": ClassifierParams,
-    "factor_analysis": FactorAnalysisParams,
-    "gmvae": GMVAEParams,
-    "vrnn": VRNNParams,
-}
+MODELS = {kind: _section(model) for kind, model in models.KINDS.items()}
 
 
 class StartParams(_Strict):
@@ -333,15 +208,7 @@ class Params(_Strict):
     json_schema: str | None = Field(
         None, alias="$schema", exclude=True, description="Where an editor finds this schema."
     )
-    model: (
-        VAEParams
-        | ConvVAEParams
-        | AutoencoderParams
-        | ClassifierParams
-        | FactorAnalysisParams
-        | GMVAEParams
-        | VRNNParams
-    ) = Field(discriminator="kind")
+    model: Union[tuple(MODELS.values())] = Field(discriminator="kind")  # noqa: UP007
     data: MnistParams | PlainParams | FreyParams | SyntheticParams | FileParams = Field(
         discriminator="name"
     )
@@ -393,19 +260,6 @@ def check_width(model, columns, data="the data"):
         raise ValueError(f"model.{error}") from None
 
 
-def _one_of(value, handler, accepted):
-    """One error for a union of types, where pydantic reports one for every member."""
-    try:
-        return handler(value)
-    except ValidationError:
-        raise PydanticCustomError("union", "Input should be " + accepted) from None
-
-
-def _variance(value, handler):
-    accepted = "a positive number, 'shared', 'per_dimension', 'from_z' or null"
-    return _one_of(value, handler, accepted)
-
-
 def weightless(section):
     """The model of a section `model`, in full size but on no memory; ValueError if it has none."""
     try:
@@ -413,14 +267,6 @@ def weightless(section):
             return models.build(section.model_dump())
     except RuntimeError:  # more numbers in one tensor than torch can count
         raise ValueError(TOO_LARGE.format("too many")) from None
-
-
-def _check_model(section):
-    """Ask the model itself whether its arguments go together, and how large it would be."""
-    weights = sum(parameter.numel() for parameter in weightless(section).parameters())
-    if weights > MAX_WEIGHTS:
-        raise ValueError(TOO_LARGE.format(f"{weights:,}"))
-    return section
 
 
 def example():

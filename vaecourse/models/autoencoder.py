@@ -1,11 +1,13 @@
 """The autoencoder, plain and denoising. Taught in chapter 02."""
 
+from typing import Literal
+
 import torch
 
 from vaecourse.distributions import fresh_generator, standard_noise
-from vaecourse.models.base import Model
+from vaecourse.models.base import Dimension, Model, Seed, Widths
 from vaecourse.models.checks import check_data, check_dimensions
-from vaecourse.networks import mlp
+from vaecourse.networks import ACTIVATIONS, mlp
 
 CORRUPTIONS = ("mask", "gaussian")
 OUTPUTS = {"sigmoid": torch.sigmoid, "linear": lambda outputs: outputs}
@@ -28,12 +30,14 @@ def corrupt(x, corruption, level, generator=None):
 class Autoencoder(Model):
     """x̂ = d(e(x)), trained on ‖x − x̂‖² [HS06]; with a corruption, on ‖x − d(e(x̃))‖² [VLBM08].
 
-    data_dim, latent_dim: D and J.
+    data_dim: D, the width of a row of data; 784 for MNIST.
+    latent_dim: J, the width of the code.
     hidden: widths of the encoder's hidden layers; the decoder mirrors them. With none, both
         maps are linear.
     output: "sigmoid" keeps x̂ in (0, 1), "linear" leaves it free.
-    corruption, level: None, or "mask" or "gaussian" with its strength; used in training only.
-    activation: "relu", "tanh", "softplus" or "sigmoid".
+    corruption: what is done to the input in training: nothing, "mask" or "gaussian".
+    level: the strength of the corruption: a probability, or a standard deviation.
+    activation: between hidden layers: "relu", "tanh", "softplus" or "sigmoid".
     seed: of the initial weights.
     """
 
@@ -42,17 +46,17 @@ class Autoencoder(Model):
 
     def __init__(
         self,
-        data_dim,
-        latent_dim,
-        hidden=(256,),
+        data_dim: Dimension,
+        latent_dim: Dimension,
+        hidden: Widths = (256,),
         *,
-        output="sigmoid",
-        corruption=None,
-        level=0.0,
-        activation="relu",
-        seed=0,
+        output: Literal[tuple(OUTPUTS)] = "sigmoid",
+        corruption: Literal[CORRUPTIONS] | None = None,
+        level: float = 0.0,
+        activation: Literal[tuple(ACTIVATIONS)] = "relu",
+        seed: Seed = 0,
     ):
-        super().__init__()
+        super().__init__(locals())
         check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
         if output not in OUTPUTS:
             raise ValueError(f"output is {output!r}; it must be one of {', '.join(OUTPUTS)}.")
@@ -61,17 +65,6 @@ class Autoencoder(Model):
             raise ValueError(f"corruption is {corruption!r}; it must be None or one of {accepted}.")
         if level < 0 or (corruption == "mask" and level >= 1):
             raise ValueError(f"level is {level}; it must be at least 0, and below 1 for a mask.")
-        self.params = {
-            "kind": "autoencoder",
-            "data_dim": data_dim,
-            "latent_dim": latent_dim,
-            "hidden": list(hidden),
-            "output": output,
-            "corruption": corruption,
-            "level": level,
-            "activation": activation,
-            "seed": seed,
-        }
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.output, self.corruption, self.level = output, corruption, level
         generator = torch.Generator().manual_seed(seed)

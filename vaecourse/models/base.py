@@ -1,15 +1,30 @@
 """What every model answers, so that who trains or judges one need not ask of what kind it is."""
 
+import inspect
 import math
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
+
+# What the parameters of models are; parameter files hold them to the same bounds.
+Dimension = Annotated[int, Ge(1), Le(100_000_000)]
+Count = Annotated[int, Ge(1), Le(10_000)]
+Widths = Annotated[list[Dimension], MaxLen(100)]
+ImageShape = Annotated[list[Dimension], MinLen(3), MaxLen(3)]
+Channels = Annotated[list[Dimension], MinLen(1), MaxLen(20)]
+Positive = Annotated[float, Gt(0)]
+Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 CHUNK = 500  # rows at a time, where a metric is computed
 
 
 class Model(nn.Module):
     """A model of rows of data: beside what is here it has `loss(x, generator)` and `check(x)`.
+
+    A parameter is written once: typed in the signature of `__init__`, described in the docstring
+    of the class. `params`, the keys of a parameter file and their JSON schema follow from there.
 
     kind: its name in parameter files. loss_unit: of `loss`, for the axis of a figure.
     shows: the figures a run leaves of it; "latent" asks for `codes`, "reconstructions" for
@@ -19,6 +34,13 @@ class Model(nn.Module):
     loss_unit = "−ELBO (nats per data point)"
     shows = ("latent", "reconstructions")
     needs_labels = False
+
+    def __init__(self, arguments):
+        """Keep `arguments`, the `locals()` of the subclass's `__init__`, as `params`."""
+        super().__init__()
+        given = {name: arguments[name] for name in inspect.signature(type(self)).parameters}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
+        self.params = {"kind": self.kind, **plain}
 
     def arrange(self, rows):
         """Rows of a data set, [N, D], in the shape that the model takes: here as they are."""

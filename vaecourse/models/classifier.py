@@ -1,11 +1,13 @@
 """A small convolutional classifier, whose last hidden layer serves as features in chapter 13."""
 
 import math
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le
 from torch.nn.functional import cross_entropy
 
-from vaecourse.models.base import CHUNK, Model
+from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, Model, Seed
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import conv_encoder, linear
 
@@ -18,8 +20,10 @@ def labelled(x, label):
 class Classifier(Model):
     """log p(label|x) from convolutions that halve the image, a hidden layer and a linear map.
 
-    image_shape: (C, H, W), so that D = C·H·W. channels: of each convolution.
-    feature_dim: the width of the hidden layer, F. num_classes: labels are 0 to num_classes − 1.
+    image_shape: (C, H, W), so that D = C·H·W; H and W are halved once for each of `channels`.
+    channels: of each convolution.
+    feature_dim: F, the width of the hidden layer.
+    num_classes: K; labels are 0 to K − 1.
     seed: of the initial weights.
     """
 
@@ -28,17 +32,17 @@ class Classifier(Model):
     shows = ()
     needs_labels = True
 
-    def __init__(self, image_shape, channels=(16, 32), feature_dim=64, num_classes=10, *, seed=0):
-        super().__init__()
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        channels: Channels = (16, 32),
+        feature_dim: Dimension = 64,
+        num_classes: Annotated[int, Ge(2), Le(10_000)] = 10,
+        *,
+        seed: Seed = 0,
+    ):
+        super().__init__(locals())
         check_dimensions(feature_dim=feature_dim, num_classes=num_classes)
-        self.params = {
-            "kind": "classifier",
-            "image_shape": list(image_shape),
-            "channels": list(channels),
-            "feature_dim": feature_dim,
-            "num_classes": num_classes,
-            "seed": seed,
-        }
         generator = torch.Generator().manual_seed(seed)
         self.body = conv_encoder(image_shape, channels, feature_dim, generator=generator)
         self.head = linear(feature_dim, num_classes, generator)

@@ -1,15 +1,16 @@
 """The variational autoencoder with convolutions, for colour images. Taught in chapter 13."""
 
 import math
+from typing import Literal
 
 import torch
-from torch import nn
 
 from vaecourse.distributions import POSTERIORS, named
 from vaecourse.likelihoods import likelihood_of
+from vaecourse.models.base import Channels, Count, Dimension, ImageShape, Model, Seed
 from vaecourse.models.checks import check_dimensions
 from vaecourse.models.vae import VAE
-from vaecourse.networks import conv_decoder, conv_encoder
+from vaecourse.networks import ACTIVATIONS, conv_decoder, conv_encoder
 
 
 class ConvVAE(VAE):
@@ -18,40 +19,33 @@ class ConvVAE(VAE):
     Data are rows x [B, C·H·W], plane after plane, as for every model.
 
     image_shape: (C, H, W); H and W are halved once for each of `channels`.
-    latent_dim: J. channels: of the encoder's convolutions; the decoder mirrors them.
+    latent_dim: J, the number of latents.
+    channels: of the encoder's convolutions; the decoder mirrors them.
     likelihood: "discretized_logistic" for 8-bit pixels, "bernoulli" for binary ones.
-    posterior, activation, importance_samples, seed: as in `VAE`.
+    posterior: q(z|x) is normal with a "diagonal" or "full" covariance.
+    activation: between the layers: "relu", "tanh", "softplus" or "sigmoid".
+    importance_samples: draws of z for each x in the loss, as in `VAE`.
+    seed: of the initial weights.
     """
 
     kind = "conv_vae"
 
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        channels=(32, 64),
+        image_shape: ImageShape,
+        latent_dim: Dimension,
+        channels: Channels = (32, 64),
         *,
-        likelihood="discretized_logistic",
-        posterior="diagonal",
-        activation="relu",
-        importance_samples=1,
-        seed=0,
+        likelihood: Literal["bernoulli", "discretized_logistic"] = "discretized_logistic",
+        posterior: Literal["diagonal", "full"] = "diagonal",
+        activation: Literal[tuple(ACTIVATIONS)] = "relu",
+        importance_samples: Count = 1,
+        seed: Seed = 0,
     ):
-        nn.Module.__init__(self)
+        Model.__init__(self, locals())
         check_dimensions(latent_dim=latent_dim, importance_samples=importance_samples)
         if likelihood == "gaussian":
             raise ValueError("likelihood is 'gaussian'; images here are discrete: take another.")
-        self.params = {
-            "kind": "conv_vae",
-            "image_shape": list(image_shape),
-            "latent_dim": latent_dim,
-            "channels": list(channels),
-            "likelihood": likelihood,
-            "posterior": posterior,
-            "activation": activation,
-            "importance_samples": importance_samples,
-            "seed": seed,
-        }
         self.data_dim, self.latent_dim = math.prod(image_shape), latent_dim
         self.importance_samples = importance_samples
         self.likelihood = likelihood_of(likelihood, self.data_dim)

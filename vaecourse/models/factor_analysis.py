@@ -8,6 +8,7 @@ which sets q to that posterior, and by the bound, which finds it. Taught in chap
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from vaecourse.data.arguments import check_choice, check_count
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, FullPosterior
+from vaecourse.models.base import Dimension, Positive, Seed
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.models.vae import LatentModel
 from vaecourse.networks import linear
@@ -26,7 +28,8 @@ NOISES = ("diagonal", "isotropic")
 class FactorAnalysis(LatentModel):
     """p(x) = N(μ, W Wᵀ + Ψ), with q(z|x) = N(V x + v, Σ) in which φ = (V, v, Σ) is free.
 
-    data_dim, latent_dim: D and J.
+    data_dim: D, the width of a row of data; 784 for MNIST.
+    latent_dim: J, the number of factors.
     noise: "diagonal" for factor analysis, "isotropic" for probabilistic PCA.
     floor: the least noise variance. The likelihood of factor analysis may have no maximum: a
         variance that runs to zero makes one observed variable a factor (a Heywood case), and
@@ -36,20 +39,20 @@ class FactorAnalysis(LatentModel):
 
     kind = "factor_analysis"
 
-    def __init__(self, data_dim, latent_dim, *, noise="diagonal", floor=1e-6, seed=0):
-        super().__init__()
+    def __init__(
+        self,
+        data_dim: Dimension,
+        latent_dim: Dimension,
+        *,
+        noise: Literal[NOISES] = "diagonal",
+        floor: Positive = 1e-6,
+        seed: Seed = 0,
+    ):
+        super().__init__(locals())
         check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
         check_choice("noise", noise, NOISES)
         if not 0 < floor < math.inf:
             raise ValueError(f"floor is {floor!r}; it must be positive and finite.")
-        self.params = {
-            "kind": "factor_analysis",
-            "data_dim": data_dim,
-            "latent_dim": latent_dim,
-            "noise": noise,
-            "floor": floor,
-            "seed": seed,
-        }
         self.data_dim, self.latent_dim, self.floor = data_dim, latent_dim, floor
         self.isotropic = noise == "isotropic"
         self.posterior = FullPosterior(latent_dim)

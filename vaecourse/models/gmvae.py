@@ -11,7 +11,7 @@ Taught in chapter 12; other ways to the gradient are in `inference/label_gradien
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
 from vaecourse.distributions import DiagonalGaussian, fresh_generator, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
+from vaecourse.models.base import Count, Dimension, Seed, Widths
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.models.vae import LatentModel
 from vaecourse.networks import ACTIVATIONS, linear, mlp
@@ -76,10 +77,12 @@ def gumbel_noise(shape, like, generator):
 class GMVAE(LatentModel):
     """A VAE whose prior is a mixture of K Gaussians with learned means and variances.
 
-    data_dim, latent_dim, num_components: D, J and K.
+    data_dim: D, the width of a row of data; 784 for MNIST.
+    latent_dim: J, the number of latents.
+    num_components: K, the Gaussians of the mixture.
     hidden: widths of the encoder's hidden layers, which q(y|x) and q(z|x, y) share; the decoder
         mirrors them. y enters q(z|x, y) linearly: it shifts its mean and its log variance.
-    activation: "relu", "tanh", "softplus" or "sigmoid".
+    activation: between hidden layers: "relu", "tanh", "softplus" or "sigmoid".
     skip: in training only, leave out the terms of the sum with q(y|x) below it; see `loss`.
     seed: of the initial weights.
 
@@ -92,32 +95,22 @@ class GMVAE(LatentModel):
 
     def __init__(
         self,
-        data_dim,
-        latent_dim,
-        num_components,
-        hidden=(256,),
+        data_dim: Dimension,
+        latent_dim: Dimension,
+        num_components: Count,
+        hidden: Widths = (256,),
         *,
-        activation="relu",
-        skip=0.0,
-        seed=0,
+        activation: Literal[tuple(ACTIVATIONS)] = "relu",
+        skip: float = 0.0,
+        seed: Seed = 0,
     ):
-        super().__init__()
+        super().__init__(locals())
         check_dimensions(data_dim=data_dim, latent_dim=latent_dim, num_components=num_components)
         if not 0 <= skip < 1 / num_components:
             raise ValueError(
                 f"skip is {skip}; it must be at least 0 and less than 1 / {num_components}, so "
                 "that some component is left."
             )
-        self.params = {
-            "kind": "gmvae",
-            "data_dim": data_dim,
-            "latent_dim": latent_dim,
-            "num_components": num_components,
-            "hidden": list(hidden),
-            "activation": activation,
-            "skip": skip,
-            "seed": seed,
-        }
         self.data_dim, self.latent_dim, self.num_components = data_dim, latent_dim, num_components
         self.skip = skip
         generator = torch.Generator().manual_seed(seed)

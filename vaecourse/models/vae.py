@@ -1,13 +1,15 @@
 """The variational autoencoder, whole. Taught in chapter 09."""
 
+from typing import Literal
+
 import torch
 
 from vaecourse import objectives
-from vaecourse.distributions import POSTERIORS, named
-from vaecourse.likelihoods import likelihood_of
-from vaecourse.models.base import Model
+from vaecourse.distributions import POSTERIORS, PRIORS, named
+from vaecourse.likelihoods import LIKELIHOODS, NoiseVariance, likelihood_of
+from vaecourse.models.base import Count, Dimension, Model, Positive, Seed, Widths
 from vaecourse.models.checks import check_data, check_dimensions
-from vaecourse.networks import mlp
+from vaecourse.networks import ACTIVATIONS, mlp
 
 
 class LatentModel(Model):
@@ -47,7 +49,8 @@ class LatentModel(Model):
 class VAE(LatentModel):
     """A prior p(z), and p_θ(x|z) and q_φ(z|x) from two multilayer perceptrons [KW14].
 
-    data_dim, latent_dim: D and J.
+    data_dim: D, the width of a row of data; 784 for MNIST.
+    latent_dim: J, the number of latents.
     hidden: widths of the encoder's hidden layers; the decoder mirrors them.
     likelihood: "bernoulli" for binary pixels, "gaussian" for real data, "poisson" for counts,
         "discretized_logistic" for 8-bit pixels.
@@ -55,7 +58,7 @@ class VAE(LatentModel):
         "exponential" or "gamma".
     prior: "normal" for a normal posterior, "exponential" (rate 1) or "gamma" (shape 2, rate 1)
         for the others; by default the one of the posterior's own kind.
-    activation: "relu", "tanh", "softplus" or "sigmoid".
+    activation: between hidden layers: "relu", "tanh", "softplus" or "sigmoid".
     noise_variance: of a Gaussian likelihood: a number, or learned as "shared", "per_dimension"
         or "from_z". By default the decoder gives one for every dimension, as "from_z" does,
         but without a floor.
@@ -65,8 +68,9 @@ class VAE(LatentModel):
         its own, the network of S0; otherwise they share it.
     importance_samples: draws of z for each x in the loss: with more than one, it is the
         importance-weighted bound, and the model what is called an IWAE [BGS16].
-    decoder_hidden, decoder_activation: of the decoder, from z to x, where it shall not mirror
-        the encoder.
+    decoder_hidden: widths of the decoder's hidden layers, from z to x; by default the encoder's,
+        reversed.
+    decoder_activation: of the decoder; by default the encoder's.
     seed: of the initial weights.
     """
 
@@ -74,43 +78,26 @@ class VAE(LatentModel):
 
     def __init__(
         self,
-        data_dim,
-        latent_dim,
-        hidden=(256,),
+        data_dim: Dimension,
+        latent_dim: Dimension,
+        hidden: Widths = (256,),
         *,
-        likelihood="bernoulli",
-        posterior="diagonal",
-        prior=None,
-        activation="relu",
-        noise_variance=None,
-        separate_heads=False,
-        importance_samples=1,
-        variance_floor=None,
-        decoder_hidden=None,
-        decoder_activation=None,
-        seed=0,
+        likelihood: Literal[tuple(LIKELIHOODS)] = "bernoulli",
+        posterior: Literal[tuple(POSTERIORS)] = "diagonal",
+        prior: Literal[PRIORS] | None = None,
+        activation: Literal[tuple(ACTIVATIONS)] = "relu",
+        noise_variance: NoiseVariance = None,
+        separate_heads: bool = False,
+        importance_samples: Count = 1,
+        variance_floor: Positive | None = None,
+        decoder_hidden: Widths | None = None,
+        decoder_activation: Literal[tuple(ACTIVATIONS)] | None = None,
+        seed: Seed = 0,
     ):
-        super().__init__()
+        super().__init__(locals())
         check_dimensions(
             data_dim=data_dim, latent_dim=latent_dim, importance_samples=importance_samples
         )
-        self.params = {
-            "kind": "vae",
-            "data_dim": data_dim,
-            "latent_dim": latent_dim,
-            "hidden": list(hidden),
-            "likelihood": likelihood,
-            "posterior": posterior,
-            "prior": prior,
-            "activation": activation,
-            "noise_variance": noise_variance,
-            "separate_heads": separate_heads,
-            "importance_samples": importance_samples,
-            "variance_floor": variance_floor,
-            "decoder_hidden": None if decoder_hidden is None else list(decoder_hidden),
-            "decoder_activation": decoder_activation,
-            "seed": seed,
-        }
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.importance_samples = importance_samples
         self.likelihood = likelihood_of(likelihood, data_dim, noise_variance, variance_floor)

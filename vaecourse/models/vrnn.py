@@ -8,15 +8,18 @@ h_{t+1} = f(h_t, x_t, z_t), h_1 = 0. The prior sees x_<t; S4 prints x_≤t, whic
 at what it is to predict. q is *filtering*: it knows x up to t only. Taught in chapter 12. [CKD+15]
 """
 
+from typing import Literal
+
 import torch
 from torch.distributions import kl_divergence
 
 from vaecourse.data.arguments import check_choice, check_count
 from vaecourse.distributions import DiagonalPosterior
-from vaecourse.likelihoods import likelihood_of
+from vaecourse.likelihoods import NoiseVariance, likelihood_of
+from vaecourse.models.base import Dimension, Seed, Widths
 from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.models.vae import LatentModel
-from vaecourse.networks import linear, mlp
+from vaecourse.networks import ACTIVATIONS, linear, mlp
 from vaecourse.objectives import ElboTerms
 
 RECURRENCES = ("gru", "linear")
@@ -25,12 +28,16 @@ RECURRENCES = ("gru", "linear")
 class VRNN(LatentModel):
     """Sequences x [B, T, D] with latents z [B, T, J]; T may differ from batch to batch.
 
-    data_dim, latent_dim, state_dim: D and J, of one step, and H, of the state.
+    data_dim: D, the width of a step; 28 for the rows of MNIST. It divides a row of data.
+    latent_dim: J, the number of latents of a step.
+    state_dim: H, the width of the state that steps hand on.
     hidden: widths of the hidden layers of q(z_t | x_t, h_t) and, mirrored, of p(x_t | z_t, h_t)
         and p(z_t | h_t).
     recurrence: "gru", or "linear": h_{t+1} = A (x_t, z_t, h_t) + a, with which the Gaussian chain
         is a special case.
-    likelihood, noise_variance, activation: as for `VAE`.
+    likelihood: p(x|z) of a step, "bernoulli" for binary data or "gaussian" for real.
+    noise_variance: of a Gaussian likelihood, as for `VAE`.
+    activation: between hidden layers: "relu", "tanh", "softplus" or "sigmoid".
     seed: of the initial weights.
     """
 
@@ -39,32 +46,20 @@ class VRNN(LatentModel):
 
     def __init__(
         self,
-        data_dim,
-        latent_dim,
-        state_dim,
-        hidden=(128,),
+        data_dim: Dimension,
+        latent_dim: Dimension,
+        state_dim: Dimension,
+        hidden: Widths = (128,),
         *,
-        recurrence="gru",
-        likelihood="bernoulli",
-        noise_variance=None,
-        activation="relu",
-        seed=0,
+        recurrence: Literal[RECURRENCES] = "gru",
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        noise_variance: NoiseVariance = None,
+        activation: Literal[tuple(ACTIVATIONS)] = "relu",
+        seed: Seed = 0,
     ):
-        super().__init__()
+        super().__init__(locals())
         check_dimensions(data_dim=data_dim, latent_dim=latent_dim, state_dim=state_dim)
         check_choice("recurrence", recurrence, RECURRENCES)
-        self.params = {
-            "kind": "vrnn",
-            "data_dim": data_dim,
-            "latent_dim": latent_dim,
-            "state_dim": state_dim,
-            "hidden": list(hidden),
-            "recurrence": recurrence,
-            "likelihood": likelihood,
-            "noise_variance": noise_variance,
-            "activation": activation,
-            "seed": seed,
-        }
         self.data_dim, self.latent_dim, self.state_dim = data_dim, latent_dim, state_dim
         self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
         self.posterior = DiagonalPosterior(latent_dim)
