@@ -60,9 +60,9 @@ def test_without_the_extra_a_sentence_says_what_to_install(monkeypatch):
 
 
 def test_images_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"x has shape \[1, 784\]; it must be \[B, 3072\]"):
+    with pytest.raises(ValueError, match=r"x has shape \[1, 784\]; it must be \[N, 3072\]"):
         inception_features(torch.rand(1, 784))
-    with pytest.raises(ValueError, match=r"x has shape \[1, 100\]; it must be \[B, 784\]"):
+    with pytest.raises(ValueError, match=r"x has shape \[1, 100\]; it must be \[N, 784\]"):
         mnist_features(torch.rand(1, 100))
     with pytest.raises(ValueError, match="x has NaN or infinite values in 1 of 2 rows"):
         mnist_features(torch.cat([torch.rand(1, 784), torch.full((1, 784), math.nan)]))

@@ -125,7 +125,7 @@ def test_counts_that_are_none_are_refused(arguments, sentence):
 
 def test_data_of_another_width_are_refused():
     vae, _, _ = exact_linear_vae()
-    with pytest.raises(ValueError, match=r"x has shape \[2, 7\]; it must be \[B, 8\]"):
+    with pytest.raises(ValueError, match=r"x has shape \[2, 7\]; it must be \[N, 8\]"):
         importance_log_likelihood(vae, torch.zeros(2, 7, dtype=torch.float64), 5)
 
 

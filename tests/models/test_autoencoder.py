@@ -81,7 +81,7 @@ def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):
 
 
 def test_data_of_the_wrong_width_is_refused():
-    with pytest.raises(ValueError, match=r"shape \[2, 5\]; it must be \[B, 6\]"):
+    with pytest.raises(ValueError, match=r"shape \[2, 5\]; it must be \[N, 6\]"):
         vc.models.Autoencoder(6, 2).squared_error(torch.ones(2, 5))
 
 

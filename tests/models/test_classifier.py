@@ -46,9 +46,9 @@ def test_labels_and_images_that_do_not_fit_are_refused(classifier):
     x, label = images()
     with pytest.raises(ValueError, match="holds values from 0 to 3; it must hold labels from 0 to"):
         classifier.check(labelled(x, torch.tensor([0, 1, 2, 3, 0, 1])))
-    with pytest.raises(ValueError, match=r"x has shape \[6, 96\]; it must be \[B, 97\]"):
+    with pytest.raises(ValueError, match=r"rows has shape \[6, 96\]; it must be \[N, 97\]"):
         classifier.check(x)
-    with pytest.raises(ValueError, match=r"x has shape \[6, 97\]; it must be \[B, 96\]"):
+    with pytest.raises(ValueError, match=r"x has shape \[6, 97\]; it must be \[N, 96\]"):
         classifier.features(labelled(x, label))
-    with pytest.raises(ValueError, match="num_classes is 0; it must be a positive integer"):
+    with pytest.raises(ValueError, match="num_classes is 0; it must be an integer of at least 1"):
         Classifier((1, 8, 8), num_classes=0)

@@ -76,8 +76,8 @@ def test_it_is_built_and_loaded_again_from_its_parameters(model, tmp_path):
         ({"likelihood": "gaussian"}, "likelihood is 'gaussian'; images here are discrete"),
         ({"likelihood": "cauchy"}, "likelihood is 'cauchy'; it must be one of bernoulli"),
         ({"image_shape": (3, 8, 9)}, "it must be .C, H, W. with H and W multiples of 4"),
-        ({"latent_dim": 0}, "latent_dim is 0; it must be a positive integer"),
-        ({"importance_samples": 0}, "importance_samples is 0; it must be a positive integer"),
+        ({"latent_dim": 0}, "latent_dim is 0; it must be an integer of at least 1"),
+        ({"importance_samples": 0}, "importance_samples is 0; it must be an integer of at least 1"),
     ],
 )
 def test_bad_parameters_are_refused(change, sentence):
@@ -89,5 +89,5 @@ def test_bad_parameters_are_refused(change, sentence):
 def test_pixels_that_are_no_grey_levels_are_refused(model):
     with pytest.raises(ValueError, match="grey levels from the nearest"):
         model.elbo(torch.full((2, 192), 0.3))
-    with pytest.raises(ValueError, match=r"x has shape \[2, 100\]; it must be \[B, 192\]"):
+    with pytest.raises(ValueError, match=r"x has shape \[2, 100\]; it must be \[N, 192\]"):
         model.elbo(pixels(2, 100))

@@ -311,7 +311,7 @@ def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):
 def test_data_and_steps_it_cannot_take_are_refused_in_a_sentence():
     model = FactorAnalysis(4, 2)
     for method in (model.elbo, model.em, model.log_evidence, model.exact_posterior):
-        with pytest.raises(ValueError, match=r"shape \[2, 5\]; it must be \[B, 4\]"):
+        with pytest.raises(ValueError, match=r"shape \[2, 5\]; it must be \[N, 4\]"):
             method(torch.ones(2, 5))
     with pytest.raises(ValueError, match="max_steps is 0"):
         model.em(torch.ones(2, 4), max_steps=0)

@@ -264,7 +264,7 @@ def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):
 def test_data_and_labels_it_cannot_take_are_refused_in_a_sentence():
     model, x = small(), pixels()
     for method in (model.elbo, model.classify, model.reconstruct):
-        with pytest.raises(ValueError, match=r"shape \[6, 3\]; it must be \[B, 4\]"):
+        with pytest.raises(ValueError, match=r"shape \[6, 3\]; it must be \[N, 4\]"):
             method(x[:, :3])
     with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
         model.elbo(2 * x)

@@ -129,11 +129,11 @@ def test_build_gives_back_the_model():
     [
         (torch.full((2, 5), 1.5), r"from 1.5 to 1.5.*pixels in \[0, 1\]"),
         (torch.full((2, 5), float("nan")), "NaN or infinite values in 2 of 2 rows"),
-        (torch.ones(2, 6), r"shape \[2, 6\]; it must be \[B, 5\]"),
+        (torch.ones(2, 6), r"shape \[2, 6\]; it must be \[N, 5\]"),
         (torch.ones(5), r"shape \[5\]"),
-        (torch.ones(2, 5, dtype=torch.float64), "float64; it must be of torch.float32"),
-        (torch.ones(2, 5, dtype=torch.uint8), "uint8"),
-        ([[1.0] * 5], "is a list"),
+        (torch.full((2, 5), 255, dtype=torch.uint8), "values from 255 to 255"),
+        (torch.full((2, 5), 1e300, dtype=torch.float64), "NaN or infinite values in 2 of 2 rows"),
+        ([["one"] * 5], "x is a list that cannot be read as numbers; it must be a torch tensor"),
     ],
 )
 def test_data_it_cannot_take_is_refused_in_a_sentence(x, sentence):

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vaecourse._arguments import check_choice
 from vaecourse._files import check_writable, plain, replacing
-from vaecourse.data.arguments import check_choice
 
 TIMEOUT = 30  # seconds without a byte before a connection is given up
 _BLOCK = 1 << 16

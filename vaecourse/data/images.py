@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vaecourse._arguments import check_choice, seeded
 from vaecourse.data import files
-from vaecourse.data.arguments import check_choice, seeded
 
 _MNIST_FILES = {"train": "train", "test": "t10k"}
 _FREY_TRAINING = 1800  # S3, section 5.2

@@ -36,7 +36,7 @@ from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from vaecourse.data.arguments import check_choice, check_count, seeded
+from vaecourse._arguments import check_choice, check_count, seeded
 
 SYNTHETIC = (
     "axis_aligned_gaussian",

@@ -8,7 +8,7 @@ import math
 import torch
 from torch.distributions import LowRankMultivariateNormal
 
-from vaecourse.data.arguments import check_count
+from vaecourse._arguments import as_rows, as_tensor, check_count, check_positive
 from vaecourse.evaluation.divergence import Estimate
 
 
@@ -29,7 +29,7 @@ class Histogram:
 
     def fit(self, x):
         """Count the points of x [N, D]; ValueError if one lies outside the box."""
-        _check_points("x", x)
+        x = _points("x", x)
         if not self._inside(x).all():
             raise ValueError(f"x has points outside the box [{self.low}, {self.high}]^D.")
         cells, counts = self._cells(x).unique(dim=0, return_counts=True)
@@ -39,7 +39,7 @@ class Histogram:
 
     def score_samples(self, x):
         """log-density at each row of x [N, D], −∞ outside the box; returns [N], float64."""
-        _check_points("x", x, self.dim_)
+        x = _points("x", x, self.dim_)
         counts = [self.counts_.get(key, 0) for key in _keys(self._cells(x))]
         counts = torch.tensor(counts, dtype=torch.float64)
         # bins^D overflows long before the dimension of an image: stay in logarithms.
@@ -70,9 +70,9 @@ def kernel_log_density(x, points, bandwidth, chunk=1000):
     The distances come from one matrix product for each `chunk` rows of x, so digits are no
     trouble; memory is chunk × M. Source: [Sil86]; chapter 01.
     """
-    _check_points("points", points)
-    _check_points("x", x, points.shape[1])
-    _check_bandwidth(bandwidth)
+    points = _points("points", points)
+    x = _points("x", x, points.shape[1], points)
+    check_positive("bandwidth", bandwidth)
     shift = points.mean(0)  # distances near the origin lose fewer digits
     points, x = points - shift, x - shift
     norm = points.square().sum(1)
@@ -91,8 +91,8 @@ def leave_one_out_score(points, bandwidth):
 
     A held-out likelihood without a held-out set; memory M². ValueError for fewer than 2 points.
     """
-    _check_points("points", points)
-    _check_bandwidth(bandwidth)
+    points = _points("points", points)
+    check_positive("bandwidth", bandwidth)
     m, d = points.shape
     if m < 2:
         raise ValueError(f"points has {m} row; leaving one out needs at least 2.")
@@ -107,7 +107,7 @@ def silverman_bandwidth(points):
 
     σ² is the variance averaged over columns; the rule is best when the points are Gaussian.
     """
-    _check_points("points", points)
+    points = _points("points", points)
     m, d = points.shape
     sigma = points.var(0).mean().sqrt().item()
     return sigma * (4 / ((d + 2) * m)) ** (1 / (d + 4))
@@ -121,6 +121,8 @@ def whittle_log_likelihood(series, spectral_density):
     series closes into a circle, an approximation whose error per point vanishes as T grows if it
     does not [Whi53]. The series has mean zero. Raises ValueError for another length or sign.
     """
+    series = as_tensor(series, argument="series")
+    spectral_density = as_tensor(spectral_density, argument="spectral_density")
     if series.ndim != 1 or spectral_density.shape != series.shape:
         raise ValueError(
             f"spectral_density has shape {list(spectral_density.shape)} and series "
@@ -140,6 +142,7 @@ def naive_log_evidence(log_likelihood):
     unless it is well below one. The mean is unbiased for p(x), so its logarithm is too low on
     average, by half the squared error.
     """
+    log_likelihood = as_tensor(log_likelihood, argument="log_likelihood")
     s = len(log_likelihood)
     if s < 2:
         raise ValueError(f"log_likelihood has {s} draws; a standard error needs at least 2.")
@@ -161,7 +164,7 @@ def log_samples_needed(x, weight, bias, variance, relative_error=0.1):
         raise ValueError(
             f"variance is {variance} and relative_error {relative_error}; both must be positive."
         )
-    _check_points("x", x, len(bias))
+    x = _points("x", x, len(bias), bias)
     noise = torch.full_like(bias, variance)
     log_evidence = LowRankMultivariateNormal(bias, weight, noise).log_prob(x)
     log_square = LowRankMultivariateNormal(bias, weight, noise / 2).log_prob(x)
@@ -175,14 +178,8 @@ def _keys(cells):
     return [row.tobytes() for row in cells.numpy()]
 
 
-def _check_points(name, x, columns=None):
-    if x.ndim != 2 or columns not in (None, x.shape[1]) or len(x) == 0:
-        accepted = "N, D" if columns is None else f"N, {columns}"
-        raise ValueError(f"{name} has shape {list(x.shape)}; it must be [{accepted}].")
-    if not x.isfinite().all():
-        raise ValueError(f"{name} has NaN or infinite values; it must be finite.")
-
-
-def _check_bandwidth(bandwidth):
-    if not 0 < bandwidth < math.inf:
-        raise ValueError(f"bandwidth is {bandwidth}; it must be positive and finite.")
+def _points(name, x, columns=None, like=None):
+    x = as_rows(x, columns, like, name)
+    if len(x) == 0:
+        raise ValueError(f"{name} has no rows.")
+    return x

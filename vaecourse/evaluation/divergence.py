@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from vaecourse.data.arguments import check_choice
+from vaecourse._arguments import check_choice
 
 _DIRECTIONS = ("forward", "reverse")
 

@@ -5,6 +5,7 @@ give the number that is called FID [HRU+17].
 """
 
 import hashlib
+import math
 import warnings
 from functools import lru_cache
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from torch.nn.functional import grid_sample
 from tqdm import tqdm
 
 from vaecourse import checkpoint
-from vaecourse.models.checks import check_data
+from vaecourse._arguments import as_rows, as_tensor
 
 _INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 _INCEPTION_SIDE = 299
@@ -29,7 +30,7 @@ def mnist_features(x, chunk=1_000):
     `vaecourse reproduce mnist_classifier`.
     """
     classifier, _ = checkpoint.pretrained("mnist_classifier")
-    return torch.cat([classifier.features(rows) for rows in x.split(chunk)])
+    return torch.cat([classifier.features(rows) for rows in as_tensor(x).split(chunk)])
 
 
 @torch.no_grad()
@@ -41,7 +42,7 @@ def inception_features(x, image_shape=(3, 32, 32), chunk=50):
     CPU. Raises ValueError for x of another shape or with NaN, ModuleNotFoundError without the
     extra `inception`.
     """
-    check_data(x, image_shape[0] * image_shape[1] * image_shape[2], torch.float32)
+    x = as_rows(as_tensor(x).float(), math.prod(image_shape))
     network = _inception()
     parts = x.split(chunk)
     images = (rows.reshape(-1, *image_shape) for rows in tqdm(parts, "Inception", delay=2))

@@ -13,8 +13,7 @@ import torch
 from scipy.linalg.lapack import dpstrf
 from torch import Tensor
 
-from vaecourse.data.arguments import check_count, seeded
-from vaecourse.inference._validate import check_finite, check_shape
+from vaecourse._arguments import as_tensor, check_count, check_finite, check_shape, seeded
 
 _ROUNDING = 10 * torch.finfo(torch.float64).eps
 
@@ -179,7 +178,7 @@ def _sum_of_singular_values(product, tolerance):
 
 
 def _features(name, features):
-    features = torch.as_tensor(features).detach().double().cpu()
+    features = as_tensor(features, argument=name).detach().double().cpu()
     check_shape(name, features, (None, None))
     if len(features) < 2:
         raise ValueError(f"{name} has {len(features)} row; a covariance needs at least 2.")
@@ -189,7 +188,10 @@ def _features(name, features):
 
 def _gaussians(mean1, cov1, mean2, cov2):
     given = {"mean1": mean1, "cov1": cov1, "mean2": mean2, "cov2": cov2}
-    given = {name: torch.as_tensor(value).detach().double().cpu() for name, value in given.items()}
+    given = {
+        name: as_tensor(value, argument=name).detach().double().cpu()
+        for name, value in given.items()
+    }
     check_shape("mean1", given["mean1"], (None,))
     dim = len(given["mean1"])
     for name, value in given.items():

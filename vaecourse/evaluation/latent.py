@@ -11,7 +11,7 @@ def kl_per_dimension(model, x):
     For independent latents these sum to the KL term of the bound. Raises ValueError for a
     full covariance, whose KL does not split over dimensions.
     """
-    model.check(x)
+    x = model.check(x)
     q = model.encode(x)
     if not hasattr(q, "base_dist"):
         raise ValueError("The posterior of this model is not diagonal; its KL does not split.")
@@ -21,5 +21,5 @@ def kl_per_dimension(model, x):
 @torch.no_grad()
 def active_units(model, x, threshold=0.01):
     """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16]."""
-    model.check(x)
+    x = model.check(x)
     return model.encode(x).mean.var(dim=0) > threshold

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse.data.arguments import check_count
+from vaecourse._arguments import check_count
 from vaecourse.evaluation.divergence import monte_carlo
 from vaecourse.objectives import log_weight_chunks
 
@@ -52,7 +52,7 @@ def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, pro
     """
     check_count("num_samples", num_samples)
     check_count("rows", rows)
-    model.check(x)
+    x = model.check(x)
     parts = []
     with tqdm(total=len(x), unit="image", delay=2, disable=not progress) as bar:
         for images in x.split(max(1, rows // num_samples)):
@@ -92,7 +92,7 @@ def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress
     ValueError for a posterior that is not diagonal.
     """
     check_count("num_samples", num_samples)
-    model.check(x)
+    x = model.check(x)
     q = model.encode(x)
     if not hasattr(q, "log_var"):
         raise ValueError("The posterior of this model is not diagonal; its mixture needs that.")

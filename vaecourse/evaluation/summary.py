@@ -22,7 +22,7 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     metrics = model.metrics(x, importance_samples, importance_rows, seed)
     if label is None or not hasattr(model, "classify"):
         return metrics
-    cluster = torch.cat([model.classify(rows) for rows in x.split(CHUNK)])
+    cluster = torch.cat([model.classify(rows) for rows in model.check(x).split(CHUNK)])
     share = occupancy(cluster, model.num_components)
     return {
         **metrics,

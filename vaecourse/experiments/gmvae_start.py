@@ -4,7 +4,7 @@ No label is used, here or in the choice among the mixtures, which is by likeliho
 were not fitted to. Shown in chapter 12.
 """
 
-from vaecourse.data.arguments import seeded
+from vaecourse._arguments import seeded
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.models import VAE
 from vaecourse.training import fit

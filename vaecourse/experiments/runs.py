@@ -123,8 +123,7 @@ def _run(task, state, done=0):
     seed, training = task.seeds[0], task.params.training
     model = _build(task, seed)
     x, transform = train_data(task.params.data, seed, model.needs_labels)
-    x = model.arrange(x)
-    model.check(x)
+    x = model.check(model.arrange(x))
     if task.params.start is not None and state is None:
         settings = training.model_dump(include={"batch_size", "learning_rate"})
         start = task.params.start.model_dump()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from vaecourse.inference._validate import (
+from vaecourse._arguments import (
     check_count,
     check_covariance,
     check_finite,

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse.data.arguments import check_count, seeded
+from vaecourse._arguments import as_rows, check_count, check_not_negative, seeded
 
 
 class GaussianStatistics(NamedTuple):
@@ -50,7 +50,7 @@ class _Mixture:
     def __init__(self, n_components, tol, max_steps, seed):
         seeded(seed)  # raises now rather than in `fit`
         self.n_components = check_count("n_components", n_components)
-        self.tol = _non_negative("tol", tol)
+        self.tol = check_not_negative("tol", tol)
         self.max_steps = check_count("max_steps", max_steps)
         self.seed = seed
 
@@ -132,7 +132,7 @@ class GaussianMixture(_Mixture):
 
     def __init__(self, n_components, *, tol=1e-6, max_steps=200, regularization=1e-6, seed=0):
         super().__init__(n_components, tol, max_steps, seed)
-        self.regularization = _non_negative("regularization", regularization)
+        self.regularization = check_not_negative("regularization", regularization)
 
     @property
     def num_parameters(self):
@@ -231,7 +231,7 @@ class GaussianMixture(_Mixture):
         return self.means_[label] + (scale_tril @ noise[:, :, None])[:, :, 0]
 
     def _check(self, x):
-        return _table(x, self.means_.shape[1]).double()
+        return as_rows(x, self.means_.shape[1]).double()
 
     def _joints(self, x):
         """x and log p(x, z = k) [N, K], in one chunk."""
@@ -275,7 +275,7 @@ class BernoulliMixture(_Mixture):
         self, n_components, *, tol=1e-6, max_steps=200, smoothing=0.05, chunk=2000, seed=0
     ):
         super().__init__(n_components, tol, max_steps, seed)
-        self.smoothing = _non_negative("smoothing", smoothing)
+        self.smoothing = check_not_negative("smoothing", smoothing)
         self.chunk = check_count("chunk", chunk)
 
     @property
@@ -356,7 +356,7 @@ class BernoulliMixture(_Mixture):
         return torch.bernoulli(self.probabilities_[label], generator=generator)
 
     def _check(self, x):
-        return _binary(_table(x, self.probabilities_.shape[1]))
+        return _binary(as_rows(x, self.probabilities_.shape[1], keep_whole=True))
 
     def _joints(self, x):
         """Chunks of x, and log p(x, z = k) [chunk, K] of each, in the precision of x."""
@@ -445,32 +445,8 @@ def _cholesky(covariances):
     return scale_tril
 
 
-def _non_negative(name, value):
-    if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-        raise ValueError(f"{name} is {value!r}; it must be a finite number of at least 0.")
-    return float(value)
-
-
-def _table(x, columns=None):
-    """x, once it is known to be a real, finite tensor [N, columns]."""
-    if not isinstance(x, Tensor):
-        raise ValueError(f"x is a {type(x).__name__}; it must be a torch tensor.")
-    if x.is_complex():
-        raise ValueError(f"x is of {x.dtype}; it must be real.")
-    if x.ndim != 2 or columns not in (None, x.shape[1]):
-        accepted = "N, D" if columns is None else f"N, {columns}"
-        raise ValueError(f"x has shape {list(x.shape)}; it must be [{accepted}].")
-    for start, part in _blocks(x):
-        if not part.isfinite().all():
-            row = start + (~part.isfinite()).any(1).nonzero()[0].item()
-            raise ValueError(
-                f"x has NaN or infinite values, first in row {row}; it must be finite."
-            )
-    return x
-
-
 def _data(x, n_components):
-    x = _table(x)
+    x = as_rows(x, keep_whole=True)
     if len(x) < n_components:
         raise ValueError(
             f"x has {len(x)} rows; n_components = {n_components} needs at least as many."

@@ -12,7 +12,7 @@ import torch
 from scipy.special import gammainc, gammaln
 from torch import Tensor
 
-from vaecourse.inference._validate import (
+from vaecourse._arguments import (
     check_count,
     check_finite,
     check_positive,

@@ -15,8 +15,7 @@ where f = log p(x|z) − KL(q(z|x,y) ‖ p(z|y)); KL(q(y|x) ‖ p(y)) is closed 
 import torch
 from torch.distributions import kl_divergence
 
-from vaecourse.data.arguments import check_choice, check_count
-from vaecourse.inference._validate import check_positive
+from vaecourse._arguments import check_choice, check_count, check_positive
 from vaecourse.inference.posteriors import gauss_hermite
 from vaecourse.models.gmvae import gumbel_noise
 
@@ -29,7 +28,7 @@ def quadrature_bound(model, x, num_nodes=40):
     Costs K · num_nodes**J decoders: for a latent of one or two dimensions. Exact to rounding for
     decoders that are smooth on the scale of q(z|x, y), so not for relu.
     """
-    model.check(x)
+    x = model.check(x)
     eps, weights = gauss_hermite(num_nodes, model.latent_dim)
     q = model.encode(x)
     z = q.latent.loc + q.latent.scale * eps[:, None, None].to(x.dtype)
@@ -55,7 +54,7 @@ def score_function_bound(model, x, generator=None, num_samples=1, baseline="none
     check_count("num_samples", num_samples)
     if baseline == "leave_one_out" and num_samples < 2:
         raise ValueError("num_samples is 1; leaving one out needs at least 2.")
-    model.check(x)
+    x = model.check(x)
     q = model.encode(x)
     y = q.sample_label((num_samples,), generator)
     corner = torch.nn.functional.one_hot(y, model.num_components).to(x.dtype)
@@ -74,7 +73,7 @@ def relaxed_bound(model, x, temperature, generator=None):
     temperature falls, while the variance grows. Raises ValueError for a temperature not above 0.
     """
     check_positive("temperature", temperature)
-    model.check(x)
+    x = model.check(x)
     q = model.encode(x)
     noise = gumbel_noise(q.label.logits.shape, x, generator)
     y = torch.softmax((q.label.logits + noise) / temperature, dim=-1)

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln, logsumexp, xlogy
 
-from vaecourse.inference._validate import (
+from vaecourse._arguments import (
+    as_array,
     check_count,
     check_covariance,
     check_finite,
@@ -218,7 +219,7 @@ class NormalGammaMeanField:
 
     def _data(self, x):
         check_finite("x", x)
-        x = np.asarray(x, dtype=float)
+        x = as_array(x)
         check_shape("x", x, (None,))
         return x
 
@@ -320,7 +321,7 @@ class GaussianMixtureMeanField:
 
     def _data(self, x):
         check_finite("x", x)
-        x = np.asarray(x, dtype=float)
+        x = as_array(x)
         check_shape("x", x, (None, None))
         return x
 

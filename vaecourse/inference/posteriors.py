@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.functional import hessian, jacobian
 from torch.nn.functional import logsigmoid
 
-from vaecourse.inference._validate import (
+from vaecourse._arguments import (
     check_count,
     check_covariance,
     check_finite,

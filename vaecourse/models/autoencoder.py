@@ -4,9 +4,9 @@ from typing import Literal
 
 import torch
 
+from vaecourse._arguments import as_rows, check_counts
 from vaecourse.distributions import fresh_generator, standard_noise
 from vaecourse.models.base import Dimension, Model, Seed, Widths
-from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import ACTIVATIONS, mlp
 
 CORRUPTIONS = ("mask", "gaussian")
@@ -57,7 +57,7 @@ class Autoencoder(Model):
         seed: Seed = 0,
     ):
         super().__init__(locals())
-        check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
+        check_counts(data_dim=data_dim, latent_dim=latent_dim)
         if output not in OUTPUTS:
             raise ValueError(f"output is {output!r}; it must be one of {', '.join(OUTPUTS)}.")
         if corruption not in (None, *CORRUPTIONS):
@@ -75,11 +75,11 @@ class Autoencoder(Model):
 
     def encode(self, x):
         """e(x), the code of x [..., D]: [..., J]."""
-        return self.encoder(x)
+        return self.encoder(self.tensor(x))
 
     def decode(self, z):
         """d(z), [..., D]."""
-        return OUTPUTS[self.output](self.decoder(z))
+        return OUTPUTS[self.output](self.decoder(self.tensor(z)))
 
     codes = encode
 
@@ -90,7 +90,7 @@ class Autoencoder(Model):
         one otherwise; it is always compared with the clean x. Raises ValueError for x of the
         wrong shape or with NaN.
         """
-        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        x = self.check(x)
         return self._squared_error(x, x if generator is None else self._shown(x, generator))
 
     def loss(self, x, generator=None):
@@ -106,7 +106,7 @@ class Autoencoder(Model):
     @torch.no_grad()
     def reconstruct(self, x):
         """d(e(x)) without gradients, [B, D]."""
-        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        x = self.check(x)
         return self.decode(self.encode(x))
 
     def metrics(self, x, importance_samples, importance_rows, seed):
@@ -114,8 +114,8 @@ class Autoencoder(Model):
         return {"squared_error": self.squared_error(x).mean().item()}
 
     def check(self, x):
-        """Raise ValueError where x [B, D] is not data for this model."""
-        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
+        return as_rows(self.tensor(x), self.data_dim)
 
 
 @torch.no_grad()

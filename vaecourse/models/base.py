@@ -8,6 +8,8 @@ import torch
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
+from vaecourse._arguments import as_tensor
+
 # What the parameters of models are; parameter files hold them to the same bounds.
 Dimension = Annotated[int, Ge(1), Le(100_000_000)]
 Count = Annotated[int, Ge(1), Le(10_000)]
@@ -21,7 +23,8 @@ CHUNK = 500  # rows at a time, where a metric is computed
 
 
 class Model(nn.Module):
-    """A model of rows of data: beside what is here it has `loss(x, generator)` and `check(x)`.
+    """A model of rows of data: beside what is here it has `loss(x, generator)`, and `check(x)`,
+    which returns x as a tensor of the model's or raises ValueError.
 
     A parameter is written once: typed in the signature of `__init__`, described in the docstring
     of the class. `params`, the keys of a parameter file and their JSON schema follow from there.
@@ -41,6 +44,10 @@ class Model(nn.Module):
         given = {name: arguments[name] for name in inspect.signature(type(self)).parameters}
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
         self.params = {"kind": self.kind, **plain}
+
+    def tensor(self, x):
+        """Data as a tensor of the type of the weights, where they are: see `_arguments`."""
+        return as_tensor(x, next(self.parameters()))
 
     def arrange(self, rows):
         """Rows of a data set, [N, D], in the shape that the model takes: here as they are."""
@@ -62,7 +69,7 @@ class Model(nn.Module):
 
         Here of a model with a bound; one without says its own.
         """
-        self.check(x)
+        x = self.check(x)
         generator = torch.Generator().manual_seed(seed)
         parts = [self.elbo_terms(rows, 1, generator) for rows in x.split(CHUNK)]
         elbo = torch.cat([part.elbo for part in parts])

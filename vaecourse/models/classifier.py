@@ -7,14 +7,15 @@ import torch
 from annotated_types import Ge, Le
 from torch.nn.functional import cross_entropy
 
+from vaecourse._arguments import as_rows, as_tensor, check_counts
 from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, Model, Seed
-from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import conv_encoder, linear
 
 
 def labelled(x, label):
     """x [N, D] with its labels [N] as one more column: what `fit` trains a classifier on."""
-    return torch.cat([x, label[:, None].to(x.dtype)], dim=1)
+    x = as_tensor(x)
+    return torch.cat([x, as_tensor(label, x, "label")[:, None]], dim=1)
 
 
 class Classifier(Model):
@@ -42,7 +43,7 @@ class Classifier(Model):
         seed: Seed = 0,
     ):
         super().__init__(locals())
-        check_dimensions(feature_dim=feature_dim, num_classes=num_classes)
+        check_counts(feature_dim=feature_dim, num_classes=num_classes)
         generator = torch.Generator().manual_seed(seed)
         self.body = conv_encoder(image_shape, channels, feature_dim, generator=generator)
         self.head = linear(feature_dim, num_classes, generator)
@@ -50,8 +51,7 @@ class Classifier(Model):
 
     def features(self, x):
         """The last hidden layer, never negative: x [B, D] to [B, F]. ValueError for other x."""
-        check_data(x, self.data_dim, self.head.weight.dtype)
-        return self.body(x).relu()
+        return self.body(as_rows(self.tensor(x), self.data_dim)).relu()
 
     def forward(self, x):
         """Logits of the classes, [B, K]."""
@@ -64,20 +64,20 @@ class Classifier(Model):
     @torch.no_grad()
     def accuracy(self, x, label, chunk=1_000):
         """The share of x [N, D] whose most probable class is its label."""
-        chosen = torch.cat([self(rows).argmax(1) for rows in x.split(chunk)])
-        return (chosen == label).double().mean().item()
+        chosen = torch.cat([self(rows).argmax(1) for rows in self.tensor(x).split(chunk)])
+        return (chosen == torch.as_tensor(label)).double().mean().item()
 
     @torch.no_grad()
     def metrics(self, rows, importance_samples, importance_rows, seed):
         """`accuracy`, and `cross_entropy` in nats, of `labelled` rows; nothing is drawn."""
-        self.check(rows)
+        rows = self.check(rows)
         losses = [self.loss(part).item() * len(part) for part in rows.split(CHUNK)]
         accuracy = self.accuracy(rows[:, :-1], rows[:, -1])
         return {"accuracy": accuracy, "cross_entropy": sum(losses) / len(rows)}
 
     def check(self, rows):
-        """Raise ValueError where `rows` [B, D + 1] are not `labelled` data for this model."""
-        check_data(rows, self.data_dim + 1, self.head.weight.dtype)
+        """`rows` [B, D + 1] as a tensor; ValueError where they are not `labelled` data for it."""
+        rows = as_rows(self.tensor(rows), self.data_dim + 1, argument="rows")
         label = rows[:, -1]
         if not ((label >= 0) & (label < self.num_classes) & (label == label.round())).all():
             low, high = label.min().item(), label.max().item()
@@ -85,3 +85,4 @@ class Classifier(Model):
                 f"The last column of rows holds values from {low:g} to {high:g}; it must hold "
                 f"labels from 0 to {self.num_classes - 1}."
             )
+        return rows

@@ -5,10 +5,10 @@ from typing import Literal
 
 import torch
 
+from vaecourse._arguments import check_counts
 from vaecourse.distributions import POSTERIORS, named
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import Channels, Count, Dimension, ImageShape, Model, Seed
-from vaecourse.models.checks import check_dimensions
 from vaecourse.models.vae import VAE
 from vaecourse.networks import ACTIVATIONS, conv_decoder, conv_encoder
 
@@ -43,7 +43,7 @@ class ConvVAE(VAE):
         seed: Seed = 0,
     ):
         Model.__init__(self, locals())
-        check_dimensions(latent_dim=latent_dim, importance_samples=importance_samples)
+        check_counts(latent_dim=latent_dim, importance_samples=importance_samples)
         if likelihood == "gaussian":
             raise ValueError("likelihood is 'gaussian'; images here are discrete: take another.")
         self.data_dim, self.latent_dim = math.prod(image_shape), latent_dim

@@ -15,10 +15,9 @@ from torch import nn
 from torch.distributions import kl_divergence
 from tqdm import tqdm
 
-from vaecourse.data.arguments import check_choice, check_count
+from vaecourse._arguments import as_rows, check_choice, check_count, check_counts
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, FullPosterior
 from vaecourse.models.base import Dimension, Positive, Seed
-from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.models.vae import LatentModel
 from vaecourse.networks import linear
 
@@ -49,7 +48,7 @@ class FactorAnalysis(LatentModel):
         seed: Seed = 0,
     ):
         super().__init__(locals())
-        check_dimensions(data_dim=data_dim, latent_dim=latent_dim)
+        check_counts(data_dim=data_dim, latent_dim=latent_dim)
         check_choice("noise", noise, NOISES)
         if not 0 < floor < math.inf:
             raise ValueError(f"floor is {floor!r}; it must be positive and finite.")
@@ -78,19 +77,19 @@ class FactorAnalysis(LatentModel):
 
     def encode(self, x):
         """q_φ(z|x) = N(V x + v, Σ) for x [..., D]: a distribution over z [..., J]."""
-        loc = self.encoder(x)
+        loc = self.encoder(self.tensor(x))
         return self.posterior(torch.cat([loc, self.shape.expand(*loc.shape[:-1], -1)], dim=-1))
 
     def decode(self, z):
         """p_θ(x|z) = N(W z + μ, Ψ) for z [..., J]: a distribution over x [..., D]."""
-        loc = z @ self.weight.T + self.mean
+        loc = self.tensor(z) @ self.weight.T + self.mean
         return DiagonalGaussian(loc, self.noise_variance.log().expand_as(loc))
 
     # --- exact -----------------------------------------------------------------------------------
 
     def exact_posterior(self, x):
         """p_θ(z|x) for x [B, D]: `FullGaussian` over z [B, J], at the cost of a J × J inverse."""
-        self.check(x)
+        x = self.check(x)
         projection, covariance = self._posterior_map()
         loc = (x - self.mean) @ projection.T
         scale_tril = torch.linalg.cholesky(covariance)
@@ -102,7 +101,7 @@ class FactorAnalysis(LatentModel):
         With M = I + Wᵀ Ψ⁻¹ W, Woodbury's identity gives (W Wᵀ + Ψ)⁻¹ = Ψ⁻¹ − Ψ⁻¹ W M⁻¹ Wᵀ Ψ⁻¹ and
         the determinant lemma |W Wᵀ + Ψ| = |M| |Ψ|.
         """
-        self.check(x)
+        x = self.check(x)
         factor = torch.linalg.cholesky(self._precision())
         scaled = (x - self.mean) / self.noise_variance.sqrt()
         loading = self.weight / self.noise_variance.sqrt()[:, None]
@@ -116,6 +115,7 @@ class FactorAnalysis(LatentModel):
 
         E_q log p(x|z) is log p(x|z) at the mean of q, less ½ tr(Ψ⁻¹ W Σ Wᵀ).
         """
+        x = self.tensor(x)
         q = self.encode(x)
         spread = (self.weight @ self._scale_tril()).square().sum(1) / self.noise_variance
         expected = self.decode(q.mean).log_prob(x) - 0.5 * spread.sum()
@@ -152,7 +152,7 @@ class FactorAnalysis(LatentModel):
         end φ is set to the exact posterior. Use float64, `FactorAnalysis(…).double()`: float32
         loses the small gains of the late steps. [RT82]; chapter 12.
         """
-        self.check(x)
+        x = self.check(x)
         check_count("max_steps", max_steps)
         self.mean.copy_(x.mean(0))
         second = (x - self.mean).T @ (x - self.mean) / len(x)
@@ -192,7 +192,7 @@ class FactorAnalysis(LatentModel):
                 f"noise is {self.params['noise']!r} with {self.latent_dim} factors of "
                 f"{self.data_dim} variables; the closed form needs 'isotropic' and fewer factors."
             )
-        self.check(x)
+        x = self.check(x)
         self.mean.copy_(x.mean(0))
         values, vectors = torch.linalg.eigh((x - self.mean).T @ (x - self.mean) / len(x))
         split = self.data_dim - self.latent_dim
@@ -221,5 +221,5 @@ class FactorAnalysis(LatentModel):
         return self
 
     def check(self, x):
-        """Raise ValueError where x [B, D] is not data for this model."""
-        check_data(x, self.data_dim, self.weight.dtype)
+        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
+        return as_rows(self.tensor(x), self.data_dim)

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
+from vaecourse._arguments import as_rows, check_counts
 from vaecourse.distributions import DiagonalGaussian, fresh_generator, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.base import Count, Dimension, Seed, Widths
-from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.models.vae import LatentModel
 from vaecourse.networks import ACTIVATIONS, linear, mlp
 
@@ -105,7 +105,7 @@ class GMVAE(LatentModel):
         seed: Seed = 0,
     ):
         super().__init__(locals())
-        check_dimensions(data_dim=data_dim, latent_dim=latent_dim, num_components=num_components)
+        check_counts(data_dim=data_dim, latent_dim=latent_dim, num_components=num_components)
         if not 0 <= skip < 1 / num_components:
             raise ValueError(
                 f"skip is {skip}; it must be at least 0 and less than 1 / {num_components}, so "
@@ -137,20 +137,20 @@ class GMVAE(LatentModel):
 
     def encode(self, x):
         """q_φ(y|x) and q_φ(z|x, y) for x [..., D]."""
-        h = self.body(x)
+        h = self.body(self.tensor(x))
         loc, log_var = (self.to_latent(h)[..., None, :] + self.shift).chunk(2, dim=-1)
         return LabelledGaussian(self.to_label(h), loc, log_var)
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
-        return self.likelihood(self.decoder(z))
+        return self.likelihood(self.decoder(self.tensor(z)))
 
     def latent_at(self, x, y):
         """q_φ(z|x, y) for weights y [..., K] that sum to one: exact at a corner, one label.
 
         Between corners, the mean and the log variance are the weighted ones.
         """
-        loc, log_var = (self.to_latent(self.body(x)) + y @ self.shift).chunk(2, dim=-1)
+        loc, log_var = (self.to_latent(self.body(self.tensor(x))) + y @ self.shift).chunk(2, dim=-1)
         return DiagonalGaussian(loc, log_var)
 
     def prior_at(self, y):
@@ -161,7 +161,7 @@ class GMVAE(LatentModel):
 
     def elbo_terms(self, x, num_samples=1, generator=None):
         """The three terms of the bound for x [B, D]; of them, only the reconstruction is drawn."""
-        self.check(x)
+        x = self.check(x)
         q = self.encode(x)
         z = q.latent.rsample((num_samples,), generator)
         log_likelihood = self.decode(z).log_prob(x[:, None]).mean(0)
@@ -203,7 +203,7 @@ class GMVAE(LatentModel):
         variances of the components of `mixture`; q(y|x) is fitted to its responsibilities at the
         rows of x [B, D]. No label is used. The start of VaDE [JZT+17].
         """
-        self.check(x)
+        x = self.check(x)
         for name in ("data_dim", "latent_dim", "hidden", "activation"):
             mine, theirs = self.params[name], vae.params[name]
             if mine != theirs:
@@ -240,7 +240,7 @@ class GMVAE(LatentModel):
     @torch.no_grad()
     def classify(self, x):
         """The label of largest q(y|x) for each row of x [B, D]: [B], from 0 to K − 1."""
-        self.check(x)
+        x = self.check(x)
         return self.to_label(self.body(x)).argmax(1)
 
     @torch.no_grad()
@@ -262,9 +262,10 @@ class GMVAE(LatentModel):
         return self.decode(means[torch.arange(len(x)), label]).mean
 
     def check(self, x):
-        """Raise ValueError where x [B, D] is not data for this model."""
-        check_data(x, self.data_dim, self.prior_loc.dtype)
+        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
+        x = as_rows(self.tensor(x), self.data_dim)
         self.likelihood.check(x)
+        return x
 
 
 def check_label(label, num_components):

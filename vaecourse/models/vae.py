@@ -5,10 +5,10 @@ from typing import Literal
 import torch
 
 from vaecourse import objectives
+from vaecourse._arguments import as_rows, check_counts
 from vaecourse.distributions import POSTERIORS, PRIORS, named
 from vaecourse.likelihoods import LIKELIHOODS, NoiseVariance, likelihood_of
 from vaecourse.models.base import Count, Dimension, Model, Positive, Seed, Widths
-from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.networks import ACTIVATIONS, mlp
 
 
@@ -17,7 +17,7 @@ class LatentModel(Model):
 
     def elbo_terms(self, x, num_samples=1, generator=None):
         """The terms of the bound for each row of x [B, D], each [B] in nats; their `elbo` also."""
-        self.check(x)
+        x = self.check(x)
         return objectives.elbo_terms(self, x, num_samples, generator)
 
     def elbo(self, x, num_samples=1, generator=None):
@@ -30,7 +30,7 @@ class LatentModel(Model):
 
     def log_weights(self, x, num_samples, generator=None):
         """log p(x, z) − log q(z|x) at `num_samples` draws of z from q(z|x): [S, B], nats."""
-        self.check(x)
+        x = self.check(x)
         return objectives.log_weights(self, x, num_samples, generator)
 
     @torch.no_grad()
@@ -42,7 +42,7 @@ class LatentModel(Model):
     @torch.no_grad()
     def reconstruct(self, x):
         """The mean of p(x|z) at the mean of q(z|x), [B, D]; a picture, not part of a bound."""
-        self.check(x)
+        x = self.check(x)
         return self.decode(self.encode(x).mean).mean
 
 
@@ -95,7 +95,7 @@ class VAE(LatentModel):
         seed: Seed = 0,
     ):
         super().__init__(locals())
-        check_dimensions(
+        check_counts(
             data_dim=data_dim, latent_dim=latent_dim, importance_samples=importance_samples
         )
         self.data_dim, self.latent_dim = data_dim, latent_dim
@@ -125,11 +125,11 @@ class VAE(LatentModel):
 
     def encode(self, x):
         """q_φ(z|x) for x [..., D]: a distribution over z [..., J]."""
-        return self.posterior(self.encoder(x))
+        return self.posterior(self.encoder(self.tensor(x)))
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
-        return self.likelihood(self.decoder(z))
+        return self.likelihood(self.decoder(self.tensor(z)))
 
     def loss(self, x, generator=None):
         """−ELBO averaged over the rows of x, one draw of z each: what training minimizes.
@@ -143,6 +143,7 @@ class VAE(LatentModel):
         return -objectives.elbo_terms(self, x, 1, generator).elbo.mean()
 
     def check(self, x):
-        """Raise ValueError where x [B, D] is not data for this model."""
-        check_data(x, self.data_dim, self.encoder[0].weight.dtype)
+        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
+        x = as_rows(self.tensor(x), self.data_dim)
         self.likelihood.check(x)
+        return x

@@ -13,11 +13,10 @@ from typing import Literal
 import torch
 from torch.distributions import kl_divergence
 
-from vaecourse.data.arguments import check_choice, check_count
+from vaecourse._arguments import as_rows, check_choice, check_count, check_counts
 from vaecourse.distributions import DiagonalPosterior
 from vaecourse.likelihoods import NoiseVariance, likelihood_of
 from vaecourse.models.base import Dimension, Seed, Widths
-from vaecourse.models.checks import check_data, check_dimensions
 from vaecourse.models.vae import LatentModel
 from vaecourse.networks import ACTIVATIONS, linear, mlp
 from vaecourse.objectives import ElboTerms
@@ -58,7 +57,7 @@ class VRNN(LatentModel):
         seed: Seed = 0,
     ):
         super().__init__(locals())
-        check_dimensions(data_dim=data_dim, latent_dim=latent_dim, state_dim=state_dim)
+        check_counts(data_dim=data_dim, latent_dim=latent_dim, state_dim=state_dim)
         check_choice("recurrence", recurrence, RECURRENCES)
         self.data_dim, self.latent_dim, self.state_dim = data_dim, latent_dim, state_dim
         self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
@@ -132,6 +131,7 @@ class VRNN(LatentModel):
         x is [..., T, D]. proposal: a function of (t, x_t, h_t) to use in place of `encode`; t
         counts from 0.
         """
+        x = self.tensor(x)
         propose = proposal or (lambda t, x_t, state: self.encode(x_t, state))
         state = self.first_state(1).expand(*x.shape[:-2], -1)
         drawn, outputs, states = [], [], []
@@ -151,6 +151,7 @@ class VRNN(LatentModel):
 
         KL(q(z_t | …) ‖ p(z_t | …)) is closed for each step, given what was drawn before it.
         """
+        x = self.tensor(x)
         x = x.expand(num_samples, *x.shape)
         z, q, states = self.filter(x, generator)
         log_likelihood = self.decode(z, states).log_prob(x)
@@ -163,7 +164,7 @@ class VRNN(LatentModel):
         lengths: integers [B]; the steps after them are padding, which counts for nothing. None
         takes every step.
         """
-        self.check(x)
+        x = self.check(x)
         mask = self._mask(x, lengths)
         terms = self.step_terms(x.where(mask[..., None], 0.0), num_samples, generator)
         return ElboTerms(*(term.where(mask, 0.0).sum(1) for term in terms))
@@ -177,7 +178,7 @@ class VRNN(LatentModel):
 
         `proposal` as for `filter`: a q that may look at all of x, for example.
         """
-        self.check(x)
+        x = self.check(x)
         mask = self._mask(x, lengths)
         x = x.where(mask[..., None], 0.0).expand(num_samples, *x.shape)
         z, q, states = self.filter(x, generator, proposal)
@@ -211,7 +212,7 @@ class VRNN(LatentModel):
         z_1, …, z_T are drawn from q given x; after that z_t comes from its prior and x_t from its
         likelihood. Draws, not means, are fed back. Raises ValueError for `length` below T.
         """
-        self.check(x)
+        x = self.check(x)
         check_count("length", length)
         if length < x.shape[1]:
             raise ValueError(f"length is {length}; x has {x.shape[1]} steps already.")
@@ -233,15 +234,16 @@ class VRNN(LatentModel):
     @torch.no_grad()
     def reconstruct(self, x, generator=None):
         """The means of p(x_t | x_<t, z_≤t) at a draw of z from q, [B, T, D]."""
-        self.check(x)
+        x = self.check(x)
         z, _, states = self.filter(x, generator)
         return self.decode(z, states).mean
 
     def check(self, x):
-        """Raise ValueError where x [B, T, D] is not data for this model."""
-        if isinstance(x, torch.Tensor) and x.ndim != 3:
+        """x [B, T, D] as a tensor; ValueError where it is not data for this model."""
+        x = self.tensor(x)
+        if x.ndim != 3:
             raise ValueError(f"x has shape {list(x.shape)}; it must be [B, T, {self.data_dim}].")
-        flat = x.flatten(0, 1) if isinstance(x, torch.Tensor) else x
-        check_data(flat, self.data_dim, self.from_state.weight.dtype)
+        flat = as_rows(x.flatten(0, 1), self.data_dim)
         if len(flat) > 0:
             self.likelihood.check(flat)
+        return x

@@ -54,7 +54,7 @@ def fit(
 ):
     """Train `model` in place on x [N, D], and return its `History`.
 
-    model: anything with `loss(batch, generator)` and `check(x)`.
+    model: anything with `loss(batch, generator)`, and `check(x)`, which returns x as a tensor.
     optimizer, schedule: names in `vc.training.optimizers`; a schedule changes the rate from epoch
         to epoch.
     transform: called as `transform(batch, generator)` on every batch, for example
@@ -68,9 +68,9 @@ def fit(
     of another run; FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate)
-    model.check(x)
+    x = model.check(x)
     if validation is not None:
-        model.check(validation)
+        validation = model.check(validation)
     run = Run(model, x, batch_size, learning_rate, seed, transform, optimizer)
     run.schedule(schedule, epochs)
     if checkpoint is not None:

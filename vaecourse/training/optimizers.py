@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from vaecourse.data.arguments import check_choice
+from vaecourse._arguments import check_choice
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 SCHEDULES = ("constant", "cosine", "step")

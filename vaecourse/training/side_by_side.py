@@ -48,7 +48,7 @@ class Ensemble:
     """R models in training: their weights, Adam's moments, and their generators."""
 
     def __init__(self, models, x, batch_size, learning_rate, seeds):
-        _check_data(models, x, batch_size)
+        x = _checked(models, x, batch_size)
         self.models, self.x, self.learning_rate = models, x, learning_rate
         self.steps, self.batch_size = len(x[0]) // batch_size, batch_size
         self.by_hand = HandGradients(models, batch_size)
@@ -58,7 +58,6 @@ class Ensemble:
         self.generators = [
             torch.Generator(device=weights.device).manual_seed(seed) for seed in seeds
         ]
-        self._step = self._captured() if weights.is_cuda else self._train
 
     def epoch(self, bar=None):
         """One pass of every model over its data in a fresh order; losses [steps, R]."""
@@ -68,7 +67,7 @@ class Ensemble:
             for batch, noise, loss in zip(x, eps, losses):
                 self.by_hand.x.copy_(batch)
                 self.by_hand.eps.copy_(noise)
-                self._step()
+                self._train()
                 loss.copy_(self.by_hand.losses)
                 if bar is not None:
                     bar.update()
@@ -102,7 +101,7 @@ class Ensemble:
             [],
             [self.count],
             fused=True,
-            capturable=self.count.is_cuda,
+            capturable=False,
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
@@ -111,21 +110,6 @@ class Ensemble:
             eps=1e-8,
             maximize=False,
         )
-
-    def _captured(self):
-        """The step as one CUDA graph: on a GPU, launching seventy kernels costs more than they."""
-        before = self.state()
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                self._train()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._train()
-        self.load(before)
-        return graph.replay
 
     def write_back(self):
         """Copy the weights into the models."""
@@ -153,17 +137,17 @@ class Ensemble:
             generator.set_state(state[f"generator.{r}"])
 
 
-def _check_data(models, x, batch_size):
+def _checked(models, x, batch_size):
     if len(x) != len(models):
         raise ValueError(f"x has {len(x)} sets of data for {len(models)} models; give one to each.")
-    for model, data in zip(models, x):
-        model.check(data)
+    x = [model.check(data) for model, data in zip(models, x)]
     sizes = {len(data) for data in x}
     if len(sizes) > 1 or len(x[0]) % batch_size:
         raise ValueError(
             f"x has {', '.join(map(str, sorted(sizes)))} rows; models that train together need "
             f"equally many, a multiple of batch_size, which is {batch_size}."
         )
+    return x
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 import traitlets
 from torch import nn
 
-from vaecourse.data.arguments import check_choice
+from vaecourse._arguments import check_choice
 from vaecourse.models import GMVAE, VRNN
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack

@@ -5,7 +5,7 @@ import torch
 import traitlets
 
 from vaecourse import checkpoint, experiments
-from vaecourse.data.arguments import check_choice
+from vaecourse._arguments import check_choice
 from vaecourse.experiments.datasets import test_data
 from vaecourse.experiments.parameters import SyntheticParams
 from vaecourse.widgets.shared import (

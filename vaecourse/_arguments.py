@@ -1,0 +1,167 @@
+"""Every check of an argument, and the one way from data to a tensor.
+
+A check raises ValueError with one sentence: the argument's name, what was given, what is accepted.
+
+The rule for numbers: with a model, data take its type. Elsewhere float32 and float64 stay what
+they are (numpy's floats and Python's are float64), half precision becomes float32, and whole
+numbers and truth values become float64.
+"""
+
+import difflib
+import math
+import operator
+
+import numpy as np
+
+
+def check_choice(argument, value, accepted):
+    """Raise ValueError, naming the nearest, unless `value` is one of `accepted`."""
+    if any(value is choice or value == choice for choice in accepted):
+        return
+    names = [choice for choice in accepted if isinstance(choice, str)]
+    nearest = difflib.get_close_matches(str(value), names, n=1)
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    listed = ", ".join(repr(choice) for choice in accepted)
+    raise ValueError(f"{argument} is {value!r}{hint}; it must be one of {listed}.")
+
+
+def check_count(argument, value, smallest=1):
+    """`value` as an int; ValueError unless it is an integer of at least `smallest`."""
+    count = _integer(value)
+    if count is None or count < smallest:
+        raise ValueError(f"{argument} is {value!r}; it must be an integer of at least {smallest}.")
+    return count
+
+
+def check_counts(**counts):
+    """`check_count` of several arguments."""
+    for argument, value in counts.items():
+        check_count(argument, value)
+
+
+def seeded(seed):
+    """A torch.Generator started from `seed`; ValueError unless 0 <= seed < 2**63."""
+    import torch
+
+    number = _integer(seed)
+    if number is None or not 0 <= number < 2**63:
+        raise ValueError(f"seed is {seed!r}; it must be an integer from 0 to 2**63 - 1.")
+    return torch.Generator().manual_seed(number)
+
+
+def check_positive(argument, value):
+    """Raise ValueError unless every entry of `value` is a finite number above zero."""
+    array = as_array(value, argument)
+    if not np.all(np.isfinite(array) & (array > 0)):
+        shown = f"is {float(array):g}" if array.ndim == 0 else f"has an entry of {array.min():g}"
+        raise ValueError(f"{argument} {shown}; it must be finite and greater than 0.")
+
+
+def check_not_negative(argument, value):
+    """`value` as a float; ValueError unless it is a finite number of at least zero."""
+    if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+        raise ValueError(f"{argument} is {value!r}; it must be a finite number of at least 0.")
+    return float(value)
+
+
+def check_finite(argument, value):
+    """Raise ValueError unless `value` has entries and all of them are finite numbers."""
+    array = as_array(value, argument)
+    if array.size == 0 or not np.all(np.isfinite(array)):
+        what = "is empty" if array.size == 0 else "holds a NaN or an infinity"
+        raise ValueError(f"{argument} {what}; it must hold finite numbers.")
+
+
+def check_shape(argument, value, shape):
+    """Raise ValueError unless `value` has `shape`; None in `shape` stands for any length."""
+    found = list(value.shape)
+    fits = len(found) == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, found)
+    )
+    if not fits:
+        wanted = ", ".join("any" if want is None else str(want) for want in shape)
+        raise ValueError(f"{argument} has shape {found}; it must be [{wanted}].")
+
+
+def check_covariance(argument, matrix, dim):
+    """Raise ValueError unless `matrix` is a symmetric positive definite [dim, dim]."""
+    array = as_array(matrix, argument)
+    check_shape(argument, array, (dim, dim))
+    check_finite(argument, array)
+    if not np.allclose(array, array.T, rtol=1e-10, atol=1e-12):
+        raise ValueError(f"{argument} is not equal to its transpose; it must be symmetric.")
+    smallest = np.linalg.eigvalsh(array)[0]
+    if not smallest > 0:
+        raise ValueError(
+            f"{argument} has an eigenvalue of {smallest:g}; it must be positive definite."
+        )
+
+
+def as_tensor(x, like=None, argument="x", *, keep_whole=False):
+    """Data as a tensor: a torch tensor, a numpy array, nested lists, or a pandas frame.
+
+    like: a tensor whose type and device to take; without it, see the rule above. keep_whole: leave
+    bytes bytes, for who turns them to floats bit by bit. What is so already is returned as it is.
+    Raises ValueError for what cannot be read as real numbers.
+    """
+    import torch
+
+    if not isinstance(x, torch.Tensor):
+        x = torch.as_tensor(_readable(argument, x))
+    if x.is_complex():
+        raise ValueError(f"{argument} is of {x.dtype}; it must hold real numbers.")
+    if like is not None and like.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"The model is of {like.dtype}; it must be of float32 or float64.")
+    if like is not None:
+        return x.to(like)
+    if x.dtype in (torch.float32, torch.float64) or (keep_whole and not x.is_floating_point()):
+        return x
+    return x.float() if x.is_floating_point() else x.double()
+
+
+def as_array(x, argument="x"):
+    """`as_tensor` for those who compute in numpy: a float64 array."""
+    return as_tensor(x, argument=argument).detach().double().cpu().numpy()
+
+
+def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
+    """`as_tensor`, finite and of shape [N, columns]; None stands for any number of columns."""
+    x = as_tensor(x, like, argument, keep_whole=keep_whole)
+    if x.ndim != 2 or columns not in (None, x.shape[1]):
+        wanted = "N, D" if columns is None else f"N, {columns}"
+        raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}].")
+    # A thousand rows at a time, so that a check needs no copy of x.
+    wrong = sum(int((~part.isfinite()).any(1).sum()) for part in x.split(1_000))
+    if wrong:
+        raise ValueError(f"{argument} has NaN or infinite values in {wrong} of {len(x)} rows.")
+    return x
+
+
+def _readable(argument, x):
+    """A numpy array of numbers that torch knows."""
+    try:
+        array = np.asarray(x)
+        if x is None:
+            raise TypeError
+        if array.dtype.kind == "O":  # a frame of several types, or of pandas' own
+            array = np.asarray(x, dtype=np.float64)
+        if array.dtype.kind not in "biufc":
+            raise TypeError
+    except (TypeError, ValueError, RuntimeError):
+        kind = type(x).__name__
+        raise ValueError(
+            f"{argument} is a {kind} that cannot be read as numbers; it must be a torch tensor, "
+            "a numpy array, nested lists or a pandas frame of them."
+        ) from None
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 8  # what torch has no type for
+    dtype = np.float64 if wide else array.dtype.newbyteorder("=")
+    array = np.array(array, dtype=dtype, order="C", copy=None)
+    return array if array.flags.writeable else array.copy()
+
+
+def _integer(value):
+    """`value` as an int, or None where it is no whole number; truth values are none."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
