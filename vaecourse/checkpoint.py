@@ -17,6 +17,7 @@ from vaecourse.models import build
 PACKAGE = Path(vaecourse.__file__).parent
 PRETRAINED = PACKAGE.parent / "data" / "pretrained"
 TRAINING_CODE = (
+    "_arguments.py",
     "data/images.py",
     "data/synthetic_sets.py",
     "data/tables.py",
