@@ -4,7 +4,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from vaecourse.data.arguments import check_choice
+from vaecourse._arguments import check_choice
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets.playground.lessons import LESSONS
 from vaecourse.widgets.shared import page_files
