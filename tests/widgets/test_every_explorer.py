@@ -67,7 +67,8 @@ def rest(page):
 
 
 def test_none_is_forgotten():
-    assert set(MAKERS) == set(INK) == set(SPEECH) == set(widgets.__all__)
+    # the playground has knobs in place of handles, and tests of its own
+    assert set(MAKERS) == set(INK) == set(SPEECH) == set(widgets.__all__) - {"Playground"}
 
 
 @pytest.mark.parametrize("name", NAMES)

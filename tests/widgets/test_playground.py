@@ -1,7 +1,9 @@
 """The playground: its arithmetic against torch and the exact densities, and hands in a browser."""
 
 import itertools
+import json
 import math
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -409,20 +411,25 @@ def test_numbers_of_one_moment_add_up(page):
 
 
 def test_an_address_opens_a_lesson_and_a_state_makes_an_address(page):
-    page.evaluate("() => (location.hash = '#preset=collapse&seed=3&width=7')")
+    page.evaluate("() => (location.hash = '#preset=collapse')")
     settle(page)
     assert page.locator(".pg-lesson").inner_text().startswith("With β = 20")
     chosen = {
-        trait: page.locator(f'select[data-trait="{trait}"]').input_value()
-        for trait in ("beta", "data", "seed", "width")
+        setting: page.locator(f'select[data-setting="{setting}"]').input_value()
+        for setting in ("beta", "data", "seed", "width")
     }
-    assert chosen == {"beta": "20", "data": '"three_blobs"', "seed": "3", "width": "32"}
-    page.locator('select[data-trait="rate"]').select_option("0.01")
-    assert page.evaluate("location.hash") == "#preset=collapse&rate=0.01&seed=3"
+    assert chosen == {"beta": "20", "data": '"three_blobs"', "seed": "0", "width": "32"}
+    page.locator('select[data-setting="rate"]').select_option("0.01")
+    settle(page)
+    page.click(".vw-link")
+    key, text = unquote(page.evaluate("location.hash")).removeprefix("#").split("=", 1)
+    settings = LESSONS["collapse"]["settings"]
+    assert key == "playground"
+    assert json.loads(text) == {**settings, "lesson": "collapse", "rate": 0.01}
 
 
 def test_points_are_drawn_by_mouse_and_by_keys(page):
-    page.locator('select[data-trait="data"]').select_option('"own"')
+    page.locator('select[data-setting="data"]').select_option('"own"')
     settle(page)
     assert "no points yet" in page.locator(".pg-said").inner_text()
     box = page.locator(".pg-plot-data").bounding_box()
@@ -438,8 +445,8 @@ def test_points_are_drawn_by_mouse_and_by_keys(page):
 
 
 def test_a_rate_of_ten_ends_in_a_sentence(page):
-    page.locator('select[data-trait="data"]').select_option('"three_blobs"')
-    page.locator('select[data-trait="rate"]').select_option("10")
+    page.locator('select[data-setting="data"]').select_option('"three_blobs"')
+    page.locator('select[data-setting="rate"]').select_option("10")
     page.click(".pg-play")
     page.wait_for_function(
         "() => document.querySelector('.pg-said').textContent.includes('no longer a number')"

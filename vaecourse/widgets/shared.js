@@ -193,7 +193,8 @@ export class Figure {
     const size = new ResizeObserver(() => this.resize());
     for (const { stage } of this.plots) size.observe(stage);
     const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.invite(), { threshold: 0.5 });
-    seen.observe(this.plots.find(({ handles }) => handles.length).stage);
+    const first = this.plots.find(({ handles }) => handles.length);
+    if (first) seen.observe(first.stage);
     const arrived = this.traits.map((trait) => {
       const listener = () => {
         const value = this.model.get(trait);
@@ -328,7 +329,9 @@ export class Figure {
     if (linked) this.root.scrollIntoView();
     this.on(window, "hashchange", () => {
       const changes = this.linked();
-      if (changes) this.take({ ...this.spec.start, ...this.own, ...changes });
+      if (!changes) return;
+      this.take({ ...this.spec.start, ...this.own, ...changes });
+      this.root.scrollIntoView();
     });
   }
 
@@ -368,7 +371,7 @@ export class Figure {
   remember() {
     if (!this.key) return;
     const explorers = { ...history.state?.explorers, [this.key]: this.changes };
-    const free = /^(#[a-z]+-(explorer|stepper)(-\d+)?=.*)?$/.test(location.hash);
+    const free = /^(#([a-z]+-(explorer|stepper)|playground)(-\d+)?=.*)?$/.test(location.hash);
     history.replaceState({ ...history.state, explorers }, "", free ? this.link : location.href);
   }
 

@@ -25,8 +25,17 @@ const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.char
 
 class Playground extends Figure {
   name = "playground";
-  traits = ["data", "points", "latents", "full", "noise", "width", "layers",
-    "beta", "warmup", "rate", "batch", "seed", "epochs"];
+  own = { lesson: "", drawn: [] };
+
+  get admits() {
+    const { knobs, lessons } = this.spec, near = (v) => Number.isFinite(v) && Math.abs(v) <= 4;
+    const choice = ({ choices }) => (v) => choices.map(([value]) => value).find((value) => value === v);
+    return {
+      ...Object.fromEntries(Object.entries(knobs).map(([name, knob]) => [name, choice(knob)])),
+      lesson: (v) => (v === "" || Object.hasOwn(lessons, v) ? v : undefined),
+      drawn: (v) => (Array.isArray(v) && v.length % 2 === 0 && v.length <= 2 * MOST_POINTS && v.every(near) ? v : undefined),
+    };
+  }
 
   build() {
     const { knobs, lessons } = this.spec;
@@ -35,18 +44,16 @@ class Playground extends Figure {
     const digits = this.model.get("digits");
     this.digits = bitsOf(digits, 64 * 1797);
     this.labels = new Uint8Array(digits.buffer, digits.byteOffset + this.digits.length / 8);
-    this.own = [];
     const options = (key) => knobs[key].choices.map(([value, text]) =>
       `<option value="${escapeHtml(JSON.stringify(value))}">${escapeHtml(text)}</option>`).join("");
     const knob = (key) => `<label class="pg-knob" data-knob="${key}"><span>${escapeHtml(knobs[key].label)}</span>
-      <select data-trait="${key}">${options(key)}</select></label>`;
+      <select data-setting="${key}">${options(key)}</select></label>`;
     const group = (name, keys) => `<fieldset class="pg-group"><legend>${name}</legend>${keys.map(knob).join("")}</fieldset>`;
     this.body.innerHTML = `
       <div class="vw-controls pg-bar">
         <button type="button" class="pg-play">${STEPS.play}</button>
         <button type="button" class="pg-step">One step</button>
-        <button type="button" class="pg-anew">Reset</button>
-        <button type="button" class="pg-link">Copy link</button>
+        <button type="button" class="pg-anew">Start again</button>
         <label class="pg-lessons">Lesson <select><option value="">none</option>${Object.entries(lessons).map(([name, { title }]) =>
           `<option value="${escapeHtml(name)}">${escapeHtml(title)}</option>`).join("")}</select></label>
       </div>
@@ -64,11 +71,6 @@ class Playground extends Figure {
         ${group("Training", ["rate", "batch", "epochs"])}</div>`;
     this.buildPlots();
     this.hearHands();
-    this.fromAddress();
-    this.on(window, "hashchange", () => {
-      this.fromAddress();
-      if (this.lessonName) this.root.scrollIntoView();
-    });
     this.connect();
   }
 
@@ -88,12 +90,12 @@ class Playground extends Figure {
       this.anew = this.moved = true;
       this.schedule();
     });
-    this.on(this.find(".pg-link"), "click", () => this.copyLink());
-    this.on(this.find(".pg-lessons select"), "change", ({ target }) => this.lesson(target.value));
+    this.on(this.find(".pg-lessons select"), "change", ({ target }) => {
+      this.anew = true;
+      this.set(this.begin(target.value));
+    });
     this.on(this.find(".pg-knobs"), "change", ({ target }) => {
-      const { trait } = target.dataset;
-      if (trait) this.set({ [trait]: JSON.parse(target.value) });
-      this.toAddress();
+      this.set({ [target.dataset.setting]: JSON.parse(target.value) });
     });
     this.hearPen();
   }
@@ -125,9 +127,8 @@ class Playground extends Figure {
       const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
       if (by) this.cross = this.cross.map((v, k) => clamp(v + 0.2 * by[k], -4, 4));
       else if (e.key === "Enter" || e.key === " ") this.add(...this.cross);
-      else if (e.key === "Backspace" && this.own.length) this.own.length -= 2;
+      else if (e.key === "Backspace") this.set({ drawn: this.state.drawn.slice(0, -2) });
       else return;
-      if (!by) this.redrawn = true;
       this.schedule();
       e.preventDefault();
       e.stopPropagation();
@@ -135,70 +136,28 @@ class Playground extends Figure {
   }
 
   add(x, y) {
-    if (this.own.length >= 2 * MOST_POINTS) {
+    const { drawn } = this.state;
+    if (drawn.length >= 2 * MOST_POINTS) {
       this.remark = `${count(MOST_POINTS)} points are the most that can be drawn.`;
       return this.schedule();
     }
-    this.own.push(round(x, 0.001), round(y, 0.001));
-    this.redrawn = true;
-    this.schedule();
+    this.set({ drawn: [...drawn, round(x, 0.001), round(y, 0.001)] });
   }
 
   // -------------------------------------------------------------- lessons and addresses
 
-  lesson(name) {
-    const lesson = this.spec.lessons[name];
-    this.lessonName = lesson ? name : "";
-    if (lesson) {
-      if (lesson.own) this.own = [...lesson.own];
-      this.set({ ...this.spec.start, ...lesson.settings });
-      this.redrawn = Boolean(lesson.own);
-      this.anew = true;
-    }
-    this.toAddress();
-    this.schedule();
+  /** Where a lesson begins, with its name; the knobs as they were at first for the name "". */
+  begin(name) {
+    const { lessons, start } = this.spec, { settings, own = [] } = lessons[name] ?? {};
+    return { ...start, ...settings, lesson: name, drawn: [...own] };
   }
 
-  /** The state as the part of an address after #: a lesson's name, and what differs from the start. */
-  address() {
-    const from = { ...this.spec.start, ...this.spec.lessons[this.lessonName]?.settings };
-    const parts = this.lessonName ? [`preset=${this.lessonName}`] : [];
-    for (const trait of this.traits)
-      if (this.state[trait] !== from[trait]) parts.push(`${trait}=${encodeURIComponent(this.state[trait])}`);
-    return parts.join("&");
-  }
-
-  toAddress() {
-    const address = this.address();
-    if (this.first()) history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
-  }
-
-  fromAddress() {
-    const given = new URLSearchParams(location.hash.slice(1)), { lessons, knobs } = this.spec;
-    if (!this.first()) return;
-    const preset = given.get("preset"), changes = {};
-    for (const trait of this.traits) {
-      const choice = given.has(trait) && knobs[trait].choices.find(([value]) => String(value) === given.get(trait));
-      if (choice) changes[trait] = choice[0];
-    }
-    if (preset !== null && Object.hasOwn(lessons, preset)) this.lesson(preset);
-    if (Object.keys(changes).length) this.set(changes);
-  }
-
-  /** The address belongs to the first playground of a page. */
-  first() {
-    return document.querySelector(".playground") === this.root;
-  }
-
-  async copyLink() {
-    const link = `${location.href.split("#")[0]}#${this.address()}`;
-    try {
-      await navigator.clipboard.writeText(link);
-      this.remark = "The link is in the clipboard.";
-    } catch {
-      this.remark = `Copy this link: ${link}`;
-    }
-    this.schedule();
+  /** A link may name a lesson: #preset=collapse. */
+  linked() {
+    const [key, name] = location.hash.slice(1).split("=");
+    if (key !== "preset" || !Object.hasOwn(this.spec.lessons, name)) return super.linked();
+    this.anew = true;
+    return this.begin(name);
   }
 
   // -------------------------------------------------------------- the worker
@@ -230,7 +189,7 @@ class Playground extends Figure {
       worker.onerror = () => { // a page may forbid workers: train between two frames instead
         worker.terminate();
         local();
-        this.sent = null;
+        this.sent = this.sentPoints = null;
         this.schedule();
       };
       this.post = (message) => worker.postMessage({ digits, ...message });
@@ -257,12 +216,11 @@ class Playground extends Figure {
 
   /** Tell the worker of settings that it does not have yet. */
   hand() {
-    const settings = Object.fromEntries(this.traits.map((trait) => [trait, this.state[trait]]));
-    const text = JSON.stringify(settings);
-    if (text === this.sent && !this.anew && !this.redrawn) return;
-    this.send({ settings: { ...settings, anew: Boolean(this.anew) }, ...(this.redrawn || !this.sent ? { own: [...this.own] } : {}) });
-    this.sent = text;
-    this.anew = this.redrawn = false;
+    const { drawn, ...state } = this.state, text = JSON.stringify(state), redrawn = drawn !== this.sentPoints;
+    if (text === this.sent && !this.anew && !redrawn) return;
+    const settings = Object.fromEntries(this.traits.map((trait) => [trait, state[trait]]));
+    this.send({ settings: { ...settings, anew: Boolean(this.anew) }, ...(redrawn ? { own: [...drawn] } : {}) });
+    Object.assign(this, { sent: text, sentPoints: drawn, anew: false });
   }
 
   // -------------------------------------------------------------- the picture
@@ -304,7 +262,7 @@ class Playground extends Figure {
     if (!c) return;
     c.save();
     plot.clip(c);
-    this.dots(c, plot, data === "own" ? this.own : this.sample ?? [], this.ink.data, data === "own" ? 2.5 : 1.5);
+    this.dots(c, plot, data === "own" ? this.state.drawn : this.sample ?? [], this.ink.data, data === "own" ? 2.5 : 1.5);
     if (data === "own" && document.activeElement === plot.stage) {
       const [px, py] = [plot.px(this.cross[0]), plot.py(this.cross[1])];
       c.beginPath();
@@ -503,14 +461,14 @@ class Playground extends Figure {
     head("model", plane ? `samples, and the decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
     head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
-    this.find(".pg-lessons select").value = this.lessonName ?? "";
-    for (const select of this.root.querySelectorAll("select[data-trait]")) {
-      const { trait } = select.dataset;
+    this.find(".pg-lessons select").value = state.lesson;
+    for (const select of this.root.querySelectorAll("select[data-setting]")) {
+      const { setting: trait } = select.dataset;
       select.value = JSON.stringify(state[trait]);
       select.disabled = (trait === "full" && state.latents === 1) || (trait === "noise" && !plane)
         || (trait === "points" && (!plane || state.data === "own"));
     }
-    const lesson = lessons[this.lessonName], box = this.find(".pg-lesson");
+    const lesson = lessons[state.lesson], box = this.find(".pg-lesson");
     box.hidden = !lesson;
     if (lesson)
       write(box, `<p><b>${escapeHtml(lesson.question)}</b></p><p>${escapeHtml(lesson.task)}</p><details><summary>What to see</summary><p>${escapeHtml(lesson.answer)}</p></details>`);
@@ -518,7 +476,7 @@ class Playground extends Figure {
     if (state.data === "own") {
       stage.tabIndex = 0;
       stage.setAttribute("role", "application");
-      stage.setAttribute("aria-label", `Your points, ${this.own.length / 2} of them: arrows move a cross, Enter puts a point, Backspace takes the last away.`);
+      stage.setAttribute("aria-label", `Your points, ${this.state.drawn.length / 2} of them: arrows move a cross, Enter puts a point, Backspace takes the last away.`);
     } else for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
     stage.classList.toggle("pg-pen", state.data === "own");
     this.writeNumbers(frame);

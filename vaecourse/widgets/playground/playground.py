@@ -7,7 +7,7 @@ import traitlets
 from vaecourse._arguments import check_choice
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets.playground.lessons import LESSONS
-from vaecourse.widgets.shared import page_files
+from vaecourse.widgets.shared import Hand, page_files
 
 WIDTHS = (8, 16, 32, 64, 128)
 # For each setting its name on the page and its choices, a value and its name; the first value of
@@ -80,19 +80,19 @@ class Playground(anywidget.AnyWidget):
     )
     spec = traitlets.Dict().tag(sync=True)
     digits = traitlets.Bytes().tag(sync=True)
-    data = traitlets.Any(START["data"]).tag(sync=True)
-    points = traitlets.Any(START["points"]).tag(sync=True)
-    seed = traitlets.Any(START["seed"]).tag(sync=True)
-    latents = traitlets.Any(START["latents"]).tag(sync=True)
-    noise = traitlets.Any(START["noise"]).tag(sync=True)
-    layers = traitlets.Any(START["layers"]).tag(sync=True)
-    width = traitlets.Any(START["width"]).tag(sync=True)
-    full = traitlets.Any(START["full"]).tag(sync=True)
-    beta = traitlets.Any(START["beta"]).tag(sync=True)
-    warmup = traitlets.Any(START["warmup"]).tag(sync=True)
-    rate = traitlets.Any(START["rate"]).tag(sync=True)
-    batch = traitlets.Any(START["batch"]).tag(sync=True)
-    epochs = traitlets.Any(START["epochs"]).tag(sync=True)
+    data = Hand(START["data"])
+    points = Hand(START["points"])
+    seed = Hand(START["seed"])
+    latents = Hand(START["latents"])
+    noise = Hand(START["noise"])
+    layers = Hand(START["layers"])
+    width = Hand(START["width"])
+    full = Hand(START["full"])
+    beta = Hand(START["beta"])
+    warmup = Hand(START["warmup"])
+    rate = Hand(START["rate"])
+    batch = Hand(START["batch"])
+    epochs = Hand(START["epochs"])
 
     def __init__(self, *, title="A variational autoencoder, trained by you", lesson="", **settings):
         if lesson:
@@ -103,8 +103,7 @@ class Playground(anywidget.AnyWidget):
             check_choice(name, value, list(KNOBS[name][1]))
         spec = {
             "title": title,
-            "lesson": lesson,
-            "start": START,
+            "start": start,
             "lessons": LESSONS,
             "colours": DIGIT_COLOURS,
             "knobs": {
