@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse import checkpoint
+from vaecourse import checkpoint, experiments
 
 
 @pytest.fixture
@@ -52,12 +52,36 @@ def test_an_altered_file_is_refused(saved):
         checkpoint.load(path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "{"])
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{}", b"null", b"", b"{", b"\xff\xfe{", b'{"a":1,"a":2}']
+)
 def test_a_record_that_is_none_is_refused(saved, content):
     path, _ = saved
-    path.with_name("model.json").write_text(content)
-    with pytest.raises(ValueError, match=r"model\.json is not the record of a trained model"):
+    path.with_name("model.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"^model\.json is not (the record of|JSON|text in UTF)"):
         checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"params": None},
+        {"params": []},
+        {"params": {"kind": ["vae"]}},
+        {"params": {"kind": "vae", "data_dim": 10**12, "latent_dim": 10**12}},
+        {"params": {"kind": "vae", "data_dim": 6, "latent_dim": 2, "hidden": [10**6] * 3}},
+        {"params": {"kind": "vae", "data_dim": "6", "latent_dim": None}},
+        {"params": {"kind": "vae", "data_dim": 6, "latent_dim": 2, "\x1b[2J": 1}},
+        {"weights_sha256": None},
+    ],
+)
+def test_a_strange_record_is_refused_before_a_model_is_built_from_it(saved, change):
+    path, _ = saved
+    record = json.loads(path.with_name("model.json").read_text())
+    path.with_name("model.json").write_text(json.dumps({**record, **change}))
+    with pytest.raises(ValueError, match="weights of another model than|is not the file") as caught:
+        checkpoint.load(path)
+    assert str(caught.value).isprintable()
 
 
 def test_missing_files_are_named(saved, tmp_path):
@@ -72,6 +96,16 @@ def test_missing_files_are_named(saved, tmp_path):
 def test_an_unknown_pretrained_model_gets_the_list():
     with pytest.raises(ValueError, match=r"mnist_gan_seed0 is not a shipped model; .*mnist_vae_2d"):
         checkpoint.pretrained("mnist_gan")
+
+
+@pytest.mark.parametrize(
+    "name", ["../model", "../../pretrained/mnist_vae_2d", "n" * 300, "\0", None]
+)
+def test_nothing_is_loaded_from_outside_the_shipped_folder(name):
+    with pytest.raises(ValueError, match="is not a shipped model; there are: "):
+        checkpoint.pretrained(name)
+    with pytest.raises(ValueError, match="has no snapshots; there are those of: "):
+        experiments.snapshots(name)
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):

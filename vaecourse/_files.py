@@ -135,7 +135,7 @@ def read_tensors(path):
             return tensors, {key: json.loads(value) for key, value in metadata.items()}
     except (SafetensorError, ValueError, RecursionError) as error:
         name = plain(Path(path).name)
-        raise ValueError(f"{name} is not a training checkpoint ({plain(error)}).") from None
+        raise ValueError(f"{name} is not a file of tensors ({plain(error)}).") from None
 
 
 def below(tensors, prefix):

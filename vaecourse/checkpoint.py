@@ -4,14 +4,14 @@ import hashlib
 import json
 import os
 import platform
+from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import vaecourse
-from vaecourse._files import check_writable, write_tensors, write_text
+from vaecourse._files import check_writable, plain, read_json, write_tensors, write_text
 from vaecourse.models import build
 
 PACKAGE = Path(vaecourse.__file__).parent
@@ -49,12 +49,12 @@ def save(path, model, provenance):
     check_writable(path)
     weights = path.with_name(path.name + ".safetensors")
     write_tensors(weights, model.state_dict())
-    record = {
+    content = {
         "params": model.params,
         "weights_sha256": _sha256(weights.read_bytes()),
         **provenance,
     }
-    write_text(path.with_name(path.name + ".json"), json.dumps(record, indent=1) + "\n")
+    write_text(path.with_name(path.name + ".json"), json.dumps(content, indent=1) + "\n")
 
 
 def load(path):
@@ -63,20 +63,26 @@ def load(path):
     Raises ValueError when a file is missing or damaged or the weights belong to another model.
     """
     path = Path(path)
-    record = _record(path.with_name(path.name + ".json"))
+    found = record(path)
     weights = path.with_name(path.name + ".safetensors")
-    if not weights.is_file():
-        raise ValueError(f"{weights.name} is missing from {weights.parent}.")
-    if _sha256(weights.read_bytes()) != record["weights_sha256"]:
-        raise ValueError(f"{weights.name} is not the file that {path.name}.json describes.")
-    model = build(record["params"])
+    if not os.path.isfile(weights):
+        raise ValueError(f"{plain(weights.name)} is missing from {plain(weights.parent)}.")
+    if _sha256(weights.read_bytes()) != found["weights_sha256"]:
+        raise ValueError(f"{plain(weights.name)} is not the file that {path.name}.json describes.")
     try:
-        model.load_state_dict(load_file(weights))
-    except (RuntimeError, SafetensorError):
+        tensors = load_file(weights)
+        with torch.device("meta"):  # in full size, but on no memory
+            wanted = build(found["params"]).state_dict()
+        if {n: t.shape for n, t in wanted.items()} != {n: t.shape for n, t in tensors.items()}:
+            raise ValueError("other shapes")
+        model = build(found["params"])
+        model.load_state_dict(tensors)
+    except Exception:  # whatever a strange record makes of the model
+        params = plain(found["params"])
         raise ValueError(
-            f"{weights.name} holds the weights of another model than {record['params']}."
+            f"{plain(weights.name)} holds the weights of another model than {params}."
         ) from None
-    return model.requires_grad_(False).eval(), record
+    return model.requires_grad_(False).eval(), found
 
 
 def pretrained(name, seed=0):
@@ -84,11 +90,11 @@ def pretrained(name, seed=0):
 
     Raises ValueError that lists the shipped names when there is none of that name.
     """
-    path = PRETRAINED / f"{name}_seed{seed}"
-    if not path.with_name(path.name + ".json").is_file():
-        shipped = ", ".join(sorted(file.stem for file in PRETRAINED.glob("*.json")))
-        raise ValueError(f"{path.name} is not a shipped model; there are: {shipped}.")
-    return load(path)
+    shipped = sorted(file.stem for file in PRETRAINED.glob("*.json"))
+    if f"{name}_seed{seed}" not in shipped:
+        there = ", ".join(shipped)
+        raise ValueError(f"{plain(name)}_seed{seed} is not a shipped model; there are: {there}.")
+    return load(PRETRAINED / f"{name}_seed{seed}")
 
 
 def provenance(command, seconds, metrics):
@@ -106,6 +112,7 @@ def provenance(command, seconds, metrics):
     }
 
 
+@cache
 def source_hash():
     """SHA-256 over the files that decide what training gives, to name the code behind a result."""
     digest = hashlib.sha256()
@@ -114,18 +121,16 @@ def source_hash():
     return digest.hexdigest()
 
 
-def _record(path):
-    if not path.is_file():
-        raise ValueError(f"{path.name} is missing from {path.parent}.")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return record if {"params", "weights_sha256"} <= record.keys() else _refuse(path)
-    except (json.JSONDecodeError, AttributeError):
-        return _refuse(path)
-
-
-def _refuse(path):
-    raise ValueError(f"{path.name} is not the record of a trained model.")
+def record(path):
+    """The record beside the weights of `path` (no suffix); ValueError where there is none."""
+    path = Path(path)
+    path = path.with_name(path.name + ".json")
+    if not os.path.isfile(path):
+        raise ValueError(f"{plain(path.name)} is missing from {plain(path.parent)}.")
+    found = read_json(path)
+    if not isinstance(found, dict) or not {"params", "weights_sha256"} <= found.keys():
+        raise ValueError(f"{plain(path.name)} is not the record of a trained model.")
+    return found
 
 
 def _sha256(content):

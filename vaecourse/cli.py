@@ -1,11 +1,14 @@
 """The command `vaecourse`.
 
 It exits with 0, or with 2 and one sentence on stderr when something is wrong with what it was
-given: `main` turns into that sentence every error that the package raises on purpose.
+given: `main` turns into that sentence every error that the package raises on purpose. Stopped by
+SIGINT or SIGTERM it ends its workers and exits with 130.
 Commands load what they need themselves, so that `vaecourse --help` does not wait for torch.
 """
 
+import signal
 import sys
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +31,12 @@ def main(arguments=None):
     """Run `vaecourse` with a list of arguments, sys.argv's by default; returns the exit status."""
     try:
         # Errors of use come back as exceptions; an exit that a command asks for, as its status.
-        return app(arguments, prog_name="vaecourse", standalone_mode=False) or 0
+        with _stopped_by_sigterm():
+            return app(arguments, prog_name="vaecourse", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        sentence = "Stopped; the same command goes on from what is written, `train` with --resume."
+        print(sentence, file=sys.stderr)
+        return 130
     except typer.TyperException as error:
         message = error.format_message().replace(". Did you mean", ", did you mean")
         hint = "" if message.endswith("?") else "; see `vaecourse --help`."
@@ -36,12 +44,31 @@ def main(arguments=None):
     except (ValueError, DataError, FloatingPointError, ChildProcessError) as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.strerror or error}: {error.filename or 'no file named'}.")
+        where = f": {error.filename}" if error.filename else ""
+        return _refuse(f"{str(error.strerror or error).rstrip('.')}{where}.")
 
 
 def _refuse(sentence):
     print(sentence, file=sys.stderr)
     return 2
+
+
+@contextmanager
+def _stopped_by_sigterm():
+    """Let SIGTERM end the block as SIGINT does, so that nothing is left half done."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # only the main thread can
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @data.command("list")

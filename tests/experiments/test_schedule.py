@@ -1,10 +1,15 @@
 """Experiments in rounds: the same numbers wherever they ran, and after whatever happened."""
 
+import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from dask.distributed import LocalCluster
@@ -167,23 +172,194 @@ def die(*arguments):
     os._exit(1)
 
 
-def test_workers_that_keep_dying_get_a_sentence(tmp_path, capsys, monkeypatch):
+def test_workers_that_keep_dying_get_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(schedule.joblib, "cpu_count", lambda: 2)  # else this process is the worker
     monkeypatch.setattr(runs, "advance", die)
-    arguments = ["reproduce", "three_blobs_full", "--workers", "2", "--output", str(tmp_path)]
-    assert cli.main(arguments) == 2
-    assert "the workers keep dying" in capsys.readouterr().err
+    with pytest.raises(ChildProcessError, match="the workers keep dying"):
+        run(tmp_path / "new", workers=2)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_state_of_another_run_is_refused(tmp_path):
+def test_no_more_workers_are_asked_for_than_tasks_and_cores(tmp_path, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def parallel(calls, n_jobs, **options):
+        raise Asked(n_jobs)
+
+    monkeypatch.setattr(schedule, "_parallel", parallel)
+    for cores, workers, expected in ((8, 100_000, 3), (8, 2, 2), (2, 100_000, 2), (8, None, 3)):
+        monkeypatch.setattr(schedule.joblib, "cpu_count", lambda cores=cores: cores)
+        with pytest.raises(Asked, match=f"^{expected}$"):
+            run(tmp_path, workers=workers)
+
+
+ORPHANED = """
+import os, signal, time
+from vaecourse.experiments import schedule
+
+read, write = os.pipe()
+
+def work():
+    os.write(write, b".")
+    time.sleep(600)
+    print("lived on")
+
+main = os.getpid()
+if os.fork() == 0:
+    schedule._numbered(main, 0, [work])
+else:
+    os.read(read, 1)
+    os.kill(main, signal.SIGKILL)
+"""
+
+
+def test_a_worker_ends_with_the_process_that_started_it():
+    """However that ended; the output that they share is at its end when both have gone."""
+    ended = subprocess.run([sys.executable, "-c", ORPHANED], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGKILL, "", "")
+
+
+def advanced(folder, task=0, epochs=1):
+    """A job of `tasks` after some epochs, with its state in `folder`."""
+    task = tasks()[task]
+    job = schedule._Job(task, folder)
+    job.take(runs.advance(task, None, 0, epochs))
+    return job
+
+
+def resumed(task, folder, report=print):
+    job = schedule._Job(task, folder)
+    return job, job.resume(report)
+
+
+def test_a_state_of_another_run_is_refused(tmp_path, monkeypatch):
+    path = advanced(tmp_path).path
+    content = path.read_bytes()
     task = tasks()[0]
-    job = schedule._Job(task, tmp_path, resume=False)
-    job.take(runs.advance(task, None, 0, 1))
-    with pytest.raises(ValueError, match="side_by_side.training.safetensors was made with other"):
-        schedule._Job(tasks(epochs=4)[0], tmp_path, resume=True)
-    (tmp_path / "side_by_side.training.safetensors").write_bytes(b"not a state")
-    with pytest.raises(ValueError, match="is not a training checkpoint"):
-        schedule._Job(task, tmp_path, resume=True)
+    assert resumed(task, tmp_path)[0].done == 1
+    with pytest.raises(ValueError, match="with another training.epochs: 3 there, 4 here; give the"):
+        resumed(tasks(epochs=4)[0], tmp_path)
+    with pytest.raises(ValueError, match="was made with another data_sha256: null there, "):
+        resumed(replace(task, data_sha256="of other rows"), tmp_path)
+    with monkeypatch.context() as other:
+        other.setattr("vaecourse.training.state.source_hash", lambda: "of another day")
+        with pytest.raises(ValueError, match="was made with another code of vaecourse: "):
+            resumed(task, tmp_path)
+    assert path.read_bytes() == content
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ValueError, match="is no state of a run, or it is damaged"):
+        resumed(task, tmp_path)
+    path.write_bytes(b"not a state")
+    with pytest.raises(ValueError, match="is not a file of tensors"):
+        resumed(task, tmp_path)
+
+
+OWN = {
+    "model": {"kind": "autoencoder", "data_dim": 3, "latent_dim": 2, "hidden": []},
+    "data": {"name": "file", "path": "rows.npy"},
+    "training": {"epochs": 50},
+}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A parameter file of 50 epochs on 20 rows of one's own, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.linspace(0, 1, 60).reshape(20, 3))
+    Path("own.json").write_text(json.dumps(OWN))
+    return ["train", "own.json", "--output", "out"]
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(monkeypatch, states):
+    """Stop a run, as a kill would, once it has written that many states."""
+    take, left = schedule._Job.take, iter(range(states))
+
+    def stopping(job, result):
+        if next(left, None) is None:
+            raise Stop
+        return take(job, result)
+
+    monkeypatch.setattr(schedule._Job, "take", stopping)
+
+
+def test_a_run_whose_data_have_changed_is_not_taken_up(own, capsys, monkeypatch):
+    with monkeypatch.context() as killed, pytest.raises(Stop):
+        stop_after(killed, 2)
+        cli.main(own)
+    state = Path("out/own_seed0.training.safetensors")
+    content = state.read_bytes()
+    rows = np.load("rows.npy")
+    np.save("rows.npy", rows[::-1])
+    assert cli.main([*own, "--resume"]) == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert "was made with another data_sha256" in sentence
+    assert os.listdir("out") == [state.name] and state.read_bytes() == content
+    np.save("rows.npy", rows)
+    assert cli.main([*own, "--resume"]) == 0
+
+
+def test_data_that_change_under_a_run_stop_it(own, capsys, monkeypatch):
+    take = schedule._Job.take
+
+    def take_and_change(job, result):
+        np.save("rows.npy", np.zeros((20, 3)))
+        return take(job, result)
+
+    monkeypatch.setattr(schedule._Job, "take", take_and_change)
+    assert cli.main(own) == 2
+    assert "rows.npy has changed while a run on it was under way" in capsys.readouterr().err
+    assert os.listdir("out") == ["own_seed0.training.safetensors"]
+
+
+def test_what_is_complete_is_not_trained_again(own, capsys, monkeypatch):
+    assert cli.main(own) == 0
+    written = {file.name: file.read_bytes() for file in Path("out").iterdir()}
+    capsys.readouterr()
+    with monkeypatch.context() as idle:
+        idle.setattr(runs, "advance", None)
+        idle.setattr(runs, "finish", None)
+        # A kill between the record and the end may have left a state, and a writer's own part.
+        Path("out/own_seed0.training.safetensors").touch()
+        Path("out/.own_seed0_loss.png.999999999.part").touch()
+        assert cli.main([*own, "--resume"]) == 0
+    assert capsys.readouterr().out == "own_seed0: complete, so not trained again.\n"
+    assert sorted(os.listdir("out")) == sorted(written)
+    for suffix in ("json", "safetensors"):
+        name = f"own_seed0.{suffix}"
+        assert Path("out", name).read_bytes() == written[name]
+    Path("own.json").write_text(json.dumps({**OWN, "seeds": [0, 1]}))
+    assert cli.main([*own, "--resume"]) == 0
+    assert "own_seed0: complete" in capsys.readouterr().out
+    Path("own.json").write_text(json.dumps({**OWN, "training": {"epochs": 2}}))
+    assert cli.main([*own, "--resume"]) == 0
+    assert "complete" not in capsys.readouterr().out
+
+
+def test_a_disk_that_is_full_at_the_figures_costs_no_training(own, capsys, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr("matplotlib.figure.Figure.savefig", full)
+        assert cli.main(own) == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence == f"No space left on device: {Path('out', 'own_seed0_loss.png')}."
+    monkeypatch.setattr(runs, "advance", None)
+    assert cli.main([*own, "--resume"]) == 0
+    assert Path("out/own_seed0_loss.png").exists()
+
+
+def test_a_name_too_long_for_its_files_is_refused_before_training(own, capsys):
+    name = "n" * 225
+    Path(f"{name}.json").write_text(json.dumps(OWN))
+    assert cli.main(["train", f"{name}.json", "--output", "out"]) == 2
+    assert "Cannot write in the folder" in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 def test_a_cluster_that_does_not_answer_gets_a_sentence(tmp_path):

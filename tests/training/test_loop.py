@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.training import fit
+from vaecourse._files import read_tensors, write_tensors
+from vaecourse.training import fit, state
 
 SETTINGS = {"batch_size": 32, "learning_rate": 1e-2, "progress": False}
 
@@ -172,26 +173,97 @@ def test_a_run_stopped_after_any_step_resumes_as_the_unbroken_run(tmp_path, step
 
 def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     path = tmp_path / "run"
-    fit(vc.models.VAE(6, 2), toy(), epochs=1, checkpoint=path, **SETTINGS)
+    fit(vc.models.VAE(6, 2), toy(), epochs=2, checkpoint=path, **SETTINGS)
     content = path.read_bytes()
     cases = [
-        (vc.models.VAE(6, 3), toy(), {}, "another model"),
+        (vc.models.VAE(6, 3), toy(), {}, "another model.latent_dim: 2 there, 3 here"),
         (vc.models.VAE(6, 2), toy(), {"seed": 5}, "another seed: 0 there, 5 here"),
         (vc.models.VAE(6, 2), toy(), {"batch_size": 16}, "another batch_size: 32 there, 16 here"),
         (vc.models.VAE(6, 2), toy(seed=9), {}, "another data"),
+        (vc.models.VAE(6, 2), toy(), {"transform": vc.data.binarize}, "another transform"),
+        (vc.models.VAE(6, 2), toy(), {"validation": toy()}, "another validation: null there"),
+        (vc.models.VAE(6, 2), toy(), {"epochs": 1}, "come to the end of epoch 2, but epochs is 1"),
     ]
     for model, x, changes, sentence in cases:
         untouched = weights(model)
         with pytest.raises(ValueError, match=sentence):
-            fit(model, x, epochs=2, checkpoint=path, resume=True, **{**SETTINGS, **changes})
+            settings = {"epochs": 3, **SETTINGS, **changes}
+            fit(model, x, checkpoint=path, resume=True, **settings)
         assert path.read_bytes() == content
         assert same(weights(model), untouched)
+
+
+def test_a_checkpoint_of_other_code_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    fit(vc.models.VAE(6, 2), toy(), epochs=1, checkpoint=path, **SETTINGS)
+    monkeypatch.setattr(state, "source_hash", lambda: "others")
+    with pytest.raises(ValueError, match='another code of vaecourse: ".*" there, "others" here'):
+        fit(vc.models.VAE(6, 2), toy(), epochs=2, checkpoint=path, resume=True, **SETTINGS)
+
+
+def test_no_flipped_bit_of_a_checkpoint_changes_a_run(tmp_path):
+    """Wherever a bit is flipped, the file is refused, or it was a bit that says nothing."""
+    path = tmp_path / "run"
+    fit(vc.models.VAE(6, 2, (4,)), toy(), epochs=1, checkpoint=path, **SETTINGS)
+    whole, refused = path.read_bytes(), 0
+    expected = weights(continued(path))
+    generator = torch.Generator().manual_seed(0)
+    for place in torch.randint(8 * len(whole), (120,), generator=generator).tolist():
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert same(weights(continued(path)), expected)
+        except ValueError as error:
+            assert str(error).isprintable() and str(error).startswith("run is ")
+            refused += 1
+    assert refused > 100
+
+
+def continued(path):
+    """A model with the state that `path` holds, after its one epoch."""
+    model = vc.models.VAE(6, 2, (4,))
+    fit(model, toy(), epochs=1, checkpoint=path, resume=True, **SETTINGS)
+    return model
+
+
+def without_moments(tensors, record):
+    return {n: t for n, t in tensors.items() if not n.startswith("adam.")}, record
+
+
+def with_more_losses(tensors, record):
+    losses = {"epoch_loss": [0.0] * 9}
+    return tensors, {**record, "history": {**record["history"], **losses}}
+
+
+def of_another_shape(tensors, record):
+    return {**tensors, "model.decoder.0.weight": torch.zeros(1)}, record
+
+
+def without_settings(tensors, record):
+    return tensors, {"history": record["history"]}
+
+
+def without_a_seal(tensors, record):
+    return tensors, {key: value for key, value in record.items() if key != "sha256"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [without_moments, with_more_losses, of_another_shape, without_settings, without_a_seal],
+)
+def test_a_checkpoint_that_was_altered_is_refused(tmp_path, change):
+    path = tmp_path / "run"
+    fit(vc.models.VAE(6, 2, (4,)), toy(), epochs=1, checkpoint=path, **SETTINGS)
+    write_tensors(path, *change(*read_tensors(path)))
+    with pytest.raises(ValueError, match="run is no state of a run, or it is damaged; remove it"):
+        continued(path)
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     path = tmp_path / "run"
     path.write_text("not tensors")
-    with pytest.raises(ValueError, match="run is not a training checkpoint"):
+    with pytest.raises(ValueError, match="run is not a file of tensors"):
         fit(vc.models.VAE(6, 2), toy(), epochs=1, checkpoint=path, resume=True, **SETTINGS)
     assert path.read_text() == "not tensors"
 
@@ -209,6 +281,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path):
     ("changes", "sentence"),
     [
         ({"epochs": 0}, "epochs is 0; it must be a positive integer"),
+        ({"epochs": 10**4_000}, r"epochs must be less than 2\*\*63"),
+        ({"batch_size": 2**63}, r"batch_size must be less than 2\*\*63"),
         ({"batch_size": 2.5}, "batch_size is 2.5; it must be a positive integer"),
         ({"learning_rate": float("nan")}, "learning_rate is nan; it must be positive"),
     ],

@@ -46,12 +46,12 @@ def snapshots(name):
     Raises ValueError that lists the runs with snapshots when `name` is none of them.
     """
     suffix = ".snapshots.safetensors"
-    path = checkpoint.PRETRAINED / f"{name}{suffix}"
-    if not path.is_file():
-        kept = checkpoint.PRETRAINED.glob(f"*{suffix}")
-        known = ", ".join(sorted(file.name.removesuffix(suffix) for file in kept))
-        raise ValueError(f"{name!r} has no snapshots; there are those of: {known or 'none'}.")
-    tensors, _ = read_tensors(path)
+    kept = sorted(checkpoint.PRETRAINED.glob(f"*{suffix}"))
+    known = [file.name.removesuffix(suffix) for file in kept]
+    if name not in known:
+        there = ", ".join(known) or "none"
+        raise ValueError(f"{name!r} has no snapshots; there are those of: {there}.")
+    tensors, _ = read_tensors(checkpoint.PRETRAINED / f"{name}{suffix}")
     epochs = sorted(int(key) for key in below(tensors, "codes."))
     stacked = {
         kind: torch.stack([tensors[f"{kind}.{epoch:03d}"] for epoch in epochs])

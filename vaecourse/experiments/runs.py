@@ -14,9 +14,16 @@ import torch
 from tqdm import tqdm
 
 from vaecourse import data, models
+from vaecourse._files import plain
 from vaecourse.evaluation import evaluate
 from vaecourse.experiments import gmvae_start
-from vaecourse.experiments.datasets import NOT_SHIPPED, stand_in, test_data, train_data
+from vaecourse.experiments.datasets import (
+    NOT_SHIPPED,
+    own_data_sha256,
+    stand_in,
+    test_data,
+    train_data,
+)
 from vaecourse.experiments.parameters import Params, SyntheticParams, check_covariances, check_width
 from vaecourse.training.loop import Run
 from vaecourse.training.side_by_side import Ensemble
@@ -32,6 +39,7 @@ class Task:
     name: str
     params: Params
     seeds: tuple[int, ...]
+    data_sha256: str | None = None  # of an array of one's own, which anybody may change
 
     @property
     def by_hand(self):
@@ -50,7 +58,7 @@ def check(task):
     """Refuse, before anything is written, what cannot start: ValueError or DataError.
 
     Data that are missing, damaged, of another width than the model's, or not what its
-    likelihood can give.
+    likelihood can give. Returns the SHA-256 of data that the course cannot know, or None.
     """
     params, seed = task.params, task.seeds[0]
     model = _build(task, seed)
@@ -59,6 +67,16 @@ def check(task):
         check_width(model, x.shape[1] - labels)
         check_covariances(params, len(x))
         model.check(model.arrange(x))
+    return own_data_sha256(params.data)
+
+
+def _check_data(task):
+    """Raise ValueError if the user's own data are no longer those that the run began with."""
+    if own_data_sha256(task.params.data) != task.data_sha256:
+        raise ValueError(
+            f"{plain(task.params.data.path)} has changed while a run on it was under way; give the "
+            "run its data back, or start it again."
+        )
 
 
 def advance(task, state, done, epochs):
@@ -67,6 +85,7 @@ def advance(task, state, done, epochs):
     Returns a dict: the new state, `epoch_loss` [epochs][R] and `batch_loss` [steps][R] of these
     epochs, their seconds, and snapshots of the first model, taken on the way.
     """
+    _check_data(task)
     start = time.perf_counter()
     step = _advance_together if task.by_hand else _advance_one
     result = step(task, state, done, epochs)
@@ -156,6 +175,7 @@ def finish(task, state):
 
     Raises FloatingPointError where a metric is not finite.
     """
+    _check_data(task)
     with _one_thread():
         if task.by_hand:
             run = _ensemble(task, state)

@@ -6,8 +6,12 @@ but the state it was given, so results are the same wherever and in whichever or
 """
 
 import math
+import os
+import threading
+import time
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import joblib
@@ -15,11 +19,13 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from vaecourse import checkpoint, models
-from vaecourse._files import below, check_writable, read_tensors, write_tensors
+from vaecourse._files import below, check_writable, plain, write_tensors
 from vaecourse.experiments import runs
+from vaecourse.training.state import History, fingerprint, read_state, write_state
 
 ROUNDS = 40
 ATTEMPTS = 3
+PATIENCE = 10  # seconds until a cluster is given up
 
 
 def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False, report=print):
@@ -27,15 +33,15 @@ def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False,
 
     command: what makes a task again, for the record, with {} for the task's name.
     backend: None for processes on this machine, or the address of a Dask scheduler.
-    workers: how many tasks run at once; by default one for each core, or what the cluster has.
-    resume: go on from the states that a killed run left in `folder`.
+    workers: how many tasks run at once, on this machine at most one for each core, the default.
+    resume: go on from the states that a killed run left in `folder`, and leave what is complete.
 
     Raises ValueError for a folder that cannot be written, data that are not for the model, a
     state of another run, or a cluster that does not answer; FloatingPointError when a run
-    diverges; ChildProcessError when workers keep dying.
+    diverges; ChildProcessError when workers keep dying, or the cluster does.
     """
-    for task in {task.name: task for task in tasks}.values():
-        runs.check(task)
+    data = {task.name: runs.check(task) for task in {task.name: task for task in tasks}.values()}
+    tasks = [replace(task, data_sha256=data[task.name]) for task in tasks]
     folder = Path(folder)
     with _made(folder):
         return _run_all(tasks, folder, command, backend, workers, resume, report)
@@ -54,11 +60,18 @@ def _made(folder):
 
 
 def _run_all(tasks, folder, command, backend, workers, resume, report):
-    jobs = [_Job(task, folder, resume) for task in tasks]
+    jobs = [_Job(task, folder) for task in tasks]
     records = {}
+    if resume:
+        for job in jobs:
+            records |= job.resume(report)
+        jobs = [job for job in jobs if not job.complete]
+        if not jobs:
+            return records
     total = sum(job.epochs for job in jobs)
+    cores = joblib.cpu_count()
     try:
-        with _engine(backend, workers or min(len(jobs), joblib.cpu_count())) as parallel:
+        with _engine(backend, min(workers or cores, cores, len(jobs))) as parallel:
             with tqdm(total=total, unit="epoch", initial=sum(job.done for job in jobs)) as bar:
                 _advance_all(jobs, parallel, bar)
             finished = _gather(parallel, [(runs.finish, job.task, job.state) for job in jobs])
@@ -89,12 +102,26 @@ def _advance_all(jobs, parallel, bar):
 
 def _gather(parallel, calls):
     """Results of (function, *arguments), with their positions, as they come."""
-    return parallel(joblib.delayed(_numbered)(*call) for call in enumerate(calls))
+    return parallel(joblib.delayed(_numbered)(os.getpid(), *call) for call in enumerate(calls))
 
 
-def _numbered(index, call):
+def _numbered(main, index, call):
+    if os.getppid() == main:
+        _end_with(main)
     function, *arguments = call
     return index, function(*arguments)
+
+
+@cache
+def _end_with(main):
+    """End this worker when the process that started it has ended, however that came about."""
+
+    def watch():
+        while os.getppid() == main:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -115,35 +142,52 @@ def _parallel(calls, **options):
 @contextmanager
 def _cluster(address):
     try:
-        from dask.distributed import Client
+        from dask.distributed import CancelledError, Client
+        from distributed.comm import CommClosedError
     except ImportError:
         raise ValueError(
             "backend is an address, which needs Dask: pip install 'vaecourse[cluster]'."
         ) from None
     try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"No Dask scheduler answers at {address!r}: {error}.") from None
-    with client, joblib.parallel_config("dask", client=client):
-        yield
+        client = Client(address, timeout=PATIENCE)
+    except Exception as error:  # whatever an address of another kind makes of itself
+        reason = plain(error).rstrip(".")
+        raise ValueError(f"No Dask scheduler answers at {address!r}: {reason}.") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise ValueError(f"The Dask scheduler at {address!r} has no workers.") from None
+        try:
+            with joblib.parallel_config("dask", client=client):
+                yield
+        except (CommClosedError, CancelledError, TimeoutError) as error:
+            raise ChildProcessError(
+                f"The Dask scheduler at {address!r} has gone; the states that were written last "
+                "are kept."
+            ) from error
 
 
 class _Job:
     """A task, how far it has come, and the file that remembers it."""
 
-    def __init__(self, task, folder, resume):
+    def __init__(self, task, folder):
         self.task, self.folder = task, folder
         stem = task.name if task.by_hand else f"{task.name}_seed{task.seeds[0]}"
         self.path = folder / f"{stem}.training.safetensors"
         self.epochs = task.params.training.epochs
-        self.state, self.epoch_loss, self.batch_loss = None, [], []
-        self.seconds, self.snapshots = 0.0, {}
-        if resume and self.path.exists():
-            self._load()
+        self.settings = {
+            **task.params.model_dump(),
+            "seeds": list(task.seeds),
+            "data_sha256": task.data_sha256,
+        }
+        self.state, self.history, self.snapshots = None, History(), {}
+        self.complete = False
+        check_writable(self.path)
 
     @property
     def done(self):
-        return len(self.epoch_loss)
+        return len(self.history.epoch_loss)
 
     @property
     def left(self):
@@ -158,43 +202,55 @@ class _Job:
         """A stand-in for how long a slice takes, to start the longest first."""
         return self.epochs * getattr(self.task.params.data, "n_train", 60_000)
 
+    def resume(self, report):
+        """Go on from what lies in the folder; returns the records, if they are all there."""
+        records = self._written()
+        self.complete = bool(records)
+        if self.complete:
+            self.path.unlink(missing_ok=True)
+            report(f"{' and '.join(records)}: complete, so not trained again.")
+        elif self.path.exists():
+            tensors, self.history = read_state(self.path, self.settings, self.epochs)
+            self.state, self.snapshots = below(tensors, "state."), below(tensors, "snapshot.")
+        return records
+
+    def _written(self):
+        """The records of all seeds if this very run has written them, else none."""
+        records = {}
+        for seed in self.task.seeds:
+            name = f"{self.task.name}_seed{seed}"
+            try:
+                if checkpoint.record(self.folder / name).get("run_sha256") != self._run:
+                    return {}
+                _, records[name] = checkpoint.load(self.folder / name)
+            except ValueError:
+                return {}
+        return records
+
+    @property
+    def _run(self):
+        return fingerprint(self.settings)
+
     def take(self, result):
         """Note what `runs.advance` returned, on disk too; returns the number of epochs."""
+        history = self.history
         if self.done == 0:  # the batches of the first epoch are all that the record keeps
             steps = len(result["batch_loss"]) // len(result["epoch_loss"])
-            self.batch_loss = result["batch_loss"][:steps]
+            history.batch_loss = result["batch_loss"][:steps]
         self.state = result["state"]
-        self.epoch_loss += result["epoch_loss"]
-        self.seconds += result["seconds"]
+        history.epoch_loss += result["epoch_loss"]
+        history.seconds.append(result["seconds"])
         for epoch, points in result["snapshots"].items():
             self.snapshots |= {f"{key}.{epoch:03d}": value for key, value in points.items()}
-        record = {
-            "task": self._fingerprint(),
-            "epoch_loss": self.epoch_loss,
-            "batch_loss": self.batch_loss,
-            "seconds": self.seconds,
-        }
         tensors = {**_prefixed("state.", self.state), **_prefixed("snapshot.", self.snapshots)}
-        write_tensors(self.path, tensors, record)
+        write_state(self.path, self.settings, tensors, history)
         return len(result["epoch_loss"])
-
-    def _load(self):
-        tensors, record = read_tensors(self.path)
-        if record.get("task") != self._fingerprint():
-            raise ValueError(
-                f"{self.path.name} was made with other parameters; "
-                "give the same, or remove it to start again."
-            )
-        self.state, self.snapshots = below(tensors, "state."), below(tensors, "snapshot.")
-        self.epoch_loss, self.batch_loss = record["epoch_loss"], record["batch_loss"]
-        self.seconds = record["seconds"]
-
-    def _fingerprint(self):
-        return {**self.task.params.model_dump(), "seeds": list(self.task.seeds)}
 
     def save(self, results, command, report):
         """Write weights and record of every seed, then forget the state; returns the records."""
         records = {}
+        if self.snapshots:
+            write_tensors(self.folder / f"{self.task.name}.snapshots.safetensors", self.snapshots)
         for r, (seed, (weights, metrics)) in enumerate(zip(self.task.seeds, results)):
             name = f"{self.task.name}_seed{seed}"
             model = models.build({**self.task.params.model.model_dump(), "seed": seed})
@@ -202,21 +258,20 @@ class _Job:
             records[name] = self._record(r, seed, metrics, command.format(self.task.name))
             checkpoint.save(self.folder / name, model, records[name])
             report(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in metrics.items()))
-        if self.snapshots:
-            write_tensors(self.folder / f"{self.task.name}.snapshots.safetensors", self.snapshots)
         self.path.unlink()
         return records
 
     def _record(self, r, seed, metrics, command):
         params = self.task.params
         training = params.training.model_dump()
-        share = self.seconds / len(self.task.seeds)
+        share = sum(self.history.seconds) / len(self.task.seeds)
         return {
             "data": params.data.model_dump(),
             **({"start": params.start.model_dump()} if params.start else {}),
             "training": {**training, "seed": seed},
-            "epoch_loss": [losses[r] for losses in self.epoch_loss],
-            "batch_loss": [round(losses[r], 4) for losses in self.batch_loss],
+            "run_sha256": self._run,
+            "epoch_loss": [losses[r] for losses in self.history.epoch_loss],
+            "batch_loss": [round(losses[r], 4) for losses in self.history.batch_loss],
             "seconds_per_epoch": share / self.epochs,
             **checkpoint.provenance(command, share, metrics),
         }

@@ -6,34 +6,16 @@ so a run that was killed and resumed gives bit for bit what the unbroken run giv
 same machine with the same number of threads.
 """
 
-import hashlib
-import json
 import math
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from vaecourse._files import below, check_writable, read_tensors, write_tensors
+from vaecourse._files import below, check_writable, digest
 from vaecourse.training.optimizers import build_optimizer, scheduled_rate
-
-
-@dataclass
-class History:
-    """What a run went through; losses are in the units of `model.loss` (nats for a VAE).
-
-    epoch_loss: mean training loss of each epoch, weighted by batch size.
-    batch_loss: the loss of every step.
-    validation_loss: the loss on the validation data after each epoch, if there were any.
-    seconds: wall time of each epoch; the one thing here that differs from run to run.
-    """
-
-    epoch_loss: list[float] = field(default_factory=list)
-    batch_loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+from vaecourse.training.state import History, read_state, write_state
 
 
 def fit(
@@ -61,8 +43,8 @@ def fit(
         `vc.data.binarize`; the data themselves stay as they are.
     validation: data [M, D]; their loss is taken after each epoch, with noise of its own.
     checkpoint: a file that is rewritten, whole, after each epoch.
-    resume: go on from `checkpoint` if it is there. The settings and the data must be those
-        it was made with, except that `epochs` may be larger.
+    resume: go on from `checkpoint` if it is there. The settings, the data and the code must be
+        those it was made with, except that `epochs` may be larger.
 
     Raises ValueError for data the model cannot take, settings out of range, or a checkpoint
     of another run; FloatingPointError when the loss stops being finite.
@@ -75,8 +57,9 @@ def fit(
     run.schedule(schedule, epochs)
     if checkpoint is not None:
         check_writable(checkpoint)
+        run.settings |= {"data": _key(x), "validation": _key(validation)}
         if resume and Path(checkpoint).exists():
-            run.restore(checkpoint)
+            run.restore(checkpoint, epochs)
     steps = math.ceil(len(x) / batch_size)
     with tqdm(total=epochs * steps, unit="step", **({} if progress else {"disable": True})) as bar:
         bar.update(len(run.history.epoch_loss) * steps)
@@ -94,6 +77,8 @@ def check_settings(epochs, batch_size, learning_rate):
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}; it must be a positive integer.")
+        if value >= 2**63:
+            raise ValueError(f"{name} must be less than 2**63.")
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate is {learning_rate!r}; it must be positive and finite.")
 
@@ -110,8 +95,7 @@ class Run:
             "learning_rate": learning_rate,
             "optimizer": optimizer,
             "seed": seed,
-            "transform": None if transform is None else transform.__name__,
-            "data": None,
+            "transform": None if transform is None else getattr(transform, "__name__", "unnamed"),
         }
         self.optimizer = build_optimizer(optimizer, model.parameters(), learning_rate)
         self.generator = torch.Generator(device=x.device).manual_seed(seed)
@@ -193,37 +177,14 @@ class Run:
 
     def save(self, path):
         """Write everything to one file, whole or not at all."""
-        record = {"settings": self._fingerprint(), "history": asdict(self.history)}
-        write_tensors(path, self.state(), record)
+        write_state(path, self.settings, self.state(), self.history)
 
-    def restore(self, path):
+    def restore(self, path, epochs):
         """Read what `save` wrote; raise ValueError if it belongs to another run."""
-        tensors, record = read_tensors(path)
-        if "generator" not in tensors or "settings" not in record:
-            raise ValueError(f"{Path(path).name} is not a training checkpoint.")
-        saved, current = record["settings"], self._fingerprint()
-        different = [key for key in current if saved.get(key) != current[key]]
-        if different:
-            key = different[0]
-            raise ValueError(
-                f"{Path(path).name} was made with another {key}: {_short(saved.get(key))} there, "
-                f"{_short(current[key])} here; give the same, or start without resume."
-            )
+        tensors, self.history = read_state(path, self.settings, epochs)
         self.load(tensors)
-        self.history = History(**record["history"])
-
-    def _fingerprint(self):
-        if self.settings["data"] is None:
-            self.settings["data"] = _digest(self.x)
-        return self.settings
 
 
-def _digest(x):
-    """A fingerprint of the data: two runs are the same run only on the same numbers."""
-    array = x.detach().cpu().contiguous().numpy()
-    return f"{list(array.shape)} {hashlib.sha256(array.tobytes()).hexdigest()[:16]}"
-
-
-def _short(value):
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _key(x):
+    """What tells one set of data from another, and None from both."""
+    return None if x is None else f"{list(x.shape)} {digest({'x': x})[:16]}"

@@ -13,7 +13,8 @@ from torch.optim.adam import adam
 from tqdm import tqdm
 
 from vaecourse.training.hand_gradients import HandGradients
-from vaecourse.training.loop import History, check_settings
+from vaecourse.training.loop import check_settings
+from vaecourse.training.state import History
 
 
 def fit_together(
