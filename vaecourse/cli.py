@@ -32,11 +32,9 @@ def main(arguments=None):
     try:
         # Errors of use come back as exceptions; an exit that a command asks for, as its status.
         with _stopped_by_sigterm():
-            return app(arguments, prog_name="vaecourse", standalone_mode=False) or 0
+            status = app(arguments, prog_name="vaecourse", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
-        sentence = "Stopped; the same command goes on from what is written, `train` with --resume."
-        print(sentence, file=sys.stderr)
-        return 130
+        status = 130
     except typer.TyperException as error:
         message = error.format_message().replace(". Did you mean", ", did you mean")
         hint = "" if message.endswith("?") else "; see `vaecourse --help`."
@@ -46,6 +44,10 @@ def main(arguments=None):
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _refuse(f"{str(error.strerror or error).rstrip('.')}{where}.")
+    if status == 130:  # so typer, too, says that it was interrupted
+        sentence = "Stopped; the same command goes on from what is written, `train` with --resume."
+        print(sentence, file=sys.stderr)
+    return status
 
 
 def _refuse(sentence):

@@ -207,7 +207,8 @@ def work():
 
 main = os.getpid()
 if os.fork() == 0:
-    schedule._numbered(main, 0, [work])
+    schedule._end_with(main)
+    work()
 else:
     os.read(read, 1)
     os.kill(main, signal.SIGKILL)

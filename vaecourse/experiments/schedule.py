@@ -9,9 +9,9 @@ import math
 import os
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -102,19 +102,16 @@ def _advance_all(jobs, parallel, bar):
 
 def _gather(parallel, calls):
     """Results of (function, *arguments), with their positions, as they come."""
-    return parallel(joblib.delayed(_numbered)(os.getpid(), *call) for call in enumerate(calls))
+    return parallel(joblib.delayed(_numbered)(index, call) for index, call in enumerate(calls))
 
 
-def _numbered(main, index, call):
-    if os.getppid() == main:
-        _end_with(main)
+def _numbered(index, call):
     function, *arguments = call
     return index, function(*arguments)
 
 
-@cache
 def _end_with(main):
-    """End this worker when the process that started it has ended, however that came about."""
+    """End this worker when `main`, which has started it, has ended, however that came about."""
 
     def watch():
         while os.getppid() == main:
@@ -128,11 +125,13 @@ def _end_with(main):
 def _engine(backend, workers):
     """joblib's Parallel on the chosen engine."""
     options = {"return_as": "generator_unordered"}
-    with ExitStack() as stack:
-        if backend is not None:
-            stack.enter_context(_cluster(backend))
-            workers = -1
-        yield partial(_parallel, n_jobs=workers, **options)
+    if backend is not None:
+        with _cluster(backend):
+            yield partial(_parallel, n_jobs=-1, **options)
+    else:
+        start = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        with joblib.parallel_config("loky", **start):
+            yield partial(_parallel, n_jobs=workers, **options)
 
 
 def _parallel(calls, **options):
