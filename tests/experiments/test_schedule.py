@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 import torch
@@ -161,7 +162,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(inline, tmp_path, mo
         return take(job, result)
 
     monkeypatch.setattr(schedule._Job, "take", take_and_kill)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         left.append(cluster.workers[0].process.pid)
         run(tmp_path, backend=cluster.scheduler_address)
     assert left == []
@@ -363,6 +364,37 @@ def test_a_name_too_long_for_its_files_is_refused_before_training(own, capsys):
     assert not Path("out").exists()
 
 
-def test_a_cluster_that_does_not_answer_gets_a_sentence(tmp_path):
-    with pytest.raises(ValueError, match="No Dask scheduler answers at 'tcp://127.0.0.1:9'"):
-        run(tmp_path, backend="tcp://127.0.0.1:9")
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "http://x", "x"])
+def test_a_cluster_that_does_not_answer_gets_a_sentence(tmp_path, monkeypatch, address):
+    monkeypatch.setattr(schedule, "PATIENCE", 0.1)
+    with pytest.raises(ValueError, match=f"No Dask scheduler answers at '{address}': ") as caught:
+        run(tmp_path, backend=address)
+    assert str(caught.value).isprintable()
+
+
+def test_a_cluster_without_workers_gets_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(schedule, "PATIENCE", 0.5)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
+        pytest.raises(ValueError, match="The Dask scheduler at '.*' has no workers"),
+    ):
+        run(tmp_path, backend=cluster.scheduler_address)
+
+
+def test_a_cluster_that_dies_gets_a_sentence_and_leaves_its_states(inline, tmp_path, monkeypatch):
+    take = schedule._Job.take
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+
+        def take_and_end_the_scheduler(job, result):
+            cluster.sync(cluster.scheduler.close)
+            return take(job, result)
+
+        quick = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+        with quick, monkeypatch.context() as dying:
+            dying.setattr(schedule, "PATIENCE", 0.5)
+            dying.setattr(schedule._Job, "take", take_and_end_the_scheduler)
+            with pytest.raises(ChildProcessError, match="The Dask scheduler at '.*' has gone; "):
+                run(tmp_path, backend=cluster.scheduler_address)
+    assert list(tmp_path.glob("*.training.safetensors"))
+    run(tmp_path, workers=1, resume=True)
+    assert weights(tmp_path) == weights(inline[0])

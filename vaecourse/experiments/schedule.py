@@ -162,8 +162,8 @@ def _cluster(address):
                 yield
         except (CommClosedError, CancelledError, TimeoutError) as error:
             raise ChildProcessError(
-                f"The Dask scheduler at {address!r} has gone; the states that were written last "
-                "are kept."
+                f"The Dask scheduler at {address!r} has gone; the same command goes on from the "
+                "states that are written."
             ) from error
 
 
