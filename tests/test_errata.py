@@ -20,7 +20,6 @@ from vaecourse.inference.elbo_identities import (
     elbo_joint_and_entropy,
 )
 from vaecourse.inference.gradients import (
-    exponential_rsample,
     gamma_rsample_by_sums,
     sigmoid_linear_bound,
     sigmoid_linear_gradients,
@@ -391,7 +390,8 @@ def test_s3_what_the_printed_gradient_would_train_to(line):
 def test_s3_the_gamma_formula_scales_twice():
     rate, theta, shape = 4.0, 0.5, 3
     ones = torch.ones(shape, dtype=torch.float64)
-    e = exponential_rsample(ones * rate, (50_000,), generator()).sum(1)  # already has scale 1/λ
+    exponentials = gamma_rsample_by_sums(1, ones / rate, (50_000,), generator())
+    e = exponentials.sum(1)  # already has scale 1/λ
     assert kstest(e.numpy(), gamma(shape, scale=1 / rate).cdf).pvalue > 0.01
     printed = theta * e
     assert kstest(printed.numpy(), gamma(shape, scale=theta).cdf).pvalue < 1e-9
@@ -402,7 +402,7 @@ def test_s3_the_gamma_formula_scales_twice():
 
 def test_s3_an_exponential_is_gamma_1_1_only_at_rate_one():
     for rate in (1.0, 2.0):
-        z = exponential_rsample(tensor(rate), (50_000,), generator()).numpy()
+        z = gamma_rsample_by_sums(1, tensor(1 / rate), (50_000,), generator()).numpy()
         is_unit_gamma = kstest(z, gamma(1, scale=1).cdf).pvalue > 0.01
         assert is_unit_gamma == (rate == 1.0)
         assert kstest(z, gamma(1, scale=1 / rate).cdf).pvalue > 0.01

@@ -97,11 +97,11 @@ def test_learned_variances_are_saved_and_loaded_with_the_model(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"noise_variance": -1.0}, "noise_variance is -1.0; it must be positive"),
-        ({"noise_variance": math.nan}, "noise_variance is nan; it must be positive"),
+        ({"noise_variance": -1.0}, "noise_variance is -1; it must be finite"),
+        ({"noise_variance": math.nan}, "noise_variance is nan; it must be finite"),
         ({"noise_variance": "per_pixel"}, "'per_pixel'; .* one of shared, per_dimension, from_z"),
         ({"noise_variance": 0.1, "variance_floor": 0.01}, "a fixed noise_variance, 0.1 here"),
-        ({"variance_floor": 0.0}, "variance_floor is 0.0; it must be positive"),
+        ({"variance_floor": 0.0}, "variance_floor is 0; it must be finite"),
         ({"likelihood": "poisson", "noise_variance": "shared"}, "a poisson likelihood has none"),
         ({"likelihood": "bernoulli", "variance_floor": 0.1}, "a bernoulli likelihood has none"),
     ],

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import vaecourse as vc
-from vaecourse.networks import conv_decoder, conv_encoder, mlp
+from vaecourse.convolutions import conv_decoder, conv_encoder
+from vaecourse.networks import mlp
 
 
 def test_separate_heads_share_all_but_the_last_hidden_layer():
@@ -106,5 +107,5 @@ def test_images_that_cannot_be_halved_are_refused(make):
         make((28, 28), [4], 3, generator=generator())
     with pytest.raises(ValueError, match=r"channels is \[\]; it must be one or more positive"):
         make((1, 28, 28), [], 3, generator=generator())
-    with pytest.raises(ValueError, match="activation is 'gelu'; it must be one of relu"):
+    with pytest.raises(ValueError, match=r"activation is 'gelu' \(did you mean 'relu'\?\)"):
         make((1, 28, 28), [4], 3, activation="gelu", generator=generator())

@@ -25,6 +25,12 @@ def check_choice(argument, value, accepted):
     raise ValueError(f"{argument} is {value!r}{hint}; it must be one of {listed}.")
 
 
+def chosen(argument, value, families):
+    """What stands under that name in the dict `families`; ValueError, as above, if nothing does."""
+    check_choice(argument, value, tuple(families))
+    return families[value]
+
+
 def check_count(argument, value, smallest=1):
     """`value` as an int; ValueError unless it is an integer of at least `smallest`."""
     count = _integer(value)
@@ -121,7 +127,9 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
 
 def as_array(x, argument="x"):
     """`as_tensor` for those who compute in numpy: a float64 array."""
-    return as_tensor(x, argument=argument).detach().double().cpu().numpy()
+    if hasattr(x, "detach"):
+        return as_tensor(x, argument=argument).detach().double().cpu().numpy()
+    return _readable(argument, x).astype(float)
 
 
 def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):

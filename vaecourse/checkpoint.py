@@ -18,6 +18,7 @@ PACKAGE = Path(vaecourse.__file__).parent
 PRETRAINED = PACKAGE.parent / "data" / "pretrained"
 TRAINING_CODE = (
     "_arguments.py",
+    "convolutions.py",
     "data/images.py",
     "data/synthetic_sets.py",
     "data/tables.py",

@@ -60,7 +60,16 @@ class _AtLeast(torch.autograd.Function):
         return gradient.masked_fill(below & (gradient > 0), 0), None
 
 
-class DiagonalGaussian(Independent):
+class Reparametrized:
+    """A distribution that is drawn by `rsample`, with gradients or without."""
+
+    def sample(self, sample_shape=(), generator=None):
+        """As `rsample`, without gradients."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class DiagonalGaussian(Reparametrized, Independent):
     """N(loc, diag exp(log_var)); `loc` and `log_var` are [..., D], log densities are in nats."""
 
     def __init__(self, loc, log_var):
@@ -73,13 +82,8 @@ class DiagonalGaussian(Independent):
         eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
         return self.loc + self.scale * eps
 
-    def sample(self, sample_shape=(), generator=None):
-        """As `rsample`, without gradients."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
-
-class FullGaussian(MultivariateNormal):
+class FullGaussian(Reparametrized, MultivariateNormal):
     """N(loc, L Lᵀ) with L = `scale_tril`, lower triangular; log densities are in nats."""
 
     def __init__(self, loc, scale_tril):
@@ -90,13 +94,8 @@ class FullGaussian(MultivariateNormal):
         eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
         return self.loc + (self.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
 
-    def sample(self, sample_shape=(), generator=None):
-        """As `rsample`, without gradients."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
-
-class ExponentialLatents(Independent):
+class ExponentialLatents(Reparametrized, Independent):
     """Independent exponentials, given by their `log_rate` [..., D]; log densities in nats."""
 
     def __init__(self, log_rate):
@@ -113,13 +112,8 @@ class ExponentialLatents(Independent):
         eps.exponential_(generator=generator or fresh_generator(eps.device))
         return eps.clamp_(min=torch.finfo(eps.dtype).tiny) / self.rate
 
-    def sample(self, sample_shape=(), generator=None):
-        """As `rsample`, without gradients."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
-
-class GammaLatents(Independent):
+class GammaLatents(Reparametrized, Independent):
     """Independent gammas, given by `log_shape` and `log_rate` [..., D]; log densities in nats.
 
     Draws are kept above the smallest normal number of their dtype, where the log density of a
@@ -142,11 +136,6 @@ class GammaLatents(Independent):
         generator = generator or fresh_generator(self.rate.device)
         z = torch._standard_gamma(concentration, generator=generator) / self.rate
         return z.clamp(min=torch.finfo(z.dtype).tiny)
-
-    def sample(self, sample_shape=(), generator=None):
-        """As `rsample`, without gradients."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
 
 class BernoulliPixels(Independent):
@@ -249,24 +238,50 @@ class PoissonCounts(Independent):
             return torch.poisson(rate, generator or fresh_generator(rate.device))
 
 
-class DiagonalPosterior:
+PRIORS = ("normal", "exponential", "gamma")  # N(0, 1), Exponential(1), Gamma(2, 1), independent
+PRIOR_SHAPE = 2.0
+
+
+class Posterior:
+    """q(z|x): what a network's outputs mean, and the prior on the same z that goes with it.
+
+    A network gives `num_outputs` values, head by head in `heads`; a call turns them into a
+    distribution. priors: the names of those that reach the same z, the default first.
+    """
+
+    priors = ("normal",)
+
+    def __init__(self, name, dim, heads, prior):
+        _check_prior(prior, self.priors, name)
+        self.dim, self.heads, self.num_outputs = dim, heads, sum(heads)
+        self.prior_name = prior or self.priors[0]
+
+    def prior(self, like):
+        """The prior of that name, in the dtype and on the device of `like`."""
+        zeros = torch.zeros(self.dim, dtype=like.dtype, device=like.device)
+        if self.prior_name == "exponential":
+            return ExponentialLatents(zeros)
+        if self.prior_name == "gamma":
+            return GammaLatents(zeros + math.log(PRIOR_SHAPE), zeros)
+        return self.standard(zeros)
+
+
+class DiagonalPosterior(Posterior):
     """q(z|x) = N(μ, diag σ²): a network gives μ and log σ², 2 J outputs for J latents."""
 
     def __init__(self, dim, prior=None):
-        _check_prior(prior, ("normal",), "diagonal")
-        self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
+        super().__init__("diagonal", dim, (dim, dim), prior)
 
     def __call__(self, outputs):
         loc, log_var = outputs.chunk(2, dim=-1)
         return DiagonalGaussian(loc, log_var)
 
-    def prior(self, like):
-        """The standard normal of the same kind, in the dtype and on the device of `like`."""
-        zeros = torch.zeros(self.dim, dtype=like.dtype, device=like.device)
+    def standard(self, zeros):
+        """The standard normal of the same kind."""
         return DiagonalGaussian(zeros, zeros)
 
 
-class FullPosterior:
+class FullPosterior(Posterior):
     """q(z|x) = N(μ, L Lᵀ) with L = mask ⊙ L′ + diag σ: J + J + J (J − 1) / 2 outputs [S0.12].
 
     The diagonal of L is σ = exp(½ log σ²), so L is always invertible and
@@ -274,10 +289,8 @@ class FullPosterior:
     """
 
     def __init__(self, dim, prior=None):
-        _check_prior(prior, ("normal",), "full")
         pairs = dim * (dim - 1) // 2
-        self.heads = (dim, dim, pairs) if pairs else (dim, dim)
-        self.dim, self.num_outputs = dim, sum(self.heads)
+        super().__init__("full", dim, (dim, dim, pairs) if pairs else (dim, dim), prior)
         self._below = torch.tril_indices(dim, dim, offset=-1)
 
     def __call__(self, outputs):
@@ -287,58 +300,38 @@ class FullPosterior:
         scale_tril[..., row, column] = below
         return FullGaussian(loc, scale_tril)
 
-    def prior(self, like):
-        """The standard normal of the same kind, in the dtype and on the device of `like`."""
-        zeros = torch.zeros(self.dim, dtype=like.dtype, device=like.device)
+    def standard(self, zeros):
+        """The standard normal of the same kind."""
         return FullGaussian(zeros, torch.diag(torch.ones_like(zeros)))
 
 
-class ExponentialPosterior:
+class ExponentialPosterior(Posterior):
     """q(z|x) of independent exponentials on z > 0: a network gives J values of log rate."""
 
+    priors = ("exponential", "gamma")
+
     def __init__(self, dim, prior=None):
-        _check_prior(prior, ("exponential", "gamma"), "exponential")
-        self.dim, self.heads, self.num_outputs = dim, (dim,), dim
-        self.prior_name = prior or "exponential"
+        super().__init__("exponential", dim, (dim,), prior)
 
     def __call__(self, outputs):
         return ExponentialLatents(outputs)
 
-    def prior(self, like):
-        """The prior of that name, in the dtype and on the device of `like`."""
-        return _positive_prior(self.prior_name, self.dim, like)
 
-
-class GammaPosterior:
+class GammaPosterior(Posterior):
     """q(z|x) of independent gammas on z > 0: a network gives J log shapes and J log rates.
 
     The shape is held at `SHAPE_FLOOR` or above: the density of a smaller one is all but a spike
     at zero, which neither float32 draws nor their gradients can follow.
     """
 
+    priors = ("gamma", "exponential")
+
     def __init__(self, dim, prior=None):
-        _check_prior(prior, ("exponential", "gamma"), "gamma")
-        self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
-        self.prior_name = prior or "gamma"
+        super().__init__("gamma", dim, (dim, dim), prior)
 
     def __call__(self, outputs):
         log_shape, log_rate = outputs.chunk(2, dim=-1)
         return GammaLatents(at_least(log_shape, math.log(SHAPE_FLOOR)), log_rate)
-
-    def prior(self, like):
-        """The prior of that name, in the dtype and on the device of `like`."""
-        return _positive_prior(self.prior_name, self.dim, like)
-
-
-PRIORS = ("normal", "exponential", "gamma")  # N(0, 1), Exponential(1), Gamma(2, 1), independent
-PRIOR_SHAPE = 2.0
-
-
-def _positive_prior(name, dim, like):
-    zeros = torch.zeros(dim, dtype=like.dtype, device=like.device)
-    if name == "exponential":
-        return ExponentialLatents(zeros)
-    return GammaLatents(zeros + math.log(PRIOR_SHAPE), zeros)
 
 
 def _check_prior(prior, accepted, posterior):
@@ -354,7 +347,7 @@ def _check_prior(prior, accepted, posterior):
     )
     raise ValueError(
         f"prior is {prior!r} beside the posterior {posterior!r}, which takes "
-        f"{' or '.join(accepted)}: {reason}."
+        f"{' or '.join(sorted(accepted))}: {reason}."
     )
 
 
@@ -364,11 +357,3 @@ POSTERIORS = {
     "exponential": ExponentialPosterior,
     "gamma": GammaPosterior,
 }
-
-
-def named(families, name, argument):
-    """The family of that name, or a ValueError that lists the accepted names."""
-    if name not in families:
-        accepted = ", ".join(families)
-        raise ValueError(f"{argument} is {name!r}; it must be one of {accepted}.")
-    return families[name]

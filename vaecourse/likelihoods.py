@@ -11,13 +11,13 @@ import torch
 from annotated_types import Gt
 from torch import nn
 
+from vaecourse._arguments import check_positive, chosen
 from vaecourse.distributions import (
     BernoulliPixels,
     DiagonalGaussian,
     DiscretizedLogistic,
     PoissonCounts,
     at_least,
-    named,
 )
 
 VARIANCE_FLOOR = 1e-6  # about the variance of rounding to 256 grey levels, (1/255)² / 12
@@ -28,11 +28,18 @@ NoiseVariance = Annotated[
 ]
 
 
-class BernoulliLikelihood:
-    """p(x|z) for binary pixels: a network gives one logit a pixel."""
+class Likelihood:
+    """Outputs of a network, head by head of `dim` each, as a distribution over x [..., dim]."""
+
+    per_dimension = 1  # outputs for each dimension of x
 
     def __init__(self, dim):
-        self.dim, self.heads, self.num_outputs = dim, (dim,), dim
+        self.dim, self.heads = dim, (dim,) * self.per_dimension
+        self.num_outputs = dim * self.per_dimension
+
+
+class BernoulliLikelihood(Likelihood):
+    """p(x|z) for binary pixels: a network gives one logit a pixel."""
 
     def __call__(self, outputs):
         return BernoulliPixels(outputs)
@@ -47,11 +54,8 @@ class BernoulliLikelihood:
             )
 
 
-class PoissonLikelihood:
+class PoissonLikelihood(Likelihood):
     """p(x|z) for counts: a network gives one log rate a dimension."""
-
-    def __init__(self, dim):
-        self.dim, self.heads, self.num_outputs = dim, (dim,), dim
 
     def __call__(self, outputs):
         return PoissonCounts(outputs)
@@ -84,7 +88,20 @@ class GaussianLikelihood(nn.Module):
     def __init__(self, dim, noise_variance=None, variance_floor=None):
         super().__init__()
         self.fixed = not (noise_variance is None or isinstance(noise_variance, str))
-        _check_variance(noise_variance, variance_floor, self.fixed)
+        if self.fixed:
+            check_positive("noise_variance", noise_variance)
+        elif noise_variance not in (None, *LEARNED_VARIANCES):
+            raise ValueError(
+                f"noise_variance is {noise_variance!r}; it must be a positive number or one of "
+                f"{', '.join(LEARNED_VARIANCES)}."
+            )
+        if self.fixed and variance_floor is not None:
+            raise ValueError(
+                f"variance_floor is {variance_floor}; a fixed noise_variance, {noise_variance} "
+                "here, has no need of one."
+            )
+        if variance_floor is not None:
+            check_positive("variance_floor", variance_floor)
         self.dim, self.noise_variance = dim, noise_variance
         self.from_z = noise_variance in (None, "from_z")
         self.heads = (dim, dim) if self.from_z else (dim,)
@@ -112,33 +129,12 @@ class GaussianLikelihood(nn.Module):
         """Every finite x is possible under a Gaussian: nothing to refuse."""
 
 
-def _check_variance(noise_variance, variance_floor, fixed):
-    if fixed and not 0 < noise_variance < math.inf:
-        raise ValueError(f"noise_variance is {noise_variance}; it must be positive and finite.")
-    if not fixed and noise_variance not in (None, *LEARNED_VARIANCES):
-        raise ValueError(
-            f"noise_variance is {noise_variance!r}; it must be a positive number or one of "
-            f"{', '.join(LEARNED_VARIANCES)}."
-        )
-    if variance_floor is None:
-        return
-    if fixed:
-        raise ValueError(
-            f"variance_floor is {variance_floor}; a fixed noise_variance, {noise_variance} here, "
-            "has no need of one."
-        )
-    if not 0 < variance_floor < math.inf:
-        raise ValueError(f"variance_floor is {variance_floor}; it must be positive and finite.")
-
-
-class DiscretizedLogisticLikelihood:
+class DiscretizedLogisticLikelihood(Likelihood):
     """p(x|z) for 8-bit pixels: a network gives D locations and D values of log scale."""
 
     # A network that starts near zero starts at mid-grey, with a scale of an eighth of the range.
+    per_dimension = 2
     LOC, LOG_SCALE, SMALLEST = 0.5, math.log(1 / 8), -7.0
-
-    def __init__(self, dim):
-        self.dim, self.heads, self.num_outputs = dim, (dim, dim), 2 * dim
 
     def __call__(self, outputs):
         loc, log_scale = outputs.chunk(2, dim=-1)
@@ -167,7 +163,7 @@ LIKELIHOODS = {
 
 def likelihood_of(name, dim, noise_variance=None, variance_floor=None):
     """The likelihood of that name over x [..., dim]; ValueError for a name or variance it lacks."""
-    family = named(LIKELIHOODS, name, "likelihood")
+    family = chosen("likelihood", name, LIKELIHOODS)
     if family is GaussianLikelihood:
         return family(dim, noise_variance, variance_floor)
     given = {"noise_variance": noise_variance, "variance_floor": variance_floor}

@@ -5,19 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import expon, gamma, kstest
+from scipy.stats import gamma, kstest
 from torch.distributions import MultivariateNormal
 
 from vaecourse.distributions import FullGaussian
 from vaecourse.inference.gradients import (
     BASELINES,
-    exponential_rsample,
     fit_sigmoid_linear,
     full_gaussian_sample,
     gamma_rsample,
     gamma_rsample_by_sums,
     implicit_gamma_gradient,
-    pathwise_gradients,
     score_function_gradients,
     sigmoid_linear_bound,
     sigmoid_linear_gradients,
@@ -86,13 +84,6 @@ def test_score_function_has_the_right_mean_and_the_exact_variance(baseline):
     assert variance_is(found.loc, expected.get(baseline, expected["mean"]))
 
 
-def test_pathwise_has_the_right_mean_and_the_exact_variance():
-    found = pathwise_gradients(square, LOC, LOG_VAR, SAMPLES, generator())
-    assert mean_is(found.loc, 3.0) and mean_is(found.log_var, 1.0)
-    assert variance_is(found.loc, 4.0)
-    assert variance_is(found.log_var, 4.25)  # Var[(μ + ε) ε] = μ² + 2
-
-
 def test_leave_one_out_pays_for_a_baseline_of_few_samples():
     # Over the mean baseline it adds Var[f] E[s²] / (S − 1), here (2 + 4·1.5²) / 3.
     draws = generator()
@@ -108,20 +99,18 @@ def test_leave_one_out_pays_for_a_baseline_of_few_samples():
     assert mean_is(squares, 28.0 + 11.0 / 3, errors=5)
 
 
-def test_estimators_agree_in_two_dimensions():
+def test_the_score_function_is_right_in_two_dimensions():
     def f(z):
         return torch.sin(z[:, 0]) * z[:, 1] + z[:, 1].square()
 
     loc, log_var = [0.3, -0.5], [-0.4, 0.2]
     by_score = score_function_gradients(f, loc, log_var, SAMPLES, generator(1), "optimal")
-    by_path = pathwise_gradients(f, loc, log_var, SAMPLES, generator(2))
     # E[sin z₁] = e^{−v/2} sin m, so the exact slopes are at hand.
     v1, v2 = math.exp(-0.4), math.exp(0.2)
     damped = math.exp(-v1 / 2)
     exact_loc = torch.tensor([damped * math.cos(0.3) * -0.5, damped * math.sin(0.3) - 1.0])
     exact_log_var = torch.tensor([-0.5 * v1 * damped * math.sin(0.3) * -0.5, v2])
-    for found in (by_score, by_path):
-        assert mean_is(found.loc, exact_loc) and mean_is(found.log_var, exact_log_var)
+    assert mean_is(by_score.loc, exact_loc) and mean_is(by_score.log_var, exact_log_var)
 
 
 def test_optimal_baseline_beats_its_neighbours():
@@ -175,27 +164,6 @@ def test_pathwise_gradient_of_a_quadratic_by_its_cholesky_factor():
 
 
 # Exponential and gamma
-
-
-def test_exponential_follows_its_law():
-    z = exponential_rsample(torch.tensor(2.5), (50_000,), generator())
-    assert kstest(z.numpy(), expon(scale=1 / 2.5).cdf).pvalue > 0.01
-    assert mean_is(z, 1 / 2.5)
-
-
-def test_exponential_gradient_by_the_rate():
-    # E[z²] = 2/λ², so d/dλ = −4/λ³.
-    rate = torch.tensor(1.6, dtype=torch.float64, requires_grad=True)
-    z = exponential_rsample(rate, (SAMPLES,), generator())
-    per_sample = 2 * z.detach() * (-z.detach() / rate.detach())
-    z.square().mean().backward()
-    assert abs(float(rate.grad) - float(per_sample.mean())) < 1e-12
-    assert mean_is(per_sample, -4 / 1.6**3)
-
-
-def test_exponential_keeps_the_digits_of_small_numbers():
-    u = torch.tensor(1e-17, dtype=torch.float64)
-    assert float(-torch.log1p(-u)) == 1e-17 and float(-torch.log(1 - u)) == 0.0
 
 
 @pytest.mark.parametrize("shape, scale", [(1, 0.5), (3, 2.0)])
@@ -336,10 +304,10 @@ BAD = {
     "num_samples is 1; it must be an integer of at least 2.": lambda: score_function_gradients(
         square, LOC, LOG_VAR, 1, generator(), "leave_one_out"
     ),
-    "log_var has shape [2]; it must be [1].": lambda: pathwise_gradients(
+    "log_var has shape [2]; it must be [1].": lambda: score_function_gradients(
         square, LOC, [0.0, 0.0], 5, generator()
     ),
-    "f(z) has shape [5, 1]; it must be [5].": lambda: pathwise_gradients(
+    "f(z) has shape [5, 1]; it must be [5].": lambda: score_function_gradients(
         lambda z: z, LOC, LOG_VAR, 5, generator()
     ),
     "scale is 0; it must be finite and greater than 0.": lambda: square_gradient_variances(1.0, 0),
@@ -352,9 +320,6 @@ BAD = {
     ),
     "scale_tril has entries above the diagonal; it must be lower triangular.": lambda: (
         full_gaussian_sample(torch.zeros(2), torch.ones(2, 2), torch.zeros(2))
-    ),
-    "rate is -0.5; it must be finite and greater than 0.": lambda: exponential_rsample(
-        torch.tensor(-0.5), (3,), generator()
     ),
     "scale is -2; it must be finite and greater than 0.": lambda: gamma_rsample_by_sums(
         2, torch.tensor(-2.0), (3,), generator()

@@ -74,7 +74,7 @@ def test_it_is_built_and_loaded_again_from_its_parameters(model, tmp_path):
     ("change", "sentence"),
     [
         ({"likelihood": "gaussian"}, "likelihood is 'gaussian'; images here are discrete"),
-        ({"likelihood": "cauchy"}, "likelihood is 'cauchy'; it must be one of bernoulli"),
+        ({"likelihood": "cauchy"}, "likelihood is 'cauchy'; it must be one of 'bernoulli'"),
         ({"image_shape": (3, 8, 9)}, "it must be .C, H, W. with H and W multiples of 4"),
         ({"latent_dim": 0}, "latent_dim is 0; it must be an integer of at least 1"),
         ({"importance_samples": 0}, "importance_samples is 0; it must be an integer of at least 1"),

@@ -156,7 +156,7 @@ def test_data_it_cannot_take_is_refused_in_a_sentence(x, sentence):
         ),
         (
             {"data_dim": 5, "latent_dim": 2, "likelihood": "gaussian", "noise_variance": 0.0},
-            "noise_variance is 0.0; it must be positive",
+            "noise_variance is 0; it must be finite and greater",
         ),
     ],
 )

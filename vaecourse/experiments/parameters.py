@@ -265,7 +265,9 @@ def weightless(section):
     try:
         with torch.device("meta"):
             return models.build(section.model_dump())
-    except RuntimeError:  # more numbers in one tensor than torch can count
+    except RuntimeError as error:
+        if "overflow" not in str(error):  # more numbers in one tensor than torch can count
+            raise
         raise ValueError(TOO_LARGE.format("too many")) from None
 
 

@@ -18,6 +18,7 @@ from vaecourse._arguments import (
     check_positive,
     check_shape,
 )
+from vaecourse.distributions import GammaLatents
 
 BASELINES = ("none", "mean", "optimal", "leave_one_out")
 LOG_2PI = math.log(2 * math.pi)
@@ -74,22 +75,6 @@ def _fixed_baseline(baseline, values, scores):
     return GradientSamples(*((values * s).mean(0) / s.mean(0) for s in squares))
 
 
-def pathwise_gradients(f, loc, log_var, num_samples, generator):
-    """∇ f(loc + σ⊙ε) through z, at samples ε of N(0, I), for a differentiable f from [S, J] to [S].
-
-    [KW14] section 2.4; chapter 08.
-    """
-    loc, log_var = _parameters(loc, log_var)
-    check_count("num_samples", num_samples)
-    eps = torch.randn(num_samples, len(loc), generator=generator, dtype=loc.dtype)
-    scale = (0.5 * log_var).exp()
-    z = (loc + scale * eps).requires_grad_()
-    values = f(z)
-    check_shape("f(z)", values, (num_samples,))
-    (slope,) = torch.autograd.grad(values.sum(), z)
-    return GradientSamples(slope, 0.5 * slope * scale * eps)
-
-
 def square_gradient_variances(loc, scale):
     """The exact variance of one sample of d/dloc E[z²], q = N(loc, scale²), for each estimator.
 
@@ -135,20 +120,8 @@ def full_gaussian_sample(loc, scale_tril, eps):
 # --- exponential and gamma -----------------------------------------------------------------------
 
 
-def exponential_rsample(rate, sample_shape, generator):
-    """z = −log(1 − u)/rate, the inverse CDF of an exponential: [*sample_shape, *rate.shape].
-
-    Differentiable by rate. Raises ValueError for a rate that is not positive. [S3] section 3.6.
-    """
-    check_positive("rate", rate)
-    rate = torch.as_tensor(rate)
-    u = torch.rand(*sample_shape, *rate.shape, generator=generator, dtype=torch.float64)
-    # log1p keeps the digits of small u; u is never 1, so the logarithm is finite.
-    return -torch.log1p(-u) / rate
-
-
 def gamma_rsample_by_sums(shape, scale, sample_shape, generator):
-    """Gamma(shape, scale) for an integer shape, as scale times a sum of standard exponentials.
+    """Gamma(shape, scale) for an integer shape: scale times a sum of −log(1 − u), exponentials.
 
     Returns [*sample_shape, *scale.shape], differentiable by scale and not by shape: a number of
     terms has no derivative. Raises ValueError for a shape that is no positive integer.
@@ -157,8 +130,10 @@ def gamma_rsample_by_sums(shape, scale, sample_shape, generator):
     check_count("shape", shape)
     check_positive("scale", scale)
     scale = torch.as_tensor(scale)
-    ones = torch.ones(shape, *scale.shape, dtype=torch.float64)
-    return scale * exponential_rsample(ones, sample_shape, generator).sum(len(sample_shape))
+    sizes = (*sample_shape, shape, *scale.shape)
+    u = torch.rand(sizes, generator=generator, dtype=torch.float64)
+    # log1p keeps the digits of small u; u is never 1, so the logarithm is finite.
+    return scale * -torch.log1p(-u).sum(len(sample_shape))
 
 
 def gamma_rsample(concentration, rate, sample_shape, generator):
@@ -172,8 +147,8 @@ def gamma_rsample(concentration, rate, sample_shape, generator):
     concentration = torch.as_tensor(concentration, dtype=torch.float64)
     rate = torch.as_tensor(rate, dtype=torch.float64)
     check_shape("rate", rate, tuple(concentration.shape))
-    expanded = concentration.expand(*sample_shape, *concentration.shape)
-    return torch._standard_gamma(expanded, generator=generator) / rate
+    q = GammaLatents(concentration.log()[..., None], rate.log()[..., None])
+    return q.rsample(sample_shape, generator)[..., 0]
 
 
 def implicit_gamma_gradient(z, concentration, step=1e-5):

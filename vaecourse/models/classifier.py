@@ -8,8 +8,9 @@ from annotated_types import Ge, Le
 from torch.nn.functional import cross_entropy
 
 from vaecourse._arguments import as_rows, as_tensor, check_counts
+from vaecourse.convolutions import conv_encoder
 from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, Model, Seed
-from vaecourse.networks import conv_encoder, linear
+from vaecourse.networks import linear
 
 
 def labelled(x, label):

@@ -5,12 +5,13 @@ from typing import Literal
 
 import torch
 
-from vaecourse._arguments import check_counts
-from vaecourse.distributions import POSTERIORS, named
+from vaecourse._arguments import check_counts, chosen
+from vaecourse.convolutions import conv_decoder, conv_encoder
+from vaecourse.distributions import POSTERIORS
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import Channels, Count, Dimension, ImageShape, Model, Seed
 from vaecourse.models.vae import VAE
-from vaecourse.networks import ACTIVATIONS, conv_decoder, conv_encoder
+from vaecourse.networks import ACTIVATIONS
 
 
 class ConvVAE(VAE):
@@ -49,7 +50,7 @@ class ConvVAE(VAE):
         self.data_dim, self.latent_dim = math.prod(image_shape), latent_dim
         self.importance_samples = importance_samples
         self.likelihood = likelihood_of(likelihood, self.data_dim)
-        self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim)
+        self.posterior = chosen("posterior", posterior, POSTERIORS)(latent_dim)
         generator = torch.Generator().manual_seed(seed)
         self.encoder = conv_encoder(
             image_shape, channels, self.posterior.num_outputs, activation, generator=generator

@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, check_counts
-from vaecourse.distributions import POSTERIORS, PRIORS, named
+from vaecourse._arguments import as_rows, check_counts, chosen
+from vaecourse.distributions import POSTERIORS, PRIORS
 from vaecourse.likelihoods import LIKELIHOODS, NoiseVariance, likelihood_of
 from vaecourse.models.base import Count, Dimension, Model, Positive, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
@@ -101,7 +101,7 @@ class VAE(LatentModel):
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.importance_samples = importance_samples
         self.likelihood = likelihood_of(likelihood, data_dim, noise_variance, variance_floor)
-        self.posterior = named(POSTERIORS, posterior, "posterior")(latent_dim, prior)
+        self.posterior = chosen("posterior", posterior, POSTERIORS)(latent_dim, prior)
         if decoder_hidden is None:
             decoder_hidden = tuple(reversed(hidden))
         generator = torch.Generator().manual_seed(seed)

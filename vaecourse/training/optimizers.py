@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from vaecourse._arguments import check_choice
+from vaecourse._arguments import check_choice, chosen
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 SCHEDULES = ("constant", "cosine", "step")
@@ -12,8 +12,7 @@ SCHEDULES = ("constant", "cosine", "step")
 
 def build_optimizer(name, parameters, learning_rate):
     """Adam [KB15] or stochastic gradient descent; ValueError for another name."""
-    check_choice("optimizer", name, tuple(OPTIMIZERS))
-    return OPTIMIZERS[name](parameters, lr=learning_rate, fused=True)
+    return chosen("optimizer", name, OPTIMIZERS)(parameters, lr=learning_rate, fused=True)
 
 
 def scheduled_rate(schedule, learning_rate, epoch, epochs):
