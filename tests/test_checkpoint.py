@@ -12,6 +12,9 @@ from vaecourse import checkpoint, experiments
 @pytest.fixture
 def saved(tmp_path):
     model = vc.models.VAE(6, 2, (5,), posterior="full")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)  # the seed alone must not give the model back
     checkpoint.save(tmp_path / "model", model, {"note": "a test"})
     return tmp_path / "model", model
 

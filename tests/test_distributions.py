@@ -11,6 +11,7 @@ import vaecourse as vc
 from vaecourse.distributions import (
     POSTERIORS,
     SHAPE_FLOOR,
+    DiagonalGaussian,
     DiagonalPosterior,
     DiscretizedLogistic,
     ExponentialLatents,
@@ -39,7 +40,9 @@ def families():
     gamma = [stats.gamma(a, scale=1 / b) for a, b in zip(SHAPES, RATES)]
     exponential = [stats.expon(scale=1 / b) for b in RATES]
     poisson = [stats.poisson(b) for b in RATES]
+    normal = [stats.norm(math.log(a), math.sqrt(b)) for a, b in zip(SHAPES, RATES)]
     return {
+        "normal": (DiagonalGaussian(log(SHAPES), log(RATES)), normal),
         "gamma": (GammaLatents(log(SHAPES), log(RATES)), gamma),
         "exponential": (ExponentialLatents(log(RATES)), exponential),
         "poisson": (PoissonCounts(log(RATES)), poisson),

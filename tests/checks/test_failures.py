@@ -239,13 +239,14 @@ def test_a_right_evaluation_passes_in_any_style(fn):
 
 def test_the_exact_values_of_the_known_model_are_those_of_many_draws():
     model, x, exact = failures._known_model()
+    few = slice(None, None, 20)
     draws = torch.stack(
-        [elbo_terms(model, x, 200, torch.Generator().manual_seed(k)).elbo for k in range(20)]
+        [elbo_terms(model, x[few], 200, torch.Generator().manual_seed(k)).elbo for k in range(20)]
     )
     error = draws.std(0) / math.sqrt(20)
-    assert ((draws.mean(0) - exact["elbo"]).abs() < 6 * error + 1e-4).all()  # 1,003 comparisons
-    tight = importance_weighted_bound(model, x, 5000, torch.Generator().manual_seed(0))
-    assert abs(tight.mean() - exact["evidence"].mean()) < 0.01
+    assert ((draws.mean(0) - exact["elbo"][few]).abs() < 6 * error + 1e-4).all()
+    tight = importance_weighted_bound(model, x[few], 5000, torch.Generator().manual_seed(0))
+    assert abs(tight.mean() - exact["evidence"][few].mean()) < 0.01
     z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
     outside = model.decode(z).log_prob(x[500])
     assert abs(outside.mean() - exact["from_prior"][500]) < 4 * outside.std() / math.sqrt(20_000)
