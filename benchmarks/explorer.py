@@ -1,16 +1,18 @@
-"""The latent explorer of the built first page: from the hand to the picture, and the page's weight.
+"""All explorers: from the hand to the picture; and the first page's weight.
 
-    make book && .venv/bin/python benchmarks/explorer.py
+    .venv/bin/python benchmarks/explorer.py [NAME ...]
 
-Drags the point for 240 steps in headless Chromium, as it is and slowed down six times, and reads
-the explorer's own measure of each decode and paint. Beside it the alternative: the least that a
-kernel does for each step, decode in torch and encode a PNG, before anything travels to the page.
-Page weights are those of the built page, and of the same page with float32 weights.
+Drags the first handle of each explorer, made as in its chapter, for 240 steps in headless Chromium,
+as it is and slowed down six times, and reads its own measure of each paint (the latent explorer
+decodes in it). Beside it the alternative: the least that a kernel does for each step, decode in
+torch and encode a PNG, before anything travels to the page. Page weights are those of the built
+first page, where there is one, and of the same page with float32 weights.
 """
 
 import io
 import math
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,15 +26,15 @@ import vaecourse as vc
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from browser import FLAGS, find_chromium  # noqa: E402
+from widget_page import static_page  # noqa: E402
 
 PAGE = ROOT / "_build" / "html" / "index.html"
 STEPS = 240
 
-RECORD = """() => {
+RECORD = """name => {
   window.paints = []; window.frames = [];
   new PerformanceObserver((list) => {
-    for (const e of list.getEntries())
-      if (e.name === "latent-explorer:paint") window.paints.push(e.duration);
+    for (const e of list.getEntriesByName(`${name}:paint`)) window.paints.push(e.duration);
   }).observe({ type: "measure" });
   let last = performance.now();
   const frame = (now) => {
@@ -42,22 +44,42 @@ RECORD = """() => {
 }"""
 
 
-def drag(tab, slowdown):
-    """Milliseconds of each paint and between frames while the point is dragged in a spiral."""
-    tab.goto(PAGE.as_uri())
-    tab.wait_for_selector(".lx-decoded canvas")
+def latent():
+    """The explorer of the first page."""
+    vae, _ = vc.checkpoint.pretrained("mnist_vae_2d")
+    test = vc.data.mnist("test", binarize="threshold")
+    return vc.widgets.LatentExplorer(vae, test.x, test.label)
+
+
+def family():
+    """The explorer of chapter 12."""
+    models = (vc.checkpoint.pretrained(name)[0] for name in ("gmvae_mnist", "vrnn_mnist_rows"))
+    return vc.widgets.FamilyExplorer(*models, vc.data.mnist("test", binarize="threshold").x[:12])
+
+
+def training():
+    """Two runs of chapter 11."""
+    return vc.widgets.TrainingExplorer(["three_blobs_diagonal", "three_blobs_full"])
+
+
+MADE = {"LatentExplorer": latent, "FamilyExplorer": family, "TrainingExplorer": training}
+
+
+def drag(tab, page, slowdown):
+    """Milliseconds of each paint and between frames while a handle is dragged in a spiral."""
+    tab.goto(page.as_uri())
+    tab.wait_for_selector(".vw-handle")
     tab.wait_for_timeout(1500)
     session = tab.context.new_cdp_session(tab)
     session.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})
-    plane = tab.locator(".lx-plane").first
-    plane.scroll_into_view_if_needed()
-    box = plane.bounding_box()
+    box = tab.locator(".vw-handle").first.bounding_box()
+    stage = tab.locator(".vw-stage:has(.vw-handle)").first.bounding_box()
     centre = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     tab.mouse.move(*centre)
     tab.mouse.down()
-    tab.evaluate(RECORD)
+    tab.evaluate(RECORD, tab.locator(".vw-figure").evaluate("figure => figure.classList[1]"))
     for step in range(STEPS):
-        angle, radius = step / 20, 0.4 * box["width"] * step / STEPS
+        angle, radius = step / 20, 0.4 * stage["width"] * step / STEPS
         tab.mouse.move(centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
         tab.wait_for_timeout(8)
     tab.mouse.up()
@@ -88,24 +110,30 @@ def load_time(tab):
     return np.median(times)
 
 
-def main():
+def main(names):
     torch.set_num_threads(1)
-    if not PAGE.is_file():
-        sys.exit("There are no pages yet: run `make book` first.")
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        tab = browser.new_page(viewport={"width": 1280, "height": 900})
-        for slowdown in (1, 6):
-            paints, frames = drag(tab, slowdown)
-            p50, p95 = np.percentile(paints, [50, 95])
-            print(
-                f"decode and paint, slowed {slowdown}x   p50 {p50:.1f} ms   p95 {p95:.1f} ms",
-                end="",
-            )
-            print(f"   frame p50 {np.median(frames):.1f} ms   ({len(paints)} paints)")
-        print(f"first picture after opening from disk   {load_time(tab):.2f} s")
+        tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+        for name in names:
+            page = Path(folder) / f"{name}.html"
+            make = MADE.get(name, getattr(vc.widgets, name))
+            page.write_text(static_page(make()), encoding="utf-8")
+            for slowdown in (1, 6):
+                paints, frames = drag(tab, page, slowdown)
+                p50, p95 = np.percentile(paints, [50, 95])
+                print(
+                    f"{name:17} slowed {slowdown}x   p50 {p50:4.1f} ms   p95 {p95:4.1f} ms", end=""
+                )
+                print(
+                    f"   frame p50 {np.median(frames):.1f} ms   ({len(paints)} paints)", flush=True
+                )
+        if PAGE.is_file():
+            print(f"first picture after opening from disk   {load_time(tab):.2f} s")
         browser.close()
-    print(f"a kernel's part of the same step        p50 {kernel_step():.1f} ms")
+    print(f"a kernel's part of a step of the latent explorer   p50 {kernel_step():.1f} ms")
+    if not PAGE.is_file():
+        return
     weight = PAGE.stat().st_size
     model, _ = vc.checkpoint.pretrained("mnist_vae_2d")
     numbers = sum(parameter.numel() for parameter in model.decoder.parameters())
@@ -116,4 +144,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or vc.widgets.__all__)

@@ -398,3 +398,19 @@ def test_a_finger_beside_a_free_handle_scrolls_the_page(visit, pages):
     before = text(page)
     swipe(page, page.locator(".fe-caption"), 0, up=150)
     assert page.evaluate("scrollY") > 50 and text(page) == before
+
+
+def test_the_latent_point_wanders_until_it_is_touched_and_comes_home_if_it_is_not(visit, pages):
+    page = visit(pages["LatentExplorer"], reduced_motion="no-preference")
+    page.wait_for_function("document.querySelector('.vw-handle').ariaValueText !== '(0.00, 0.00)'")
+    page.mouse.move(5, 5)  # over it, but no touch
+    page.wait_for_function("document.querySelector('.vw-handle').ariaValueText === '(0.00, 0.00)'")
+    assert page.locator(".vw-live").text_content() == "" and "#" not in page.url
+    page = visit(pages["LatentExplorer"], reduced_motion="no-preference")
+    page.wait_for_function("document.querySelector('.vw-handle').ariaValueText !== '(0.00, 0.00)'")
+    page.locator(".vw-handle").focus()
+    press(page, "Home")
+    stays = text(page)
+    settle(page)
+    settle(page)
+    assert text(page) == stays and "−" in stays

@@ -229,7 +229,7 @@ def test_a_baseline_lowers_the_variance_and_not_the_mean(page):
 
 def test_mouse_and_keyboard_move_the_mean(page):
     handle = page.locator(".vw-handle")
-    unit = (pixels(page, ".ge-q canvas").shape[1] - 34 - 24) / 10
+    unit = (pixels(page, ".ge-q canvas").shape[1] - 34 - 24) / 12
     drag(page, handle, -2 * unit)
     mu = handle_value(page)
     assert mu == pytest.approx(-0.5, abs=0.011)
@@ -290,3 +290,15 @@ def test_no_samples_are_shown_as_none(visit):
     page = visit(static_page(GradientExplorer(samples=0)))
     cells = page.locator("[data-row=mean] td, [data-row=variance] td").all_inner_texts()
     assert cells == ["–"] * 4
+
+
+def test_on_a_phone_no_two_numbers_touch_at_the_end_of_the_axis(visit):
+    page = visit(static_page(GradientExplorer(mean=3.0, samples=10_100)), **PHONE)
+    boxes = page.locator("[data-row=mean] td").evaluate_all(
+        "cells => cells.map(c => { const r = document.createRange(); r.selectNodeContents(c);"
+        " const b = r.getBoundingClientRect(); return [b.left, b.right]; })"
+    )
+    assert boxes[1][0] - boxes[0][1] >= 8 and boxes[1][1] <= 390
+    # the samples drawn, the last sixty, are on the picture
+    z = 3 + noise(0, 10_100)[-60:]
+    assert np.abs(z).max() < 6 and (z**2).max() < 38

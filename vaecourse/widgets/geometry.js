@@ -173,14 +173,17 @@ export class Plot {
     c.closePath();
   }
 
-  /** The path of v = f(u) over the whole axis. */
-  curve(c, f) {
+  /** f at every pixel of the axis. */
+  sample(f) {
     const steps = Math.ceil(this.width);
+    return Float64Array.from({ length: steps + 1 }, (_, k) => f(this.x.from(k / steps)));
+  }
+
+  /** The path of v = f(u) over the whole axis, or of a sample of f. */
+  curve(c, f) {
+    const values = typeof f === "function" ? this.sample(f) : f, step = this.width / (values.length - 1);
     c.beginPath();
-    for (let k = 0; k <= steps; k++) {
-      const t = k / steps;
-      c.lineTo(t * this.width, this.py(f(this.x.from(t))));
-    }
+    for (let k = 0; k < values.length; k++) c.lineTo(k * step, this.py(values[k]));
   }
 
   /** Close the path along the horizontal axis and tint the area. */

@@ -96,18 +96,24 @@ class ElboExplorer extends Figure {
     const plot = this.densities, c = plot.begin(), { ink } = this, [m, s] = this.state.q;
     if (!c) return;
     const [mean, sd] = this.posterior;
-    plot.axes(c, "z", "density");
+    plot.layer(c, "prior", "", (d) => {
+      plot.axes(d, "z", "density");
+      plot.clip(d);
+      plot.curve(d, (z) => normalDensity(z, 0, 1));
+      plot.stroke(d, ink.generative, 2, [6, 4]);
+    });
     c.save();
     plot.clip(c);
-    plot.curve(c, (z) => normalDensity(z, 0, 1));
-    plot.stroke(c, ink.generative, 2, [6, 4]);
     plot.curve(c, (z) => normalDensity(z, m, s));
     plot.stroke(c, ink.inference, 3.5);
     plot.tint(c, ink.inference);
     // thin and on top: where q is the posterior, both are seen
-    plot.curve(c, (z) => normalDensity(z, mean, sd));
-    plot.stroke(c, ink.exact, 1.5);
-    plot.tint(c, ink.exact, 0.12);
+    plot.layer(c, "posterior", "", (d) => {
+      plot.clip(d);
+      plot.curve(d, (z) => normalDensity(z, mean, sd));
+      plot.stroke(d, ink.exact, 1.5);
+      plot.tint(d, ink.exact, 0.12);
+    });
     c.restore();
     this.nameCurves(plot, c);
     plot.knobs(c);

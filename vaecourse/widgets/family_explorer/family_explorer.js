@@ -18,7 +18,7 @@ export function cellsAlong(a, b, radius, [T, D]) {
 
 const X_Z = `${i("p")}(${i("x")}|${i("z")})`;
 const OTHERS = 8; // continuations beside the one in the grid
-const PATIENCE = 5; // milliseconds
+const PATIENCE = 1; // millisecond
 const PEN = 1.05, ERASER = 1.6; // cells
 const GAP = 2.2, BARS = 7; // cells, at the right of the grid
 

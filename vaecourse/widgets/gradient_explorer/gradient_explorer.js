@@ -136,7 +136,7 @@ class GradientExplorer extends Figure {
   buildPlots() {
     const margin = { left: 34, right: 24, top: 8, bottom: 26 };
     this.q = new Plot(this, ".ge-q-plot", {
-      height: 150, margin, x: linearAxis(-5, 5, 10), y: linearAxis(0, 13, 4) });
+      height: 150, margin, x: linearAxis(-6, 6, 12), y: linearAxis(0, 38, 4) });
     this.q.handle({
       label: "Mean of q",
       at: () => [this.state.mean, 0],
@@ -182,10 +182,10 @@ class GradientExplorer extends Figure {
   paintQ(mu, b) {
     const plot = this.q, c = plot.begin(), { ink } = this;
     if (!c) return;
-    plot.axes(c, "z", "f(z)");
+    plot.layer(c, "axes", "", (d) => plot.axes(d, "z", "f(z)"));
     c.save();
     plot.clip(c);
-    plot.curve(c, (z) => 16 * normalDensity(z, mu, 1)); // its own scale: only the shape matters
+    plot.curve(c, (z) => 45 * normalDensity(z, mu, 1)); // its own scale: only the shape matters
     plot.stroke(c, ink.inference, 2);
     plot.tint(c, ink.inference);
     plot.curve(c, (z) => z * z);
@@ -195,7 +195,7 @@ class GradientExplorer extends Figure {
       c.moveTo(0, plot.py(b));
       c.lineTo(plot.width, plot.py(b));
       plot.stroke(c, ink.inference, 1.5, [6, 4]);
-      plot.say(c, `b = ${number(b)}`, plot.px(0), plot.py(b) + (b > 10 ? 12 : -11), ink.inference);
+      plot.say(c, `b = ${number(b)}`, plot.px(0), plot.py(b) - 11, ink.inference);
     }
     c.fillStyle = ink.latent;
     for (const eps of this.eps.subarray(Math.max(0, this.state.samples - 60), this.state.samples)) {

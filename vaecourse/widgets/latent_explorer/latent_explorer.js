@@ -313,7 +313,7 @@ class LatentExplorer extends Figure {
     else this.paintPoints(c);
     c.restore();
     const manifold = this.state.mode === "manifold"; // which leaves no room inside, but some beside
-    plot.say(c, "z₂", manifold ? -24 : 6, 12, this.ink.text, "left");
+    plot.say(c, "z₂", manifold ? -24 : 6, manifold ? side / 3 : 12, this.ink.text, "left");
     c.strokeStyle = this.ink.line;
     c.lineWidth = 1;
     c.strokeRect(-0.5, -0.5, side + 1, side + 1);

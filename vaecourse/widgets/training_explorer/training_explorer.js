@@ -221,8 +221,10 @@ class TrainingExplorer extends Figure {
     c.restore();
     if (exact !== null)
       plot.say(c, "−log p(x)", plot.width - 4, Math.min(plot.py(-exact), plot.height - 8), ink.exact, "right");
-    // before the first step the loss is off the picture
-    plot.knob(c, [epoch, clamp(loss[epoch], plot.y.low, plot.y.high)], ink.inference);
+    // before the first step the loss may be off the picture: then the knob says so
+    const { low, high } = plot.y, value = loss[epoch], px = plot.px(epoch);
+    plot.knob(c, [epoch, clamp(value, low, high)], ink.inference);
+    if (value > high) plot.say(c, `↑ ${number(value)}, above this axis`, px + 18, 12, ink.inference, "left");
   }
 
   write() {
