@@ -112,10 +112,10 @@ WRONG = [
         "noise as a variance",
     ),
     (lambda m, s, *a: by_the_divergence(m, s.sqrt(), *a), "scale as a variance"),
-    (lambda *a: by_the_divergence(*a) + torch.rand(()), "needs no draw"),
-    (lambda *a: by_the_divergence(*a).expand(2), "the gap is one number"),
+    (lambda *a: by_the_divergence(*a) + torch.rand(()), "no random draw"),
+    (lambda *a: by_the_divergence(*a).expand(2), "has shape .2."),
     (lambda *a: None, "returns nothing"),
-    (lambda *a: by_the_divergence(*a) + 0.1, r"The first value is .* where .* is right"),
+    (lambda *a: by_the_divergence(*a) + 0.1, "too large, everywhere"),
 ]
 
 
@@ -123,22 +123,6 @@ WRONG = [
 def test_a_wrong_gap_is_named(fn, name):
     with pytest.raises(Mistake, match=name):
         vc.checks.gap(fn)
-
-
-def test_what_is_not_a_function_is_refused():
-    with pytest.raises(TypeError, match="fn is a float; pass the function itself"):
-        vc.checks.gap(1.0)
-
-
-def test_every_mistake_has_a_value_of_its_own():
-    """Otherwise a sentence could be given for another's mistake."""
-    from vaecourse.checks import elbo_gap
-
-    settings = elbo_gap._settings().T
-    values = torch.stack([value for value, _ in elbo_gap._wrong_gaps(*settings)])
-    values = torch.cat([values, elbo_gap._gap(*settings)[None]])
-    distance = (values[:, None] - values[None]).abs().amax(-1) + torch.eye(len(values))
-    assert distance.min() > 1e-3
 
 
 def test_the_check_leaves_global_random_state_alone():

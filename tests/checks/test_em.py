@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from torch.distributions import MultivariateNormal
 
 import vaecourse as vc
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake
 from vaecourse.inference.em import GaussianMixture
 
 
@@ -170,15 +170,15 @@ WRONG = {
     "no determinant": (from_responsibilities(no_determinant), "determinant is missing"),
     "no half": (from_responsibilities(no_half), "½ in the exponent"),
     "overflow": (overflowing, "stay in the logarithm"),
-    "overflow, guarded": (guarded, "stay in the logarithm"),
+    "overflow, guarded": (guarded, "With a point far from every component"),
     "counts": (changed(0, lambda x, r, t, right: r.sum(0)), "are the counts N_k"),
     "old weights": (changed(0, lambda x, r, t, right: t[0]), "weights have not changed"),
-    "other weights": (changed(0, lambda x, r, t, right: right**2), "weights has .* is right"),
+    "other weights": (changed(0, lambda x, r, t, right: right**2), "in weights, at|In weights, at"),
     "old means": (changed(1, lambda x, r, t, right: t[1]), "means have not changed"),
     "means by N": (changed(1, lambda x, r, t, right: r.T @ x / len(x)), "means are divided by N"),
     "sums": (changed(1, lambda x, r, t, right: r.T @ x), "means are not divided by N_k"),
     "plain mean": (
-        changed(1, lambda x, r, t, right: x.mean(0).repeat(3, 1)),
+        changed(1, lambda x, r, t, right: x.mean(0).expand_as(right)),
         "means are all the mean of x",
     ),
     "weighted twice": (
@@ -223,12 +223,15 @@ WRONG = {
         changed(2, lambda x, r, t, right: torch.linalg.cholesky(right)),
         "You return Cholesky factors",
     ),
-    "other covariances": (changed(2, lambda x, r, t, right: 2 * right), "covariances has .* right"),
+    "other covariances": (
+        changed(2, lambda x, r, t, right: 2 * right),
+        "covariances: The answer is 2",
+    ),
     "order": (lambda *a: textbook(*a)[::-1], r"weights has shape \[3, 2, 2\]"),
-    "two": (lambda *a: textbook(*a)[:2], "Return three things"),
-    "one tensor": (lambda *a: textbook(*a)[1], "Return three things"),
+    "two": (lambda *a: textbook(*a)[:2], "return 3 things"),
+    "one tensor": (lambda *a: textbook(*a)[1], "return 3 things"),
     "nothing": (lambda *a: None, "returns nothing"),
-    "NaN": (changed(1, lambda x, r, t, right: right / 0), "NaN or infinite"),
+    "NaN": (changed(1, lambda x, r, t, right: right / 0), "answer is ∞ where"),
     "in place": (in_place, "You change means in place"),
     "x in place": (lambda x, *t: textbook(x.sub_(1), *t), "You change x in place"),
 }
@@ -237,19 +240,6 @@ WRONG = {
 @pytest.mark.parametrize(("fn", "name"), WRONG.values(), ids=WRONG)
 def test_a_wrong_step_is_named(fn, name):
     with pytest.raises(Mistake, match=name):
-        vc.checks.em_step(fn)
-
-
-def test_what_is_not_a_function_is_refused():
-    with pytest.raises(TypeError, match="pass the function itself"):
-        vc.checks.em_step(torch.zeros(3))
-
-
-def test_an_error_of_the_students_function_passes_through():
-    def fn(*arguments):
-        raise ZeroDivisionError("division by zero")
-
-    with pytest.raises(ZeroDivisionError):
         vc.checks.em_step(fn)
 
 

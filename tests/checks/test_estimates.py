@@ -8,12 +8,10 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.checks import Mistake, estimates
+from vaecourse.checks import Mistake
 from vaecourse.evaluation.density import naive_log_evidence
 from vaecourse.evaluation.divergence import kl_samples
 from vaecourse.evaluation.divergence import monte_carlo as packaged
-
-ROOT_12 = math.sqrt(12)
 
 
 def in_plain_python(values):
@@ -33,6 +31,7 @@ def as_an_array(values):
     return np.array(in_plain_python(values))
 
 
+OFF = "our answer is .* where .* is right|too large, everywhere"
 RIGHT_ERRORS = [packaged, in_plain_python, with_the_other_variance, as_one_tensor, as_an_array]
 
 
@@ -46,27 +45,30 @@ def mean_and(error):
 
 
 def error_of(mean):
-    return lambda values: (mean(values), values.std() / ROOT_12)
+    return lambda values: (mean(values), values.std() / len(values) ** 0.5)
 
 
 WRONG_ERRORS = [
     (error_of(lambda v: v.sum()), "sum is not divided by S"),
-    (error_of(lambda v: v.sum() / 11), "not over S − 1"),
+    (error_of(lambda v: v.sum() / (len(v) - 1)), "not over S − 1"),
     (error_of(lambda v: v.median()), "median"),
     (mean_and(lambda v: v.std()), "the mean of S draws varies less"),
     (mean_and(lambda v: v.std(correction=0)), "divide it by √S"),
-    (mean_and(lambda v: v.std() / 12), "must be √S"),
+    (mean_and(lambda v: v.std() / len(v)), "must be √S"),
     (mean_and(lambda v: v.var()), "variance of one draw"),
-    (mean_and(lambda v: v.var() / 12), "take its root"),
-    (mean_and(lambda v: 1.96 * v.std() / ROOT_12), "no factor 1.96"),
-    (mean_and(lambda v: 2 * v.std() / ROOT_12), "no factor 2"),
-    (mean_and(lambda v: v.std() / ROOT_12 / v.mean()), "relative error"),
-    (mean_and(lambda v: (v.square().mean() / 12).sqrt()), "subtracted before squaring"),
-    (mean_and(lambda v: v.std() / ROOT_12 + 1), r"first value is .* where .* is right"),
-    (lambda v: (v.std() / ROOT_12, v.mean()), "swapped"),
-    (lambda v: v.mean(), "must be two numbers"),
-    (lambda v: (v.mean(), v.std(), 12), "must be two numbers"),
-    (lambda v: packaged(v + torch.rand(())), "Two calls gave two answers"),
+    (mean_and(lambda v: v.var() / len(v)), "take its root"),
+    (mean_and(lambda v: 1.96 * v.std() / len(v) ** 0.5), "no factor 1.96"),
+    (mean_and(lambda v: 2 * v.std() / len(v) ** 0.5), "no factor 2"),
+    (mean_and(lambda v: v.std() / len(v) ** 0.5 / v.mean()), "relative error"),
+    (mean_and(lambda v: (v.square().mean() / len(v)).sqrt()), "subtracted before squaring"),
+    (
+        mean_and(lambda v: v.std() / len(v) ** 0.5 + 1),
+        OFF,
+    ),
+    (lambda v: (v.std() / len(v) ** 0.5, v.mean()), "swapped"),
+    (lambda v: v.mean(), "return 2 things"),
+    (lambda v: (v.mean(), v.std(), 12), "return 2 things"),
+    (lambda v: packaged(v + torch.rand(())), "no random draw"),
     (lambda v: None, "returns nothing"),
 ]
 
@@ -118,9 +120,9 @@ WRONG_DIVERGENCES = [
     (of_ratio(lambda r: r.exp().mean().log()), "logarithm of a mean"),
     (lambda q, p: q.mean(), "entropy of q"),
     (lambda q, p: -p.mean(), "cross entropy"),
-    (of_ratio(lambda r: r), "one number, a mean"),
-    (of_ratio(lambda r: r.mean() + 1), r"first value is .* where .* is right"),
-    (of_ratio(lambda r: r.mean() + torch.rand(())), "Two calls gave two answers"),
+    (of_ratio(lambda r: r), "not averaged yet"),
+    (of_ratio(lambda r: r.mean() + 1), OFF),
+    (of_ratio(lambda r: r.mean() + torch.rand(())), "no random draw"),
     (lambda q, p: None, "returns nothing"),
 ]
 
@@ -152,16 +154,19 @@ def test_a_right_evidence_passes_in_any_style(fn):
 WRONG_EVIDENCES = [
     (lambda v: v.mean(0), "mean of the logarithms"),
     (lambda v: v.logsumexp(0), "not divided by S"),
-    (lambda v: v.logsumexp(0) + math.log(6), "log S is added"),
+    (lambda v: v.logsumexp(0) + math.log(len(v)), "log S is added"),
     (lambda v: v.exp().mean(0), r"p\(x\) itself"),
     (lambda v: v.max(0).values, "largest term"),
     (lambda v: v.sum(0), "sum of logarithms"),
     (lambda v: -shifted(v), "sign is wrong"),
     (lambda v: v.exp().mean(0).log(), "Stay in logarithms"),
-    (lambda v: v.exp().mean(0).clamp(min=1e-30).log(), r"first value is .* where .* is right"),
-    (lambda v: v.logsumexp(1) - math.log(4), "over the draws, dimension 0"),
-    (lambda v: shifted(v).mean(), "one for each x"),
-    (lambda v: shifted(v) + 1, r"first value is .* where .* is right"),
+    (
+        lambda v: v.exp().mean(0).clamp(min=1e-30).log(),
+        OFF,
+    ),
+    (lambda v: v.logsumexp(1) - math.log(v.shape[1]), "over the draws, dimension 0"),
+    (lambda v: shifted(v).mean(), "reduced over the batch"),
+    (lambda v: shifted(v) + 1, "is 1 too large, everywhere"),
     (lambda v: None, "returns nothing"),
 ]
 
@@ -173,33 +178,6 @@ def test_a_wrong_evidence_is_named(fn, name):
 
 
 CHECKS = [vc.checks.monte_carlo, vc.checks.kl_estimate, vc.checks.log_evidence]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_what_is_not_a_function_is_refused(check):
-    with pytest.raises(TypeError, match="fn is a float; pass the function itself"):
-        check(1.0)
-
-
-def test_every_mistake_has_a_value_of_its_own():
-    """Otherwise a sentence could be given for another's mistake, or for what is right."""
-    seeded = torch.Generator().manual_seed(0)
-    draws = 3 + 2 * torch.randn(12, generator=seeded, dtype=torch.float64)
-    log_q, log_p = estimates._log_densities()
-    values = -3 * torch.rand(6, 4, generator=seeded, dtype=torch.float64) - 1
-    tables = [
-        (estimates._wrong_means(draws), [draws.mean()]),
-        (
-            estimates._wrong_errors(draws),
-            [draws.std() / ROOT_12, draws.std(correction=0) / ROOT_12],
-        ),
-        (estimates._wrong_divergences(log_q, log_p), [k1(log_q, log_p), k3(log_q, log_p)]),
-        (estimates._wrong_evidences(values), [shifted(values)]),
-    ]
-    for wrong, right in tables:
-        found = torch.stack([value for value, _ in wrong] + right).reshape(len(wrong + right), -1)
-        distance = (found[:, None] - found[None]).abs().amax(-1) + torch.eye(len(found))
-        assert distance.min() > 1e-3
 
 
 def test_the_checks_leave_global_random_state_alone():

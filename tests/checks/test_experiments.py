@@ -43,10 +43,10 @@ WRONG_GRADIENTS = {
         gradients(x, m, v)[1] / v.exp(),
     ),
     "the average comes later": lambda x, m, v: [g / len(x) for g in gradients(x, m, v)],
-    "no sum and no average": lambda x, m, v: [g.mean(0) for g in gradients(x, m, v)],
+    "shape .2.; it must be": lambda x, m, v: [g.mean(0) for g in gradients(x, m, v)],
     "wrong order": lambda x, m, v: gradients(x, m, v)[::-1],
-    "Return two tensors": lambda x, m, v: gradients(x, m, v)[0],
-    "The first value is": lambda x, m, v: (x, v),
+    "return 2 things": lambda x, m, v: gradients(x, m, v)[0],
+    "at .0, 0. your answer": lambda x, m, v: (x, v),
 }
 
 
@@ -56,9 +56,15 @@ def test_wrong_output_gradients_are_named(sentence):
         vc.checks.output_gradients(WRONG_GRADIENTS[sentence])
 
 
+def prior(loc):
+    return MultivariateNormal(torch.zeros_like(loc), torch.eye(loc.shape[1]).double())
+
+
 def kl(loc, scale_tril):
     q = MultivariateNormal(loc, scale_tril=scale_tril)
-    return kl_divergence(q, MultivariateNormal(torch.zeros_like(loc), torch.eye(3).double()))
+    return kl_divergence(
+        q, MultivariateNormal(torch.zeros_like(loc), torch.eye(loc.shape[1]).double())
+    )
 
 
 def diagonal(scale_tril):
@@ -68,7 +74,9 @@ def diagonal(scale_tril):
 def written_out(loc, scale_tril):
     covariance = scale_tril @ scale_tril.mT
     trace = torch.einsum("bii->b", covariance)
-    return 0.5 * (trace + (loc**2).sum(1) - 3 - torch.linalg.slogdet(covariance).logabsdet)
+    return 0.5 * (
+        trace + (loc**2).sum(1) - loc.shape[1] - torch.linalg.slogdet(covariance).logabsdet
+    )
 
 
 @pytest.mark.parametrize("answer", [kl, written_out, lambda m, s: kl(m, s).numpy()])
@@ -78,23 +86,25 @@ def test_right_full_covariance_kl_passes(answer):
 
 def reverse(loc, scale_tril):
     q = MultivariateNormal(loc, scale_tril=scale_tril)
-    return kl_divergence(MultivariateNormal(torch.zeros_like(loc), torch.eye(3).double()), q)
+    return kl_divergence(
+        MultivariateNormal(torch.zeros_like(loc), torch.eye(loc.shape[1]).double()), q
+    )
 
 
 WRONG_KL = {
     "direction is turned": reverse,
     "½ before the sum": lambda m, s: 2 * kl(m, s),
-    "Averaged over the latents": lambda m, s: kl(m, s) / 3,
+    "Averaged over the latents": lambda m, s: kl(m, s) / m.shape[1],
     "only the diagonal of L": lambda m, s: kl(m, torch.diag_embed(diagonal(s))),
     "that of L Lᵀ": lambda m, s: kl(m, s) + 0.5 * (diagonal(s).sum(1) - s.square().sum((1, 2))),
     "one half of it is missing": lambda m, s: kl(m, s) + 0.5 * diagonal(s).log().sum(1),
     "log determinant is missing": lambda m, s: kl(m, s) + diagonal(s).log().sum(1),
     "wrong sign": lambda m, s: kl(m, s) + 2 * diagonal(s).log().sum(1),
-    "The J is missing": lambda m, s: kl(m, s) + 1.5,
+    "The J is missing": lambda m, s: kl(m, s) + 0.5 * m.shape[1],
     "Averaged over the batch": lambda m, s: kl(m, s).mean(),
-    "it must be \\[B\\]": lambda m, s: kl(m, s)[:, None],
+    "sum without keepdim": lambda m, s: kl(m, s)[:, None],
     "returns nothing": lambda m, s: None,
-    "The first value is": lambda m, s: m.sum(1),
+    "At .0. your answer": lambda m, s: m.sum(1),
 }
 
 
@@ -102,9 +112,3 @@ WRONG_KL = {
 def test_wrong_full_covariance_kls_are_named(sentence):
     with pytest.raises(vc.checks.Mistake, match=sentence):
         vc.checks.full_covariance_kl(WRONG_KL[sentence])
-
-
-@pytest.mark.parametrize("check", [vc.checks.output_gradients, vc.checks.full_covariance_kl])
-def test_something_that_cannot_be_called_is_refused(check):
-    with pytest.raises(TypeError, match="fn is a int; pass the function itself"):
-        check(3)

@@ -8,8 +8,7 @@ from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import vaecourse as vc
-from vaecourse.checks import failures
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake
 from vaecourse.objectives import elbo_terms, importance_weighted_bound
 
 # --- a step of training ----------------------------------------------------------------------
@@ -166,7 +165,7 @@ def step_first(optimizer, loss):
 
 WRONG_STEPS = [
     (with_loss(lambda bce, kl: (bce.sum(1) + kl.mean(1)).mean()), "KL is averaged over the laten"),
-    (with_loss(lambda bce, kl: (bce.mean(1) + kl.sum(1)).mean()), "the KL counts 7 times"),
+    (with_loss(lambda bce, kl: (bce.mean(1) + kl.sum(1)).mean()), "the KL counts D times"),
     (with_loss(lambda bce, kl: bce.mean() + kl.mean()), "averaged over dimensions; sum"),
     (with_loss(lambda bce, kl: (bce.sum(1) + kl.sum(1)).sum()), "summed over the rows; average"),
     (with_loss(lambda bce, kl: bce.sum(1).mean() + kl.sum()), "KL is summed over the rows"),
@@ -176,7 +175,7 @@ WRONG_STEPS = [
     (with_loss(lambda bce, kl: (bce.sum(1) - kl.sum(1)).mean()), "KL has the wrong sign"),
     (with_loss(lambda bce, kl: (bce.sum(1) + 2 * kl.sum(1)).mean()), "½ of the KL is missing"),
     (with_loss(lambda bce, kl: -(bce.sum(1) + kl.sum(1)).mean()), "The sign is wrong"),
-    (with_loss(lambda bce, kl: (bce.sum(1) + 3 * kl.sum(1)).mean()), "The first value is"),
+    (with_loss(lambda bce, kl: (bce.sum(1) + 3 * kl.sum(1)).mean()), "The KL counts 3 times"),
     (with_draw(lambda m, v, g: m), "z is loc itself"),
     (with_draw(drawn_by_torch), "z is detached"),
     (with_draw(lambda m, v, g: m + ((0.5 * v).exp() * noise(m, g)).detach()), "reaches log_var"),
@@ -237,22 +236,6 @@ def test_a_right_evaluation_passes_in_any_style(fn):
     assert vc.checks.evaluate(fn).startswith("Right:")
 
 
-def test_the_exact_values_of_the_known_model_are_those_of_many_draws():
-    model, x, exact = failures._known_model()
-    few = slice(None, None, 20)
-    draws = torch.stack(
-        [elbo_terms(model, x[few], 200, torch.Generator().manual_seed(k)).elbo for k in range(20)]
-    )
-    error = draws.std(0) / math.sqrt(20)
-    assert ((draws.mean(0) - exact["elbo"][few]).abs() < 6 * error + 1e-4).all()
-    tight = importance_weighted_bound(model, x[few], 5000, torch.Generator().manual_seed(0))
-    assert abs(tight.mean() - exact["evidence"][few].mean()) < 0.01
-    z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
-    outside = model.decode(z).log_prob(x[500])
-    assert abs(outside.mean() - exact["from_prior"][500]) < 4 * outside.std() / math.sqrt(20_000)
-    assert (exact["at_mean"] - exact["kl"]).mean() > exact["evidence"].mean()
-
-
 def of_terms(combine):
     def evaluation(model, x, generator):
         terms = elbo_terms(model, x, 1, generator)
@@ -304,7 +287,7 @@ def at_the_mean_in_batches(model, x, generator):
 WRONG_EVALUATIONS = [
     (at_the_mean_in_batches, "mean of q: this is no bound; and the batches"),
     (at_the_mean, "z is the mean of q: this is no bound"),
-    (reconstruction_at_the_mean, "the KL is missing: a reconstruction"),
+    (reconstruction_at_the_mean, "z is the mean of q"),
     (of_terms(lambda r, kl: r.mean()), "log p.x.z. alone"),
     (of_terms(lambda r, kl: (r + kl).mean()), "KL is added"),
     (of_terms(lambda r, kl: (kl - r).mean()), "The sign is wrong"),
@@ -312,10 +295,10 @@ WRONG_EVALUATIONS = [
     (of_terms(lambda r, kl: (r / 3 - kl).mean()), "averaged over dimensions"),
     (of_terms(lambda r, kl: (r - kl).sum()), "sum over the rows"),
     (of_terms(lambda r, kl: r - kl), "one number, the mean"),
-    (of_terms(lambda r, kl: (r - kl).mean() / 0), "finite"),
+    (of_terms(lambda r, kl: (r - kl).mean() / 0), "our answer is −∞"),
     (of_terms(lambda r, kl: None), "returns nothing"),
-    (of_terms(lambda r, kl: (r - kl).mean() + 30), r"The number is .* where .* is right"),
-    (from_the_prior, "drawn from the prior, which is no q"),
+    (of_terms(lambda r, kl: (r - kl).mean() + 30), "our answer is .* where .* is right"),
+    (from_the_prior, "The decoder is asked before the encoder"),
     (from_the_prior_with_kl, "drawn from the prior; draw it from q"),
     (average_of_averages, "averages of batches are averaged"),
     (last_batch_dropped, "The last, smaller batch is left out"),
@@ -378,9 +361,9 @@ WRONG_CHOICES = [
     (by(lambda s, m, v, t: s(m, v), lambda s, m, v, t: s(m, v)), "validation score is reported"),
     (best_of_the_test_scores, "best test score"),
     (by(lambda s, m, v, t: s(m, torch.cat([v, t])), lambda s, m, v, t: 0), "joined or cut"),
-    (lambda ms, s, v, t: (ms[0], s(ms[0], t)), "not the best on the validation"),
+    (lambda ms, s, v, t: (ms[0], s(ms[0], t)), "The first model is chosen"),
     (by(lambda s, m, v, t: s(m, v), lambda s, m, v, t: s(m, t) / 2), "chosen model's score"),
-    (lambda ms, s, v, t: max(ms, key=lambda m: s(m, v)), "Return two things"),
+    (lambda ms, s, v, t: max(ms, key=lambda m: s(m, v)), "return 2 things"),
     (lambda ms, s, v, t: (1, s(ms[1], t)), "one of the models"),
 ]
 
@@ -422,10 +405,13 @@ WRONG_FREE_BITS = [
     (lambda kl, f: kl.sum(0).clamp(min=f).sum(), "summed over the rows"),
     (lambda kl, f: torch.relu(kl.mean(0) - f).sum(), "floor is subtracted"),
     (lambda kl, f: (kl.mean(0) + f).sum(), "floor is added"),
-    (lambda kl, f: kl.mean(0).clamp(min=f), "one number"),
+    (lambda kl, f: kl.mean(0).clamp(min=f), "not summed yet"),
     (lambda kl, f: kl.mean(0).clamp(min=f).sum().detach(), "detached"),
-    (lambda kl, f: kl.mean(0).clamp(min=f).sum() + (kl - kl.detach()).sum(), "gradient is not"),
-    (lambda kl, f: kl.mean(0).clamp(min=f).sum() + 1, "The first value is"),
+    (
+        lambda kl, f: kl.mean(0).clamp(min=f).sum() + (kl - kl.detach()).sum(),
+        "not the gradient by kl",
+    ),
+    (lambda kl, f: kl.mean(0).clamp(min=f).sum() + 1, "too large, everywhere"),
 ]
 
 
@@ -433,17 +419,3 @@ WRONG_FREE_BITS = [
 def test_wrong_free_bits_are_named(fn, name):
     with pytest.raises(Mistake, match=name):
         vc.checks.free_bits(fn)
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        vc.checks.training_step,
-        vc.checks.evaluate,
-        vc.checks.model_selection,
-        vc.checks.free_bits,
-    ],
-)
-def test_something_that_is_no_function_is_refused(check):
-    with pytest.raises(TypeError, match="fn is a float"):
-        check(1.0)

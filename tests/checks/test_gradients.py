@@ -96,9 +96,9 @@ WRONG_GRADIENTS = [
     (lambda *a: textbook(*a).sum(0), "summed over the samples"),
     (lambda *a: textbook(*a).sum(1), "summed over the latents"),
     (lambda *a: textbook(*a).mean(), "one number"),
-    (lambda *a: textbook(*a).T, r"it must be \[S, J\]"),
+    (lambda *a: textbook(*a).T, "turned over"),
     (lambda *a: None, "returns nothing"),
-    (lambda *a: textbook(*a) + 0.1, r"The first value is .* where .* is right"),
+    (lambda *a: textbook(*a) + 0.1, "too large, everywhere"),
 ]
 
 
@@ -150,7 +150,7 @@ def draw_with_the_package(loc, log_var, raw, eps):
 
 def draw_with_the_family(loc, log_var, raw, eps):
     row, column = torch.tril_indices(3, 3, offset=-1)
-    q = FullPosterior(3)(torch.cat([loc, log_var, raw[:, row, column]], dim=-1))
+    q = FullPosterior(loc.shape[1])(torch.cat([loc, log_var, raw[:, row, column]], dim=-1))
     z = q.loc + times(q.scale_tril, eps)
     return z, FullGaussian(q.loc, q.scale_tril).log_prob(z)
 
@@ -209,7 +209,7 @@ WRONG_DRAWS = [
     (with_factor(lambda v, r: factor(v, r) @ factor(v, r).mT), "the covariance L Lᵀ"),
     (with_factor(lambda v, r: factor(0 * v, r)), "Ones stand on the diagonal"),
     (
-        with_factor(lambda v, r: (v / 2).exp()[..., None] * (r.tril(-1) + torch.eye(3))),
+        with_factor(lambda v, r: (v / 2).exp()[..., None] * (r.tril(-1) + torch.eye(r.shape[1]))),
         "scaled the rows",
     ),
     (lambda m, v, r, e: (draw(0 * m, v, r, e)[0], draw(m, v, r, e)[1]), "loc is missing"),
@@ -250,17 +250,17 @@ WRONG_DRAWS = [
     (with_density(lambda *a: draw(*a)[1].mean()), "reduced over the batch"),
     (
         with_density(lambda m, v, r, e: -0.5 * (e**2 + v + math.log(2 * math.pi))),
-        "sum over the latents",
+        "reduce it over the last axis",
     ),
-    (with_density(lambda *a: draw(*a)[1][:, None]), "must be one a row"),
-    (lambda *a: draw(*a)[0], "Return two things"),
+    (with_density(lambda *a: draw(*a)[1][:, None]), "sum without keepdim"),
+    (lambda *a: draw(*a)[0], "return 2 things"),
     (lambda *a: None, "returns nothing"),
-    (lambda *a: (draw(*a)[0].sum(-1), draw(*a)[1]), "must be that of loc"),
+    (lambda *a: (draw(*a)[0].sum(-1), draw(*a)[1]), "z has shape"),
     (lambda m, v, r, e: draw(m, v, r.detach(), e), "No gradient reaches raw"),
     (lambda m, v, r, e: draw(m, v.detach(), r, e), "No gradient reaches log_var"),
     (lambda m, v, r, e: draw(m.detach(), v, r, e), "No gradient reaches loc"),
-    (with_density(lambda *a: draw(*a)[1].detach()), "is detached in it"),
-    (lambda *a: (draw(*a)[0] + 0.1, draw(*a)[1]), r"The first value is .* where .* is right"),
+    (with_density(lambda *a: draw(*a)[1].detach()), "no gradient of log q"),
+    (lambda *a: (draw(*a)[0] + 0.1, draw(*a)[1]), "too large, everywhere"),
 ]
 
 
@@ -268,12 +268,6 @@ WRONG_DRAWS = [
 def test_a_wrong_draw_is_named(fn, name):
     with pytest.raises(Mistake, match=name):
         vc.checks.full_covariance_sample(fn)
-
-
-@pytest.mark.parametrize("name", ["score_function_gradient", "full_covariance_sample"])
-def test_what_is_not_a_function_is_refused(name):
-    with pytest.raises(TypeError, match="fn is a float; pass the function itself"):
-        getattr(vc.checks, name)(1.0)
 
 
 def mistaken_values():
@@ -293,14 +287,6 @@ def mistaken_values():
 
 def _values(wrong, inputs):
     return [value for value, _ in wrong(*inputs)]
-
-
-@pytest.mark.parametrize("kind", ["gradients", "samples", "densities"])
-def test_every_mistake_has_a_value_of_its_own(kind):
-    """Otherwise a sentence could be given for another's mistake."""
-    values = torch.stack([value.flatten() for value in mistaken_values()[kind]])
-    distance = (values[:, None] - values[None]).abs().amax(-1) + torch.eye(len(values))
-    assert distance.min() > 1e-3
 
 
 def test_the_checks_leave_global_random_state_alone():

@@ -7,8 +7,7 @@ import torch
 from torch.distributions import Exponential, Independent, Normal, Poisson, kl_divergence
 
 import vaecourse as vc
-from vaecourse.checks import likelihoods
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -48,13 +47,16 @@ def half(terms):
 WRONG_GAUSSIANS = [
     (lambda x, m, v: half(v + (x - m) ** 2 / v.exp()), "−½ log 2π of each dimension is missing"),
     (lambda x, m, v: half(v + (x - m) ** 2 / v.exp()) - LOG_2PI / 2, "added once a row"),
-    (lambda x, m, v: half(v + (x - m) ** 2 / v.exp()) - 3 * LOG_2PI, "log 2π is there without"),
+    (
+        lambda x, m, v: half(2 * LOG_2PI + v + (x - m) ** 2 / v.exp()),
+        "log 2π is there without",
+    ),
     (lambda x, m, v: half(LOG_2PI + (x - m) ** 2 / v.exp()), "−½ log σ² is missing"),
     (lambda x, m, v: half((x - m) ** 2 / v.exp()), "a weighted squared error"),
     (lambda x, m, v: half(LOG_2PI + 2 * v + (x - m) ** 2 / v.exp()), "log σ² is there without"),
     (lambda x, m, v: half(LOG_2PI - v + (x - m) ** 2 / v.exp()), "σ² has the wrong sign"),
     (lambda x, m, v: -gaussian(x, m, v), "this is the loss"),
-    (lambda x, m, v: gaussian(x, m, v) / 3, "averaged over dimensions"),
+    (lambda x, m, v: gaussian(x, m, v) / x.shape[1], "averaged over dimensions"),
     (lambda x, m, v: gaussian(x, m, 2 * v), "read log_var as log σ"),
     (lambda x, m, v: half(LOG_2PI + v + (x - m) ** 2 / (v / 2).exp()), "divided by σ;"),
     (lambda x, m, v: half(LOG_2PI + v + (x - m) ** 2 * v.exp()), "multiplied by σ²"),
@@ -63,10 +65,10 @@ WRONG_GAUSSIANS = [
     (lambda x, m, v: half(LOG_2PI + v + (x - m).abs() / v.exp()), "must be squared"),
     (lambda x, m, v: half(LOG_2PI + v.log() + (x - m) ** 2 / v), "log_var as the variance itself"),
     (lambda x, m, v: -((x - m) ** 2).sum(-1), "a squared error, not"),
-    (lambda x, m, v: gaussian(x, m, v.abs()), "not where it is negative"),
+    (lambda x, m, v: gaussian(x, m, v.abs()), "from 0 to 12, wrong beyond"),
     (lambda x, m, v: gaussian(x, m, v).mean(), "reduced over the batch"),
     (lambda x, m, v: gaussian(x, m, v.detach()), "No gradient reaches log_var"),
-    (lambda x, m, v: gaussian(x, m, v) + 0.1, r"The first value is .* where .* is right"),
+    (lambda x, m, v: gaussian(x, m, v) + 0.1, "too large, everywhere"),
 ]
 
 
@@ -104,14 +106,14 @@ WRONG_POISSONS = [
     (lambda x, a: (x * a - factorial(x)).sum(-1), "The rate is missing"),
     (lambda x, a: (x * a + a.exp() - factorial(x)).sum(-1), "The rate is added"),
     (lambda x, a: -poisson(x, a), "this is the loss"),
-    (lambda x, a: poisson(x, a) / 3, "averaged over dimensions"),
+    (lambda x, a: poisson(x, a) / x.shape[1], "averaged over dimensions"),
     (lambda x, a: (x * a.log() - a - factorial(x)).sum(-1), "log_rate as the rate itself"),
     (lambda x, a: (x * a.exp() - a.exp() - factorial(x)).sum(-1), "counts multiply the rate"),
     (lambda x, a: (x * a - a - factorial(x)).sum(-1), "logarithm of the rate is subtracted"),
     (lambda x, a: (x * a - torch.log1p(a.exp())).sum(-1), "Bernoulli with these logits"),
     (lambda x, a: (x * a - a.exp() - torch.xlogy(x, x)).sum(-1), "x log x stands where"),
     (lambda x, a: -((x - a.exp()) ** 2).sum(-1), "a squared error, not"),
-    (lambda x, a: (x * a - a.exp() - torch.lgamma(x)).sum(-1), "count of zero"),
+    (lambda x, a: (x * a - a.exp() - torch.lgamma(x)).sum(-1), "take lgamma"),
     (lambda x, a: Independent(Poisson(a.exp()), 1).log_prob(x), "log rate of −800"),
     (lambda x, a: poisson(x, a).sum(), "reduced over the batch"),
     (lambda x, a: poisson(x, a).detach(), "detached"),
@@ -149,15 +151,15 @@ WRONG_KL = [
     (lambda a: (a + 1 / a.exp()).sum(-1), "−1 is missing"),
     (lambda a: (a + 1 / a.exp()).sum(-1) - 1, "belongs to every latent"),
     (lambda a: (a + 1 / a.exp() + 1).sum(-1), "−1 has the wrong sign"),
-    (lambda a: kl(a) / 3, "averaged over the latents"),
+    (lambda a: kl(a) / a.shape[1], "averaged over the latents"),
     (lambda a: kl(a) / 2, "½ too many"),
     (lambda a: (a + a.exp() - 1).sum(-1), "rate stands where the mean"),
     (lambda a: (a.log() + 1 / a - 1).sum(-1), "log_rate as the rate itself"),
     (lambda a: (a - 1).sum(-1), "minus the entropy of q"),
     (lambda a: (-a).exp().sum(-1), r"−E_q\[log p\(z\)\] alone"),
     (lambda a: ((-a).exp() - 1).sum(-1), "log rate is missing"),
-    (lambda a: kl(a) + torch.rand(()), "needs no random draw"),
-    (lambda a: kl(a.abs()), "not where it is negative"),
+    (lambda a: kl(a) + torch.rand(()), "no random draw"),
+    (lambda a: kl(a.abs()), "from 0 to 12, wrong beyond"),
     (lambda a: kl(a).detach(), "detached"),
     (lambda a: None, "returns nothing"),
 ]
@@ -170,27 +172,6 @@ def test_a_wrong_exponential_kl_is_named(fn, name):
 
 
 NAMES = ["gaussian_log_likelihood", "poisson_log_likelihood", "exponential_kl"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_not_a_function_is_refused(name):
-    with pytest.raises(TypeError, match="fn is a float; pass the function itself"):
-        getattr(vc.checks, name)(1.0)
-
-
-def test_every_mistake_has_a_value_of_its_own():
-    """Otherwise a sentence could be given for another's mistake."""
-    parameter = likelihoods._positive(5, 3)
-    x = torch.arange(15.0, dtype=torch.float64).reshape(5, 3) % 7
-    loc = torch.linspace(-1, 1, 15, dtype=torch.float64).reshape(5, 3)
-    for wrong in (
-        likelihoods._wrong_gaussian(x, loc, parameter),
-        likelihoods._wrong_poisson(x, parameter),
-        likelihoods._wrong_exponential_kl(parameter),
-    ):
-        values = torch.stack([value for value, _ in wrong])
-        distance = (values[:, None] - values[None]).abs().amax(-1) + torch.eye(len(values))
-        assert distance.min() > 1e-3
 
 
 def test_the_checks_leave_global_random_state_alone():

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 import vaecourse as vc
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake
 from vaecourse.inference.mean_field import NormalGammaMeanField
 
 
@@ -77,33 +76,33 @@ def rate(extra):
 
 WRONG = [
     (changed(mu=lambda x, *_, **__: x.mean()), "mu is the mean of x"),
-    (changed(mu=lambda x, m, k, *_, **__: (k * m + x.mean()) / (k + 4)), "as one observation"),
+    (changed(mu=lambda x, m, k, *_, **__: (k * m + x.mean()) / (k + len(x))), "as one observation"),
     (
-        changed(mu=lambda x, m, k, a0, b0, t, **_: (k * m + t * x.sum()) / (k + t * 4)),
+        changed(mu=lambda x, m, k, a0, b0, t, **_: (k * m + t * x.sum()) / (k + t * len(x))),
         "cancels in mu",
     ),
     (changed(mu=lambda x, m, k, *_, **__: k * m + x.sum()), "not divided"),
-    (changed(mu=lambda x, m, k, *_, **__: (k * m + x.sum()) / 4), "not by N"),
-    (changed(mu=lambda x, m, k, *_, **__: x.sum() / (k + 4)), "mu0 is missing"),
-    (changed(mu=lambda x, m, k, *_, **__: (m + x.sum()) / 5), "not as one"),
+    (changed(mu=lambda x, m, k, *_, **__: (k * m + x.sum()) / len(x)), "not by N"),
+    (changed(mu=lambda x, m, k, *_, **__: x.sum() / (k + len(x))), "mu0 is missing"),
+    (changed(mu=lambda x, m, k, *_, **__: (m + x.sum()) / (1 + len(x))), "not as one"),
     (changed(mu=lambda x, m, k, a0, b0, t, mu, **_: t * mu), "both sides of the fraction"),
-    (changed(mu=lambda *_, mu, **__: mu + 1), "mu is .* is right"),
-    (changed(lam=lambda x, m, k, *_, **__: k + 4), r"E\[τ\] is missing in lambda_"),
+    (changed(mu=lambda *_, mu, **__: mu + 1), "In mu: The answer is 1 too large"),
+    (changed(lam=lambda x, m, k, *_, **__: k + len(x)), r"E\[τ\] is missing in lambda_"),
     (changed(lam=lambda *_, lam, **__: 1 / lam), "you return the variance"),
     (changed(lam=lambda *_, lam, **__: lam**0.5), "return its square root"),
     (changed(lam=lambda *_, lam, **__: lam**-0.5), "return a deviation"),
-    (changed(lam=lambda x, m, k, a0, b0, t, **_: k + 4 * t), "multiplies lambda0 as well"),
-    (changed(lam=lambda x, m, k, a0, b0, t, **_: 4 * t), "lambda0 is missing in lambda_"),
-    (changed(lam=lambda x, m, k, a0, b0, t, **_: (k + 4) / t), "divided by"),
-    (changed(lam=lambda x, m, k, a0, b0, t, **_: (k + 4) * a0 / b0), "a0/b0"),
-    (changed(lam=lambda *_, lam, **__: lam + 1), "lambda_ is .* is right"),
-    (changed(a=lambda x, m, k, a0, *_, **__: a0 + 2), "a lacks a half"),
-    (changed(a=lambda x, m, k, a0, *_, **__: a0 + 4), "you added one"),
-    (changed(a=lambda x, m, k, a0, *_, **__: a0 + 5), "N \\+ 1 factors adds a half"),
-    (changed(a=lambda *_, **__: 2.5), "a0 is missing in a\\."),
-    (changed(a=lambda *_, **__: 2.0), "a0 is missing in a, and"),
+    (changed(lam=lambda x, m, k, a0, b0, t, **_: k + len(x) * t), "multiplies lambda0 as well"),
+    (changed(lam=lambda x, m, k, a0, b0, t, **_: len(x) * t), "lambda0 is missing in lambda_"),
+    (changed(lam=lambda x, m, k, a0, b0, t, **_: (k + len(x)) / t), "divided by"),
+    (changed(lam=lambda x, m, k, a0, b0, t, **_: (k + len(x)) * a0 / b0), "a0/b0"),
+    (changed(lam=lambda *_, lam, **__: lam + 1), "In lambda_: The answer is 1 too large"),
+    (changed(a=lambda x, m, k, a0, *_, **__: a0 + len(x) / 2), "a lacks a half"),
+    (changed(a=lambda x, m, k, a0, *_, **__: a0 + len(x)), "you added one"),
+    (changed(a=lambda x, m, k, a0, *_, **__: a0 + len(x) + 1), "N \\+ 1 factors adds a half"),
+    (changed(a=lambda x, *_, **__: (len(x) + 1) / 2), "a0 is missing in a\\."),
+    (changed(a=lambda x, *_, **__: len(x) / 2), "a0 is missing in a, and"),
     (changed(a=lambda *_, a, **__: a - 1), "one too small"),
-    (changed(a=lambda *_, a, **__: 2 * a), "a is .* is right"),
+    (changed(a=lambda *_, a, **__: 2 * a), "In a: The answer is 2 times"),
     (rate(lambda n, l0, lam: 0.0), "as if it were known"),
     (rate(lambda n, l0, lam: n / lam), r"E\[\(μ − mu0\)²\] in b also"),
     (rate(lambda n, l0, lam: 1 / lam), "counted once in b"),
@@ -112,7 +111,9 @@ WRONG = [
     (rate(lambda n, l0, lam: (n + l0) * lam**-0.5), "adds the deviation"),
     (
         changed(
-            b=lambda x, m, k, a0, b0, t, mu, lam, **_: b0 + 0.5 * (((x - mu) ** 2).sum() + 4 / lam)
+            b=lambda x, m, k, a0, b0, t, mu, lam, **_: (
+                b0 + 0.5 * (((x - mu) ** 2).sum() + len(x) / lam)
+            )
         ),
         "prior's square",
     ),
@@ -131,12 +132,12 @@ WRONG = [
         changed(b=lambda x, m, k, a0, b0, t, b, **_: b0 + t * (b - b0)),
         "it is not averaged",
     ),
-    (changed(b=lambda *_, b, **__: b + 1), "b is .* is right"),
+    (changed(b=lambda *_, b, **__: b + 1), "In b: The answer is 1 too large"),
     (lambda *a: (lambda mu, lam, shape, b: (mu, lam, b, shape))(*sweep(*a)), "order is not"),
-    (lambda *a: sweep(*a)[:3], "returns 3 values"),
-    (lambda *a: sweep(*a)[0], "Return four numbers"),
+    (lambda *a: sweep(*a)[:3], "a tuple of 3; return 4 things"),
+    (lambda *a: sweep(*a)[0], "return 4 things"),
     (lambda *a: None, "returns nothing"),
-    (changed(b=lambda x, m, k, a0, b0, t, mu, **_: (x - mu) ** 2), "one number for all of x"),
+    (changed(b=lambda x, m, k, a0, b0, t, mu, **_: (x - mu) ** 2), "b has shape .4."),
     (lambda x, *a: sweep(x.mul_(2), *a), "change x in place"),
 ]
 
@@ -145,8 +146,3 @@ WRONG = [
 def test_a_wrong_sweep_is_named(fn, name):
     with pytest.raises(Mistake, match=name):
         vc.checks.normal_gamma_sweep(fn)
-
-
-def test_what_is_not_a_function_is_refused():
-    with pytest.raises(TypeError, match="pass the function itself"):
-        vc.checks.normal_gamma_sweep(torch.zeros(4))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake
 from vaecourse.inference.posteriors import linear_posterior
 
 
@@ -117,7 +117,7 @@ WRONG = [
         with_covariance(lambda W, a, b: torch.linalg.cholesky(inv(precision(W, a, b)))),
         "Cholesky factor",
     ),
-    (with_covariance(lambda W, a, b: inv(precision(W, a, b)) * 1.01), "first value is"),
+    (with_covariance(lambda W, a, b: inv(precision(W, a, b)) * 1.01), "our answer is|everywhere"),
     (with_mean(lambda x, W, a, b, S: S @ W.T @ x), "β is missing in the mean"),
     (with_mean(lambda x, W, a, b, S: a * S @ W.T @ x), "α stands where β"),
     (with_mean(lambda x, W, a, b, S: S @ W.T @ x / b), "β divides"),
@@ -134,8 +134,8 @@ WRONG = [
         r"f\(z\) = z only",
     ),
     (with_mean(lambda x, W, a, b, S: W @ (b * S @ W.T @ x)), "mean has D entries"),
-    (with_mean(lambda x, W, a, b, S: (b * S @ W.T @ x)[:, None]), r"must be \[J\]"),
-    (with_mean(lambda x, W, a, b, S: b * S @ W.T @ x + 0.1), "first value is"),
+    (with_mean(lambda x, W, a, b, S: (b * S @ W.T @ x)[:, None]), "sum without keepdim"),
+    (with_mean(lambda x, W, a, b, S: b * S @ W.T @ x + 0.1), "our answer is|everywhere"),
     (lambda x, W, a, b: textbook(x, W, a, b)[::-1], "covariance comes first"),
     (
         lambda x, W, a, b: (textbook(x, W, a, b)[0], textbook(x, W, a, b)[1].diagonal()),
@@ -145,8 +145,8 @@ WRONG = [
         lambda x, W, a, b: (W.T @ x, inv(a * torch.eye(len(x)) + b * W @ W.T)),
         r"covariance is \[D, D\]",
     ),
-    (lambda x, W, a, b: (W.T @ x, torch.ones(())), "must be \\[J, J\\]"),
-    (lambda x, W, a, b: textbook(x, W, a, b)[0], "Return two things"),
+    (lambda x, W, a, b: (W.T @ x, torch.ones(())), r"give \[3, 3\]"),
+    (lambda x, W, a, b: textbook(x, W, a, b)[0], "return 2 things"),
     (lambda x, W, a, b: None, "returns nothing"),
     (lambda x, W, a, b: (textbook(x, W, a, b), W.mul_(2))[0], "change W in place"),
 ]
@@ -166,8 +166,3 @@ def test_a_formula_that_needs_more_observations_than_latents_does_not_pass():
 
     with pytest.raises(Mistake):
         vc.checks.linear_gaussian_posterior(by_least_squares)
-
-
-def test_what_is_not_a_function_is_refused():
-    with pytest.raises(TypeError, match="pass the function itself"):
-        vc.checks.linear_gaussian_posterior((0, 1))

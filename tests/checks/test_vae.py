@@ -2,14 +2,13 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 
 import vaecourse as vc
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake
 
 
 def textbook_kl(loc, log_var):
@@ -78,16 +77,15 @@ WRONG_KL = [
     (lambda m, v: Independent(Normal(m, (v / 2).exp()), 1).entropy(), "entropy of q"),
     (lambda m, v: terms(m, v).sum(), "reduced over the batch"),
     (lambda m, v: terms(m, v).sum(-1).mean(), "reduced over the batch"),
-    (lambda m, v: terms(m, v), "sum over the latents"),
-    (lambda m, v: terms(m, v).sum(0), "summed over the data"),
+    (lambda m, v: terms(m, v), "reduce it over the last axis"),
+    (lambda m, v: terms(m, v).sum(0), "over the wrong axis"),
     (lambda m, v: terms(m, v).sum(-1, keepdim=True), "without keepdim"),
     (lambda m, v: terms(m, v).sum(-1).detach(), "detached: no gradient reaches loc, log_var"),
     (lambda m, v: terms(m, v.detach()).sum(-1), "No gradient reaches log_var"),
-    (lambda m, v: np.asarray(terms(m.detach(), v.detach()).sum(-1)), "detached"),
     (lambda m, v: None, "returns nothing"),
-    (lambda m, v: terms(m, v).sum(-1) + torch.rand(()), "needs no random draw"),
-    (lambda m, v: terms(m, v.abs()).sum(-1), "not where it is negative"),
-    (lambda m, v: terms(m, v).sum(-1) + 0.1, r"The first value is .* where .* is right"),
+    (lambda m, v: terms(m, v).sum(-1) + torch.rand(()), "no random draw"),
+    (lambda m, v: terms(m, v.abs()).sum(-1), "from 0 to 12, wrong beyond"),
+    (lambda m, v: terms(m, v).sum(-1) + 0.1, "too large, everywhere"),
 ]
 
 
@@ -144,7 +142,7 @@ WRONG_DRAWS = [
         lambda m, v, g: m + (0.5 * v).exp() * noise(m, g, (len(m), 1)),
         "same ε is used for every latent",
     ),
-    (lambda m, v, g: m + (0.5 * v).exp() * torch.randn_like(m), "ignores the generator"),
+    (lambda m, v, g: m + (0.5 * v).exp() * torch.randn_like(m), "must come from the generator"),
     (
         lambda m, v, g: draw(m, v, torch.Generator().manual_seed(0)),
         "seed is fixed inside your function",
@@ -191,7 +189,9 @@ def bound_written_out(x, logits, loc, log_var):
 
 
 def bound_one_row_at_a_time(x, logits, loc, log_var):
-    return torch.cat([bound(*(t[i : i + 1] for t in (x, logits, loc, log_var))) for i in range(5)])
+    return torch.cat(
+        [bound(*(t[i : i + 1] for t in (x, logits, loc, log_var))) for i in range(len(x))]
+    )
 
 
 @pytest.mark.parametrize("fn", [bound, bound_of_torch, bound_written_out, bound_one_row_at_a_time])
@@ -205,7 +205,10 @@ def from_probabilities(x, logits, loc, log_var):
 
 
 WRONG_ELBOS = [
-    (lambda x, a, m, v: log_likelihood(x, a) + textbook_kl(m, v), "KL is added"),
+    (
+        lambda x, a, m, v: log_likelihood(x, a) + textbook_kl(m, v),
+        "KL is added",
+    ),
     (lambda x, a, m, v: -bound(x, a, m, v), "this is the loss"),
     (lambda x, a, m, v: -log_likelihood(x, a) - textbook_kl(m, v), "sign of log p"),
     (
@@ -214,8 +217,14 @@ WRONG_ELBOS = [
         ),
         "averaged over pixels",
     ),
-    (lambda x, a, m, v: log_likelihood(x, a) - textbook_kl(m, v) / 3, "KL is averaged over"),
-    (lambda x, a, m, v: log_likelihood(x, a) / 7 - textbook_kl(m, v) / 3, "Both terms"),
+    (
+        lambda x, a, m, v: log_likelihood(x, a) - textbook_kl(m, v) / m.shape[1],
+        "KL is averaged over",
+    ),
+    (
+        lambda x, a, m, v: log_likelihood(x, a) / x.shape[1] - textbook_kl(m, v) / m.shape[1],
+        "Both terms",
+    ),
     (lambda x, a, m, v: log_likelihood(x, a), "KL is missing"),
     (lambda x, a, m, v: -textbook_kl(m, v), r"log p\(x\|z\) is missing"),
     (
@@ -237,7 +246,7 @@ WRONG_ELBOS = [
     (lambda x, a, m, v: bound(x, a, m, v).detach(), "detached"),
     (lambda x, a, m, v: bound(x, a.detach(), m, v), "No gradient reaches logits"),
     (lambda x, a, m, v: bound(x, a, m.detach(), v), "No gradient reaches loc"),
-    (from_probabilities, "logit of 200"),
+    (from_probabilities, "cut off at −100"),
 ]
 
 
@@ -266,7 +275,7 @@ WRONG_TOTALS = [
     (lambda t, n: n * t.sum(), "scaled the sum by N"),
     (lambda t, n: t.mean() * n / len(t), "scaled the mean by N/M"),
     (lambda t, n: -t.mean() * n, "sign is wrong"),
-    (lambda t, n: t * n / len(t), "a total is one number"),
+    (lambda t, n: t * n / len(t), "a total is one number|reduce it"),
 ]
 
 
@@ -274,22 +283,6 @@ WRONG_TOTALS = [
 def test_a_wrong_total_is_named(fn, name):
     with pytest.raises(Mistake, match=name):
         vc.checks.minibatch_total(fn)
-
-
-@pytest.mark.parametrize("name", ["kl", "reparameterize", "elbo", "minibatch_total"])
-def test_what_is_not_a_function_is_refused(name):
-    with pytest.raises(TypeError, match="fn is a float; pass the function itself"):
-        getattr(vc.checks, name)(1.0)
-
-
-def test_every_mistake_has_a_value_of_its_own():
-    """Otherwise a sentence could be given for another's mistake."""
-    from vaecourse.checks import vae
-
-    loc, log_var = vae._posterior_parameters(positive=True)
-    values = torch.stack([value for value, _ in vae._wrong_kl(loc, log_var)])
-    distance = (values[:, None] - values[None]).abs().amax(-1) + torch.eye(len(values))
-    assert distance.min() > 1e-3
 
 
 def test_the_checks_leave_global_random_state_alone():

@@ -1,5 +1,6 @@
 """Self-checks: each takes the reader's function and says that it is right, or names the mistake."""
 
+from vaecourse.checks.answers import Mistake
 from vaecourse.checks.autoencoders import mask_corruption, reconstruction_loss
 from vaecourse.checks.elbo_gap import gap
 from vaecourse.checks.em import em_step
@@ -15,7 +16,6 @@ from vaecourse.checks.likelihoods import (
     poisson_log_likelihood,
 )
 from vaecourse.checks.mean_field import normal_gamma_sweep
-from vaecourse.checks.mistakes import Mistake
 from vaecourse.checks.posteriors import linear_gaussian_posterior
 from vaecourse.checks.vae import elbo, kl, minibatch_total, reparameterize
 

@@ -1,16 +1,55 @@
-"""What the self-checks share: calling a reader's function, and naming what it returned."""
+"""How a self-check is written, and all that it says but for the mistakes of one exercise.
 
+A check is a right answer, the numbers it is tried on, and what known mistakes give: see `check`.
+Exercises with random draws, or whole programs, are judged by a function of their own: `watched`.
+"""
+
+import contextlib
+import functools
+import inspect
+import math
+import numbers
+import os
+import random
+import re
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
-from vaecourse.checks.mistakes import Mistake
+SECONDS = 20  # for one call of a student's function
 
 
-def check_function(fn):
-    """Raise TypeError unless `fn` can be called."""
-    if not callable(fn):
-        raise TypeError(
-            f"fn is a {type(fn).__name__}; pass the function itself, without calling it."
-        )
+class Mistake(AssertionError):
+    """One sentence about what is wrong with a student's function."""
+
+    def _render_traceback_(self):  # what Jupyter shows of it
+        return [f"Mistake: {self}"]
+
+
+class Verdict(str):
+    """What a check says; at the end of a cell it is printed, without quotes."""
+
+    def _ipython_display_(self):
+        print(self)
+
+
+@dataclass
+class Trial:
+    """Arguments to try; `where` says what is special about them, `advice` helps if they break."""
+
+    arguments: tuple
+    where: str = ""
+    advice: str = ""
+    rtol: float = 1e-5
+    atol: float = 1e-5
+    gradients: bool = True
 
 
 def seeded(seed):
@@ -18,55 +57,661 @@ def seeded(seed):
     return torch.Generator().manual_seed(seed)
 
 
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def uniform(*shape, seed=0, low=0.0, high=1.0):
+    draws = torch.rand(*shape, generator=seeded(seed), dtype=torch.float64)
+    return low + (high - low) * draws
+
+
+def check(
+    cases,
+    says,
+    wrong=None,
+    *,
+    gradients=(),
+    outputs=("",),
+    parts=None,
+    order=None,
+    accepts=lambda answers, trials: False,
+    then=lambda student: None,
+):
+    """Make of a function that gives the right answer a check of students' functions.
+
+    cases() yields the arguments to try, as tuples or as `Trial`s; wrong(*arguments) gives a list of
+    (what a mistake gives, the sentence that names it), for several outputs one such function each;
+    `gradients` are the arguments whose derivatives are compared; parts(*arguments) are terms of the
+    answer by name, so that one that counts c times is found; accepts(answers, trials) may take
+    other answers, a list of outputs for each trial; `order` is that in which outputs are judged;
+    then(student) has a last look at what gave the right numbers.
+    """
+    wrongs = (wrong,) if callable(wrong) or wrong is None else wrong
+
+    def decorate(right):
+        @watched(*inspect.signature(right).parameters)
+        def judged(student):
+            trials = [case if isinstance(case, Trial) else Trial(case) for case in cases()]
+            rights = [_several(right(*trial.arguments)) for trial in trials]
+            answers, problem = _collect(student, trials, outputs, rights)
+            if problem or not accepts(answers, trials):
+                for place in order or range(len(outputs)):
+                    given = [answer[place] for answer in answers]
+                    expected = [right[place] for right in rights]
+                    sentences = wrongs[place] if place < len(wrongs) else None
+                    judge(given, trials, expected, sentences, parts, student.names, outputs[place])
+                if problem:
+                    raise problem
+                if gradients:
+                    _judge_gradients(student, right, trials, gradients, outputs)
+            then(student)
+            left = " In numpy, though: nothing can be trained through it."
+            return says + (left if gradients and student.left_torch else "")
+
+        return functools.update_wrapper(judged, right)
+
+    return decorate
+
+
+def watched(*names):
+    """Make of judge(student) -> what is right a check; student(…) is the function under test.
+
+    `names` are those of its arguments. In a notebook the check returns what is wrong, so that the
+    cells below run; elsewhere, and where nbgrader or the book's build runs it, it raises Mistake.
+    """
+
+    def decorate(judge):
+        @functools.wraps(judge)
+        def check(fn):
+            try:
+                if not callable(fn):
+                    raise Mistake(
+                        f"You passed {_kind(fn)}; pass the function itself, without calling it."
+                    )
+                with _restored():
+                    return Verdict(f"Right: {judge(Student(fn, names))}")
+            except Mistake as mistake:
+                if not _in_a_notebook():
+                    raise
+                return Verdict(
+                    str(mistake) if "till open" in str(mistake) else f"Not yet. {mistake}"
+                )
+
+        check.judge = judge
+        return check
+
+    return decorate
+
+
+def _in_a_notebook():
+    if {"NBGRADER_EXECUTION", "NBGRADER_VALIDATING", "VAECOURSE_STRICT"} & os.environ.keys():
+        return False
+    return _has_kernel()
+
+
+def _has_kernel():
+    shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+    return hasattr(shell, "kernel")
+
+
+# --- calling a student's function ------------------------------------------------------------
+
+
+class _OutOfTime(BaseException):
+    pass
+
+
+class _Watch(TorchFunctionMode):
+    """Notices when numbers leave torch."""
+
+    left = False
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__name__", "") in ("numpy", "__array__", "tolist"):
+            self.left = True
+        return function(*args, **(kwargs or {}))
+
+
+class Student:
+    """A student's function; a call gives what it returns, or a Mistake that says what happened."""
+
+    def __init__(self, fn, names):
+        self.fn, self.names, self.left_torch = fn, names, False
+
+    def __call__(self, *arguments):
+        given = [
+            value.clone() if isinstance(value, torch.Tensor) and not value.requires_grad else value
+            for value in arguments
+        ]
+        call, before = self._bound(given), _random_states()
+        with _Watch() as watch, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = _limited(call, self._explained)
+        self.left_torch = self.left_torch or watch.left
+        for name, old, new in zip(self.names, arguments, given):
+            if isinstance(old, torch.Tensor) and not _same(old, new):
+                raise Mistake(f"You change {name} in place; the caller still needs it.")
+        if before != _random_states():
+            raise Mistake(
+                "Your function draws from the global random numbers, or sets their seed; all "
+                "chance must come from the generator: pass generator=generator to whatever draws."
+                if "generator" in self.names
+                else "Your function draws random numbers, or sets a seed; no random draw is needed."
+            )
+        return value
+
+    def _bound(self, given):
+        """The call without arguments, by place or by name."""
+        try:
+            signature = inspect.signature(self.fn)
+        except (TypeError, ValueError):
+            return lambda: self.fn(*given)
+        for args, kwargs in ((given, {}), ([], dict(zip(self.names, given)))):
+            with contextlib.suppress(TypeError):
+                signature.bind(*args, **kwargs)
+                return lambda: self.fn(*args, **kwargs)
+        raise Mistake(
+            f"Your function takes {signature}; it is called with ({', '.join(self.names)})."
+        )
+
+    def _explained(self, error):
+        """A Mistake that says in our words what the student's code has raised."""
+        if isinstance(error, NotImplementedError) and not error.args:
+            return Mistake("Still open: your function returns nothing yet.")
+        words, kind = str(error).strip(), type(error).__name__
+        first = words.splitlines()[0][:120] if words else ""
+        frames = traceback.extract_tb(error.__traceback__)
+        own = inspect.getsourcefile(self.fn) if inspect.isfunction(self.fn) else None
+        lines = [frame for frame in frames if frame.filename == own] or []
+        where = f" It stops at `{lines[-1].line}`." if lines and lines[-1].line else ""
+        for pattern, sentence in _ERRORS:
+            if re.search(pattern, f"{kind}: {words}", re.I):
+                return Mistake(sentence.format(first=first) + where)
+        return Mistake(f"Your function stops with {kind} ({first}), so there is no answer.{where}")
+
+
+_ERRORS = [
+    (
+        "between 0 and 1|within the support.*(Boolean|interval)",
+        "Numbers outside [0, 1] are used as probabilities, logits perhaps; "
+        "binary_cross_entropy_with_logits takes logits.",
+    ),
+    (
+        r"Can't call numpy\(\)",
+        "numpy is given a tensor that needs a gradient; stay in torch, numpy knows no gradients.",
+    ),
+    (
+        "only one element tensors|cannot be converted to Scalar|only (length-1|0-dim)|size 1 to|"
+        "only integer scalar arrays",
+        "A whole tensor, or a tuple, stands where one number is wanted: math.log, float and item "
+        "take one, torch.log takes them all.",
+    ),
+    (
+        "Boolean value of Tensor|truth value of an",
+        "An if, max or min asks whether a whole tensor is true; compare entry by entry, as with "
+        "torch.where or clamp.",
+    ),
+    (
+        "did not match|same dtype|expected scalar type|Found dtype|have the same",
+        "Numbers of two precisions meet; the arguments are float64, so make new tensors with "
+        "dtype=x.dtype, or like them.",
+    ),
+    (
+        "must match the size|cannot be multiplied|size mismatch|broadcast|must match except|"
+        "is invalid for input|not aligned|mismatch in its core|equal size|expected size|vectors of",
+        "Two shapes do not fit together ({first}).",
+    ),
+    (
+        "leaf Variable|inplace",
+        "A tensor that needs a gradient is changed in place; make a new one.",
+    ),
+    (
+        "singular|positive.definite|LinAlgError|ill-conditioned|PositiveDefinite",
+        "A matrix that is singular, or nearly so, is inverted or factored.",
+    ),
+    (
+        "implicitly created only for scalar",
+        "backward() needs one number: sum or average the loss first.",
+    ),
+    (
+        "does not require grad",
+        "backward() finds no way back: the loss is detached from the weights.",
+    ),
+    ("second time|retain_graph", "backward() is called twice through one graph."),
+    ("math domain|division by zero|range error|Overflow", "A number leaves its range ({first})."),
+    (
+        "NameError|UnboundLocal",
+        "A name is used that is not defined ({first}).",
+    ),
+    (
+        "Dimension out of range|out of bounds|index out of range",
+        "An axis or index is asked for that is not there ({first}).",
+    ),
+    (
+        "AttributeError",
+        "Something is asked for what it does not have ({first}).",
+    ),
+    (
+        "unexpected keyword|required positional|positional argument",
+        "A call does not fit ({first}).",
+    ),
+]
+
+
+def _limited(call, explained):
+    """call(), stopped after SECONDS; whatever it raises becomes a Mistake."""
+
+    def stop(*_):
+        raise _OutOfTime
+
+    timed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    old = signal.signal(signal.SIGALRM, stop) if timed else None
+    try:
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, SECONDS, 1.0)
+        return call()
+    except _OutOfTime:
+        raise Mistake(f"Your function is still running after {SECONDS:g} seconds.") from None
+    except (Mistake, Caught):
+        raise
+    except (Exception, SystemExit) as error:
+        raise explained(error) from error
+    finally:
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+
+
+class Caught(BaseException):
+    """Carries out of a student's function what a check has laid in wait for."""
+
+
+def _same(old, new):
+    return old.shape == new.shape and torch.equal(old.nan_to_num(), new.nan_to_num())
+
+
+def _random_states():
+    kept = np.random.get_state()  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), kept[1].tobytes(), kept[2], random.getstate()
+
+
+@contextlib.contextmanager
+def _restored():
+    """Leave the global random numbers as they were."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        random.setstate(python_state)
+
+
+# --- reading what it returned ----------------------------------------------------------------
+
+
 def as_tensor(value):
-    """What a reader's function returned, a tensor, array or number, as float64."""
+    """What a student's function returned, as float64 without a graph."""
+    return _read(value).detach().to(torch.float64)
+
+
+def _read(value):
+    if value is ... or value is NotImplemented:
+        raise Mistake("Still open: your function returns nothing yet.")
     if value is None:
         raise Mistake("Your function returns nothing; is the return statement missing?")
-    return torch.as_tensor(value).detach().to(torch.float64)
+    if isinstance(value, (list, tuple)) and len(value):
+        parts = [_read(part) for part in value]
+        if len({part.shape for part in parts}) > 1:
+            raise Mistake(
+                f"Your function returns a {type(value).__name__} of {len(value)} things, not "
+                "all of one shape; return the numbers alone."
+            )
+        return torch.stack([part.to(torch.float64) for part in parts])
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+        value = torch.as_tensor(np.ascontiguousarray(value).reshape(value.shape))
+    elif isinstance(value, (numbers.Number, bool)):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            value = torch.as_tensor(value if isinstance(value, complex) else float(value))
+            value = value.to(torch.complex128 if value.is_complex() else torch.float64)
+    if not isinstance(value, torch.Tensor):
+        raise Mistake(f"Your function returns {_kind(value)}; return the numbers themselves.")
+    if value.is_complex():
+        raise Mistake("Your function returns complex numbers; the answer is real.")
+    if value.layout != torch.strided:
+        value = value.to_dense()
+    return value
 
 
-def per_row(value, like, dimensions):
-    """The answer as [B]; a Mistake that says what was reduced too much or too little."""
-    answer, rows = as_tensor(value), len(like)
-    if answer.ndim == 0:
-        raise Mistake(
-            f"The answer is one number, reduced over the batch; give one value a row, [{rows}]."
+def _kind(value):
+    name = type(value).__name__
+    if isinstance(value, torch.distributions.Distribution):
+        return f"a distribution ({name})"
+    if inspect.isroutine(value) or isinstance(value, torch.nn.Module):
+        return f"a function ({name}) that was not called"
+    if inspect.iscoroutine(value):
+        value.close()
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _single(value):
+    """Whether the answer came in few digits, or by a way that may have lost some."""
+    return isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float16)
+
+
+def _several(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def parts_of(value, names):
+    """The outputs of a function that returns several, by `names`; a Mistake if it does not."""
+    listed = f"{len(names)} things: {', '.join(names[:-1])} and {names[-1]}"
+    if value is ... or value is None:
+        _read(value)
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        fits = value.ndim > 0 and len(value) == len(names)
+    else:
+        more = hasattr(value, "_fields")  # a named tuple may hold more than is asked for
+        fits = isinstance(value, (list, tuple)) and len(value) >= len(names)
+        fits = fits and (more or len(value) == len(names))
+    if not fits:
+        number = f" of {len(value)}" if isinstance(value, (list, tuple)) else ""
+        raise Mistake(f"Your function returns {_kind(value)}{number}; return {listed}.")
+    return list(value)[: len(names)]
+
+
+def _collect(student, trials, outputs, rights):
+    """The answers to the trials, and the Mistake that ended them early, if one did."""
+    answers = []
+    for number, (trial, right) in enumerate(zip(trials, rights)):
+        try:
+            raw = student(*trial.arguments)
+            parts = parts_of(raw, outputs) if len(outputs) > 1 else [raw]
+            answer = [_named(name, as_tensor, part) for name, part in zip(outputs, parts)]
+            if any(_single(part) for part in parts):
+                numbers_ = [a for a in trial.arguments if isinstance(a, torch.Tensor)]
+                largest = max((a.abs().max().item() for a in numbers_), default=1.0)
+                trial.rtol = max(trial.rtol, 1e-4)
+                trial.atol = max(trial.atol, 1e-4, 2e-6 * largest)
+        except Mistake as mistake:
+            if not trial.where:
+                raise
+            advice = f" {trial.advice}" if trial.advice else ""
+            return answers, Mistake(f"{trial.where}: {mistake}{advice}")
+        if number == 0:
+            raw = student(*trial.arguments)
+            again = parts_of(raw, outputs) if len(outputs) > 1 else [raw]
+            if not all(_same(old, as_tensor(new)) for old, new in zip(answer, again)):
+                raise Mistake("Two calls gave two answers; there is nothing here to draw.")
+        answers.append(
+            [
+                a.reshape(r.shape) if r.ndim == 0 and a.numel() == 1 else a
+                for a, r in zip(answer, right)
+            ]
         )
-    if answer.shape == (rows, 1):
-        raise Mistake(f"The shape is [{rows}, 1]; sum without keepdim, so that it is [{rows}].")
-    if answer.ndim == 2 and len(answer) == rows:
-        raise Mistake(
-            f"The shape is {list(answer.shape)}; sum over the {dimensions}, the last axis."
-        )
-    if answer.shape == (like.shape[1],):
-        raise Mistake("You summed over the data, the first axis; sum over the last one.")
-    if answer.shape != (rows,):
-        raise Mistake(f"The shape is {list(answer.shape)}; it must be one value a row, [{rows}].")
-    return answer
+    return answers, None
 
 
-def close(one, two):
+def _named(name, read, value):
+    try:
+        return read(value)
+    except Mistake as mistake:
+        raise Mistake(f"In {name}: {mistake}" if name else str(mistake)) from None
+
+
+# --- saying what is wrong --------------------------------------------------------------------
+
+
+def close(one, two, rtol=1e-5, atol=1e-5):
     """Whether two tensors agree in shape and in five digits."""
-    return one.shape == two.shape and torch.allclose(one, two, rtol=1e-5, atol=1e-5)
+    return one.shape == two.shape and bool(torch.isclose(one, two, rtol, atol).all())
 
 
-def name_mistake(answer, right, wrong):
-    """Raise the Mistake whose value the answer is, or one that shows the first difference."""
-    for value, sentence in wrong:
-        if close(answer, value):
+def shown(given, right):
+    """Two numbers that differ, in as many digits as show it."""
+    texts = ["NaN" if math.isnan(value) else f"{value:.4g}" for value in (given, right)]
+    if math.isfinite(given) and math.isfinite(right):
+        for digits in range(4, 18):
+            texts = [f"{value:.{digits}g}" for value in (given, right)]
+            if texts[0] != texts[1]:
+                break
+    return [text.replace("-", "−").replace("inf", "∞") for text in texts]
+
+
+def first_difference(answer, right, rtol=1e-5, atol=1e-5):
+    """ "at [1, 0] your answer is 2 where 3 is right", for answers of one shape that differ."""
+    off = ~torch.isclose(answer, right, rtol, atol)
+    place = tuple(off.nonzero()[0].tolist())
+    given, expected = shown(answer[place].item(), right[place].item())
+    at = f"at {list(place)} " if place else ""
+    return f"{at}your answer is {given} where {expected} is right"
+
+
+def judge(answers, trials, rights, wrong=None, parts=None, names=(), output=""):
+    """Raise the Mistake that the answers to some trials show, unless all of them are right."""
+    rights = [right.detach().to(torch.float64) for right in rights]
+    tried = list(zip(answers, rights, trials))
+    off = [k for k, (a, r, t) in enumerate(tried) if not close(a, r, t.rtol, t.atol)]
+    if not off:
+        return
+    ordinary = [item for item in tried if not item[2].where]
+    for chosen in (tried, ordinary) if len(ordinary) > 1 else (tried,):
+        if wrong and (sentence := _known(chosen, wrong)):
             raise Mistake(sentence)
-    given, expected = answer.flatten()[0].item(), right.flatten()[0].item()
-    raise Mistake(f"The first value is {given:.4f} where {expected:.4f} is right.")
+    answer, right, trial = tried[off[0]]
+    subject = f"{output} " if output else "The answer "
+    if answer.shape != right.shape:
+        raise Mistake(subject + _misshapen(answer, tried, off[0]))
+    if all(a.shape == r.shape for a, r, _ in tried) and (fact := _fact(tried, off, parts, names)):
+        raise Mistake(f"In {output}: {fact}" if output else fact)
+    where = trial.where or (f"For arguments of {_sizes(trial, names)}" if off[0] else "")
+    where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
+    text = first_difference(answer, right, trial.rtol, trial.atol)
+    text = f"{where}, {text}" if where else text
+    advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
+    raise Mistake(f"{text[0].upper()}{text[1:]}.{advice}")
 
 
-def check_gradients_reach(fn, parameters):
-    """Raise a Mistake unless the answer has a gradient with respect to every parameter."""
-    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-    answer = fn(leaves.values())
-    names = ", ".join(leaves)
-    if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
-        raise Mistake(f"The answer is detached: no gradient reaches {names}.")
-    gradients = torch.autograd.grad(answer.sum(), leaves.values(), allow_unused=True)
-    for name, gradient in zip(leaves, gradients, strict=True):
-        if gradient is None or not gradient.any():
-            raise Mistake(f"No gradient reaches {name}; it is detached somewhere on the way.")
+def _sizes(trial, names):
+    values = zip(names, trial.arguments)
+    return ", ".join(
+        f"{name} {list(value.shape)}" if isinstance(value, torch.Tensor) and value.ndim else
+        f"{name} = {float(value):.4g}"
+        for name, value in values
+        if isinstance(value, (torch.Tensor, float, int))
+    )  # fmt: skip
+
+
+def _known(tried, wrong):
+    """The sentence of the one known mistake that explains every trial, if there is one."""
+    fitting, proofs = None, {}
+    for answer, right, trial in tried:
+        found = set()
+        for value, sentence in wrong(*trial.arguments):
+            value = torch.as_tensor(value).to(torch.float64)
+            if value.shape != answer.shape:
+                continue
+            # Where the answer is no number any mistake may have led there, and proves nothing.
+            said = answer.isfinite()
+            if close(answer[said], value[said], trial.rtol, trial.atol):
+                found.add(sentence)
+                same = right.shape == answer.shape
+                off = ~torch.isclose(answer, right, trial.rtol, trial.atol) if same else said
+                proofs[sentence] = proofs.get(sentence, 0) + int((off & said).sum())
+        fitting = found if fitting is None else fitting & found
+    fitting = [sentence for sentence in fitting if proofs[sentence] >= min(2, len(tried))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _misshapen(answer, tried, number):
+    """What the shape of an answer says, to follow "The answer"."""
+    _, right, trial = tried[number]
+    given, wanted = list(answer.shape), list(right.shape)
+    arguments = [value for value in trial.arguments if isinstance(value, torch.Tensor)]
+    if not given:
+        for reduced, name in ((right.mean(), "the mean"), (right.sum(), "the sum")):
+            if close(answer, reduced):
+                return f"is one number, reduced over the batch as well ({name}); give {wanted}."
+        return f"is one number, reduced over the batch as well; give {wanted}."
+    if answer.numel() == right.numel() and given == [*wanted, 1]:
+        return f"has shape {given}; sum without keepdim, so that it is {wanted}."
+    for value in arguments:
+        if len(wanted) < value.ndim == answer.ndim and answer.shape == value.shape:
+            return f"has shape {given}; reduce it over the last axis, so that it is {wanted}."
+        if len(wanted) == 1 and value.ndim == 2 and len(given) == 1 and given[0] in value.shape:
+            return f"has shape {given}; reduced over the wrong axis, it must be {wanted}."
+    if given == wanted[::-1]:
+        return f"has shape {given}, turned over; it must be {wanted}."
+    return f"has shape {given}; it must be {wanted}."
+
+
+def _fact(tried, off, parts, names):
+    """What can be said of a wrong answer without knowing the mistake, or None."""
+    answers, rights = (torch.cat([item[k].flatten() for item in tried]) for k in (0, 1))
+    if len(rights) >= 3 and answers.isfinite().all():
+        if all(close(a, 0 * a) for a, _, _ in tried):
+            return "The answer is zero everywhere."
+        if len(answers) > 3 and close(answers, answers[0].expand_as(answers)):
+            given = shown(answers[0].item(), rights[0].item())[0]
+            return f"The answer is {given} whatever the arguments are."
+        if (c := _constant([(a, r) for a, r, _ in tried], tried)) is not None:
+            if abs(c + 1) < 1e-4:
+                return "The sign is wrong: the answer is minus what is right."
+            return f"The answer is {_factor(c)} times what is right, everywhere."
+        for name, values in _parts(parts, tried):
+            pairs = [(a - r, v) for (a, r, _), v in zip(tried, values)]
+            if (c := _constant(pairs, tried)) is not None:
+                c = c + 1
+                if abs(c) < 1e-4:
+                    return f"{name} is missing."
+                if abs(c + 1) < 1e-4:
+                    return f"{name} has the wrong sign."
+                return f"{name} counts {_factor(c)} times; it must count once."
+        shift = [(a - r, torch.ones_like(r)) for a, r, _ in tried]
+        if (c := _constant(shift, tried)) is not None:
+            return f"The answer is {abs(c):.4g} too {'large' if c > 0 else 'small'}, everywhere."
+    return _edge(tried, off) or _ranges(tried, off, names)
+
+
+def _parts(parts, tried):
+    if parts is None:
+        return
+    by_trial = [parts(*trial.arguments) for _, _, trial in tried]
+    for name in by_trial[0]:
+        yield name, [terms[name] for terms in by_trial]
+
+
+def _constant(pairs, tried):
+    """c if one = c · two in all pairs of tensors, to the tolerance of the trials."""
+    one, two = (torch.cat([pair[k].flatten() for pair in pairs[:3]]) for k in (0, 1))
+    if len(one) < 2 or not two.square().sum() > 1e-8:
+        return None
+    c = ((one * two).sum() / two.square().sum()).item()
+    for (a, b), (answer, right, trial) in zip(pairs, tried):
+        slack = trial.atol + trial.rtol * torch.maximum(answer.abs(), right.abs())
+        if not ((a - c * b).abs() <= 2 * slack).all():
+            return None
+    return c
+
+
+def _factor(c):
+    """A constant in words: 0.5, −2, 1/784 …"""
+    for n in range(2, 2000):
+        if abs(abs(c) * n - 1) < 1e-4 and n > 2:
+            return f"{'−' if c < 0 else ''}1/{n}"
+    return f"{c:.4g}".replace("-", "−")
+
+
+def _edge(tried, off):
+    """Whether only the first or only the last row is ever wrong."""
+    rows = []
+    for k in off:
+        answer, right, trial = tried[k]
+        if right.ndim == 0 or len(right) < 3:
+            return None
+        bad = ~torch.isclose(answer, right, trial.rtol, trial.atol).reshape(len(right), -1).all(1)
+        rows.append({int(row) - len(right) * int(row == len(right) - 1) for row in bad.nonzero()})
+    if all(row == rows[0] for row in rows) and rows[0] in ({0}, {-1}):
+        row = "first" if rows[0] == {0} else "last"
+        return f"Only the {row} row is wrong: {first_difference(*tried[off[0]][:2])}."
+    return None
+
+
+def _ranges(tried, off, names):
+    """Between which values of one argument the answers are right, if that divides them."""
+    for k in off:
+        answer, right, trial = tried[k]
+        good = torch.isclose(answer, right, trial.rtol, trial.atol).flatten()
+        if len(good) < 6 or not good.any():
+            continue
+        for name, value in zip(names, trial.arguments):
+            if not (isinstance(value, torch.Tensor) and value.numel() == len(good)):
+                continue
+            low, high = value.flatten()[good].min().item(), value.flatten()[good].max().item()
+            outside = (value.flatten() < low) | (value.flatten() > high)
+            if low < high and outside.sum() >= 2 and bool((outside == ~good).all()):
+                text = first_difference(answer, right, trial.rtol, trial.atol)
+                ends = " to ".join(f"{end:.3g}".replace("-", "−") for end in (low, high))
+                return f"Right for {name} from {ends}, wrong beyond: {text}."
+    return None
+
+
+# --- gradients -------------------------------------------------------------------------------
+
+
+def _judge_gradients(student, right, trials, names, outputs):
+    """Compare the derivatives of a weighted sum of each output with those of the right answer."""
+    for trial in (trial for trial in trials if trial.gradients):
+        for place, output in enumerate(outputs):
+            expected = _gradients(right, trial, names, place, student.names, len(outputs))
+            given = _gradients(student, trial, names, place, student.names, len(outputs))
+            of = f" of {output}" if output else ""
+            if given is None and student.left_torch:
+                return
+            if given is None:
+                raise Mistake(
+                    f"The answer is detached: no gradient{of} reaches {', '.join(names)}."
+                )
+            if len({type(g) for g in expected}) == 1 and not any(
+                g.isfinite().all() for g in expected
+            ):
+                continue
+            for name, mine, theirs in zip(names, expected, given):
+                _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
+
+
+def _gradients(fn, trial, names, place, all_names, number):
+    """The derivatives by each of `names`, or None for an answer without a graph."""
+    arguments = [
+        value.clone().requires_grad_() if name in names else value
+        for name, value in zip(all_names, trial.arguments)
+    ]
+    leaves = [arguments[all_names.index(name)] for name in names]
+    try:
+        value = fn(*arguments)
+    except Mistake as mistake:
+        if isinstance(fn, Student) and "numpy knows no gradients" in str(mistake):
+            fn.left_torch = True
+            return None
+        raise
+    value = _read(value[place] if number > 1 else value)
+    if not value.requires_grad:
+        return [torch.zeros_like(leaf) for leaf in leaves] if not isinstance(fn, Student) else None
+    weights = torch.linspace(0.5, 1.5, value.numel(), dtype=torch.float64).reshape(value.shape)
+    found = torch.autograd.grad((weights * value).sum(), leaves, allow_unused=True)
+    return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves)]
+
+
+def _compare_gradient(what, right, given, trial):
+    scale = max(1.0, right.abs().max().item())
+    if close(given, right, 10 * trial.rtol, trial.atol * scale):
+        return
+    if not given.any():
+        raise Mistake(
+            f"No gradient reaches {what.split()[-1]}: the value is right, but detached on the way."
+        )
+    difference = first_difference(given, right, 10 * trial.rtol, trial.atol * scale)
+    raise Mistake(
+        f"The value is right, but not the {what}: {difference.replace('your answer', 'it')}."
+    )

@@ -1,116 +1,46 @@
-"""Self-checks of chapters 01 and 03: what is estimated from draws, and with which error.
-
-Each takes the reader's function, tries it on seeded numbers, and compares a wrong answer with what
-the well-known mistakes give, so that the message can name the one that was made.
-"""
+"""Self-checks of chapters 01 and 03: what is estimated from draws, and with which error."""
 
 import math
 
 import torch
 
-from vaecourse.checks.answers import as_tensor, check_function, close, name_mistake, seeded
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Trial, check, close, normal, uniform
+
+# --- a mean and its error --------------------------------------------------------------------
 
 
-def monte_carlo(fn):
-    """Check `fn(values)`: the mean of independent draws, values [S], and its standard error.
-
-    A pair of numbers; the variance may be divided by S or by S − 1. Returns a sentence beginning
-    "Right:"; raises `Mistake` with one that names the mistake, TypeError when fn is no function.
-    """
-    check_function(fn)
-    values = 3 + 2 * torch.randn(12, generator=seeded(0), dtype=torch.float64)
-    answer, again = _pair(fn(values.clone())), _pair(fn(values.clone()))
-    if not torch.equal(answer, again):
-        raise Mistake("Two calls gave two answers; the draws are given, no others are needed.")
-    mean = values.mean()
-    errors = [values.std(correction=c) / math.sqrt(len(values)) for c in (1, 0)]
-    if close(answer.flip(0), torch.stack([mean, errors[0]])):
-        raise Mistake("The two are swapped; the estimate comes first.")
-    if not close(answer[0], mean):
-        name_mistake(answer[0], mean, _wrong_means(values))
-    if not any(close(answer[1], error) for error in errors):
-        name_mistake(answer[1], errors[0], _wrong_errors(values))
-    return "Right: the mean, and the deviation of one draw over √S."
+def _samples():
+    yield (3 + 2 * normal(12),)
+    yield (-1 + 0.5 * normal(7, seed=1),)
+    yield Trial((normal(1000, seed=2),), "With 1,000 draws")
+    yield Trial((1e4 + normal(20, seed=3),), "With draws near 10,000", atol=1e-4)
+    yield Trial((1e-3 * normal(20, seed=4),), "With draws near 0.001", atol=1e-8)
+    yield Trial((3 + normal(2, seed=5),), "With two draws")
 
 
-def kl_estimate(fn):
-    """Check `fn(log_q, log_p)`: an estimate of KL(q ‖ p) in nats, from S draws of q.
-
-    log_q and log_p [S] are the log-densities of both at the same draws. The mean of log_q − log_p
-    is right, and so is that with p/q − 1 added as a control variate. Returns a sentence beginning
-    "Right:"; raises `Mistake` with one that names the mistake, TypeError when fn is no function.
-    """
-    check_function(fn)
-    log_q, log_p = _log_densities()
-    answer, again = (_number(fn(log_q.clone(), log_p.clone()), "the KL") for _ in range(2))
-    if not close(answer, again):
-        raise Mistake("Two calls gave two answers; the draws are given, no others are needed.")
-    ratio = log_q - log_p
-    if close(answer, ratio.mean()):
-        return "Right: the mean of log q − log p, unbiased."
-    if close(answer, (torch.expm1(-ratio) + ratio).mean()):
-        return (
-            "Right: log q − log p with p/q − 1 as a control variate, unbiased and never negative."
-        )
-    name_mistake(answer, ratio.mean(), _wrong_divergences(log_q, log_p))
-
-
-def log_evidence(fn):
-    """Check `fn(log_likelihood)`: log of the mean over draws of the prior, [S, B] to [B], nats.
-
-    Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    moderate = -3 * torch.rand(6, 4, generator=seeded(0), dtype=torch.float64) - 1
-    right = _log_mean(moderate)
-    answer = as_tensor(fn(moderate.clone()))
-    if answer.shape == (6,):
-        raise Mistake("The mean runs over the data; it must run over the draws, dimension 0.")
-    if answer.shape != (4,):
-        raise Mistake(f"The answer has shape {list(answer.shape)}; it must be [4], one for each x.")
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_evidences(moderate))
-    deep = as_tensor(fn(moderate - 10_000))
-    if not deep.isfinite().all():
-        raise Mistake(
-            "Values of −10,000 give no finite number: their exponentials are all zero. "
-            "Stay in logarithms, with logsumexp."
-        )
-    if not close(deep, right - 10_000):
-        name_mistake(deep, right - 10_000, [])
-    return "Right: the logarithm of the mean, also where every single likelihood underflows."
-
-
-def _pair(value):
-    if not isinstance(value, torch.Tensor):
-        try:
-            value = torch.stack([as_tensor(part).reshape(()) for part in value])
-        except (TypeError, RuntimeError):
-            value = as_tensor(value)
-    value = as_tensor(value)
-    if value.shape != (2,):
-        raise Mistake(
-            f"The answer has shape {list(value.shape)}; "
-            "it must be two numbers, the estimate and its standard error."
-        )
-    return value
-
-
-def _number(value, name):
-    answer = as_tensor(value)
-    if answer.numel() != 1:
-        raise Mistake(f"The answer has shape {list(answer.shape)}; {name} is one number, a mean.")
-    return answer.reshape(())
+def _divided_by_s(answers, trials):
+    """Whether all variances are divided by S, where the reference has S − 1."""
+    return all(
+        close(mean, values.mean(), trial.rtol, trial.atol)
+        and close(error, values.std(correction=0) / math.sqrt(len(values)), trial.rtol, trial.atol)
+        for (mean, error), trial in zip(answers, trials)
+        for (values,) in [trial.arguments]
+    )
 
 
 def _wrong_means(values):
     """(what a mistake gives, the sentence that names it), …"""
+    s, swapped = math.sqrt(len(values)), "The two are swapped; the estimate comes first."
     return [
+        (values.std() / s, swapped),
+        (values.std(correction=0) / s, swapped),
         (values.sum(), "The sum is not divided by S."),
         (values.sum() / (len(values) - 1), "The mean is a sum over S, not over S − 1."),
         (values.median(), "This is the median; an expectation is estimated by the mean."),
+        (values, "The draws themselves are returned; their mean is asked for."),
+        (values.square().mean(), "The draws are squared: this is a second moment, no mean."),
+        (values.abs().mean(), "The absolute values are averaged; the sign of a draw counts."),
+        (values[0], "This is the first draw alone; all of them count."),
     ]
 
 
@@ -137,12 +67,54 @@ def _wrong_errors(values):
     ]
 
 
+@check(
+    _samples,
+    "the mean, and the deviation of one draw over √S.",
+    (_wrong_means, _wrong_errors),
+    outputs=("the mean", "the standard error"),
+    accepts=_divided_by_s,
+)
+def monte_carlo(values):
+    """Check `fn(values)`: the mean of independent draws, values [S], and its standard error.
+
+    A pair of numbers; the variance may be divided by S or by S − 1.
+    """
+    return values.mean(), values.std() / math.sqrt(len(values))
+
+
+# --- a divergence ----------------------------------------------------------------------------
+
+
 def _log_densities():
-    """log q and log p at 12 draws of q = N(0, 1), for p = N(0.7, 0.8²)."""
-    z = torch.randn(12, generator=seeded(1), dtype=torch.float64)
+    """log q and log p at draws of q = N(0, 1), for p = N(0.7, 0.8²) or one that is far away."""
+    for size, loc, scale, seed in ((12, 0.7, 0.8, 1), (5, -0.4, 1.3, 2), (30, 1.5, 1.0, 3)):
+        yield _two_densities(normal(size, seed=seed), loc, scale)
+    z = normal(8, seed=4).abs()
+    yield Trial(_two_densities(z, 0.7, 0.8), "With an estimate below zero")
+    log_q, log_p = _two_densities(normal(2000, seed=5), 0.2, 1.1)
+    yield Trial((log_q, log_p), "With 2,000 draws")
+    yield Trial((log_q[:9] - 5000, log_p[:9] - 5000), "With log-densities near −5,000")
+
+
+def _two_densities(z, loc, scale):
     constant = 0.5 * math.log(2 * math.pi)
-    log_p = -0.5 * ((z - 0.7) / 0.8).square() - math.log(0.8) - constant
+    log_p = -0.5 * ((z - loc) / scale).square() - math.log(scale) - constant
     return -0.5 * z.square() - constant, log_p
+
+
+def _any_control(answers, trials):
+    """Whether c (p/q − 1) is added to log q − log p with one c: unbiased whatever c is."""
+    factors = []
+    for (answer,), trial in zip(answers, trials):
+        ratio = trial.arguments[0] - trial.arguments[1]
+        control = torch.expm1(-ratio).mean()
+        if answer.shape != () or not answer.isfinite():
+            return False
+        factors.append((answer - ratio.mean()) / control)
+        spread = trial.atol + trial.rtol * answer.abs()
+        if abs(factors[-1] - factors[0]) > 4 * spread / control.abs():
+            return False
+    return abs(factors[0]) < 1000
 
 
 def _wrong_divergences(log_q, log_p):
@@ -151,6 +123,22 @@ def _wrong_divergences(log_q, log_p):
     q, p = log_q.exp(), log_p.exp()
     return [
         (-ratio.mean(), "The sign is wrong: log q − log p, averaged over draws of q."),
+        (
+            ratio.mean().clamp(min=0),
+            "The estimate is cut off at zero, which makes it too large on average; a single one "
+            "may be negative.",
+        ),
+        (
+            ratio.mean().abs(),
+            "The estimate may be negative; its absolute value is too large on average.",
+        ),
+        (
+            ratio.clamp(min=0).mean(),
+            "A single log ratio may be negative; cut off at zero they are too large on average.",
+        ),
+        (ratio.median(), "This is the median; an expectation is estimated by the mean."),
+        (ratio, "The log ratios are not averaged yet."),
+        (ratio.sum() / (len(ratio) - 1), "The mean is a sum over S, not over S − 1."),
         (ratio.sum(), "This is a sum over the draws; take the mean."),
         (
             (q * ratio).mean(),
@@ -185,6 +173,38 @@ def _wrong_divergences(log_q, log_p):
     ]
 
 
+@check(
+    _log_densities,
+    "an average of log q − log p, unbiased.",
+    _wrong_divergences,
+    accepts=_any_control,
+)
+def kl_estimate(log_q, log_p):
+    """Check `fn(log_q, log_p)`: an estimate of KL(q ‖ p) in nats, from S draws of q.
+
+    log_q and log_p [S] are the log-densities of both at the same draws. The mean of log_q − log_p
+    is right, and so is that with any multiple of p/q − 1 added as a control variate.
+    """
+    return (log_q - log_p).mean()
+
+
+# --- the evidence ----------------------------------------------------------------------------
+
+
+def _likelihoods():
+    yield (-3 * uniform(6, 4) - 1,)
+    yield (2 * normal(3, 5, seed=1),)
+    moderate, advice = -3 * uniform(6, 4) - 1, "Stay in logarithms, with logsumexp."
+    where = "With values near −10,000"
+    yield Trial((moderate - 10_000,), where, "Their exponentials are all zero. " + advice)
+    yield Trial((moderate + 1_000,), "With values near 1,000", advice)
+    apart = torch.tensor([0.0, -1e4, -100.0, 500.0], dtype=torch.float64)
+    yield Trial((moderate + apart,), "With columns 10,000 apart", advice)
+    yield Trial((moderate + 1000 * normal(6, 1),), "With rows far apart", advice)
+    yield Trial((moderate[:2],), "With two draws")
+    yield Trial((normal(500, 3, seed=2),), "With 500 draws")
+
+
 def _log_mean(values):
     return values.logsumexp(0) - math.log(len(values))
 
@@ -196,6 +216,25 @@ def _wrong_evidences(values):
             values.mean(0),
             "This is the mean of the logarithms, far too low; take the logarithm of the mean.",
         ),
+        (
+            _log_mean(values.T),
+            "The mean runs over the data; it must run over the draws, dimension 0.",
+        ),
+        (
+            values.logsumexp(0) - math.log(values.shape[1]),
+            "log B is subtracted, the number of data; it must be log S, that of draws.",
+        ),
+        (values.logsumexp(0) - len(values), "You subtracted S; it is log S."),
+        (_log_mean(values) / math.log(2), "This is in bits; the unit is the nat."),
+        (_log_mean(values) / math.log(10), "This is a logarithm to base 10; take the natural one."),
+        (
+            _one_maximum(values),
+            "One maximum serves all columns, so those far below it vanish; take it by column.",
+        ),
+        (
+            values.logsumexp((0, 1)) - math.log(values.numel()),
+            "The mean runs over the data as well.",
+        ),
         (values.logsumexp(0), "The sum is not divided by S; subtract log S."),
         (values.logsumexp(0) + math.log(len(values)), "log S is added; it must be subtracted."),
         (values.exp().mean(0), "This is p(x) itself; its logarithm was asked for."),
@@ -203,3 +242,17 @@ def _wrong_evidences(values):
         (values.sum(0), "This is a sum of logarithms, as for independent data."),
         (-_log_mean(values), "The sign is wrong: log p(x), not minus it."),
     ]
+
+
+def _one_maximum(values):
+    return (values - values.max()).exp().mean(0).log() + values.max()
+
+
+@check(
+    _likelihoods,
+    "the logarithm of the mean, also where every single likelihood underflows.",
+    _wrong_evidences,
+)
+def log_evidence(log_likelihood):
+    """Check `fn(log_likelihood)`: log of the mean over draws of the prior, [S, B] to [B], nats."""
+    return _log_mean(log_likelihood)

@@ -1,104 +1,35 @@
-"""Self-checks of chapter 13: a distance between Gaussians, its bias, and a likelihood from draws.
-
-Each takes the reader's function, tries it on seeded numbers, and compares a wrong answer with what
-the well-known mistakes give, so that the message can name the one that was made.
-"""
+"""Self-checks of chapter 13: a distance of Gaussians, its bias, and a likelihood from draws."""
 
 import math
 
 import torch
 
-from vaecourse.checks.answers import as_tensor, check_function, close, name_mistake, seeded
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Mistake, Trial, as_tensor, check, close, normal
+
+# --- the distance ----------------------------------------------------------------------------
 
 
-def frechet(fn):
-    """Check `fn(mean1, cov1, mean2, cov2)`: the squared 2-Wasserstein distance of two Gaussians.
-
-    Means are [D], covariances [D, D], float64; one number is asked for, for singular covariances
-    too. Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    given = _two_gaussians()
-    answer = _real_number(fn(*(value.clone() for value in given)), "the distance")
-    right = _frechet(*given)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_distances(*given))
+def _gaussian_pairs():
+    yield _two_gaussians()
+    yield normal(4), _covariance(4, 1), normal(4, seed=3), _covariance(4, 2)
+    yield normal(2, seed=4), _covariance(2, 5), normal(2, seed=6), 3 * _covariance(2, 7)
+    one = torch.tensor([[2.5]]).double()
+    yield Trial((normal(1), one, normal(1, seed=1), 0.3 * one), "In one dimension")
+    scales = torch.tensor([1e-4, 1.0, 100.0]).double()
+    wide = normal(3) * scales, _covariance(3, 1) * scales * scales[:, None]
+    yield Trial((*wide, 2 * scales, torch.diag(scales**2)), "With columns of very unlike size")
+    mean, covariance = normal(3), _covariance(3, 3)
+    yield Trial((mean, covariance, mean, covariance), "For two equal Gaussians", atol=1e-4)
+    advice = "Use no inverse, and clamp eigenvalues at zero before their roots."
     mean, line = torch.zeros(3, dtype=torch.float64), torch.tensor([2.0, 1.0, 0.0]).double()
     flat = torch.outer(line, line)
-    # Roots of rounding errors are of order 1e-8, and a sound answer may hold a few of them.
-    answer = _real_number(fn(mean, flat, mean + 1, 4 * flat), "the distance")
-    if not torch.allclose(answer, torch.tensor(8.0).double(), atol=1e-4):
-        raise Mistake(
-            f"For two Gaussians on one line, with singular covariances, you give {answer:.4g} "
-            "where 8 is right; use no inverse, and clamp eigenvalues at zero before their roots."
-        )
-    return "Right: squared means plus traces minus twice the trace of the root, singular or not."
-
-
-def importance_log_likelihood(fn):
-    """Check `fn(log_joint, log_q)`, both [S, B], to [B]: log p(x) by S draws from q(z|x), in nats.
-
-    log_joint holds log p(x, z_s), log_q log q(z_s|x). Returns a sentence beginning "Right:";
-    raises `Mistake` with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    log_joint, log_q = _log_joint_and_q()
-    right = _log_mean_weight(log_joint, log_q)
-    answer = as_tensor(fn(log_joint.clone(), log_q.clone()))
-    if answer.shape == (len(log_joint),):
-        raise Mistake("The mean runs over the data; it must run over the draws, dimension 0.")
-    if answer.shape != right.shape:
-        shape = list(answer.shape)
-        raise Mistake(f"The answer has shape {shape}; it must be [{len(right)}], one for each x.")
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_likelihoods(log_joint, log_q))
-    for shift in (-10_000.0, 10_000.0):
-        far = as_tensor(fn(log_joint + shift, log_q.clone()))
-        # A sum kept in single precision has three digits left there.
-        if not torch.allclose(far - shift, right, atol=0.02):
-            raise Mistake(
-                f"With log weights near {shift:,.0f} the result breaks, because their exponentials "
-                "leave the range of floating-point numbers; stay in logarithms, with logsumexp."
-            )
-    return "Right: the logarithm of the mean weight, over the draws, also far from zero."
-
-
-def bias_free(fn):
-    """Check `fn(sizes, distances)`, both [K], to one number: the distance as 1/n goes to 0.
-
-    The distances were measured with `sizes` samples each, and their bias is proportional to 1/n.
-    Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    sizes, distances = _measured()
-    answer = _real_number(fn(sizes.clone(), distances.clone()), "the limit")
-    right = _intercept(1 / sizes, distances)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_limits(sizes, distances))
-    return "Right: a straight line through distance against 1/n, read off where 1/n is 0."
-
-
-# --- what is right ---------------------------------------------------------------------------
-
-
-def _frechet(mean1, cov1, mean2, cov2):
-    return (mean1 - mean2).square().sum() + (cov1 + cov2).trace() - 2 * _root(cov1, cov2).trace()
-
-
-def _log_mean_weight(log_joint, log_q):
-    return (log_joint - log_q).logsumexp(0) - math.log(len(log_q))
-
-
-def _intercept(at, distances):
-    """Where the least-squares line through distances [K] over `at` [K] meets zero."""
-    line = torch.stack([torch.ones_like(at), at], dim=1)
-    return torch.linalg.lstsq(line, distances[:, None]).solution[0, 0]
-
-
-# --- what the checks are tried on ------------------------------------------------------------
+    where = "For two Gaussians on one line, with singular covariances"
+    yield Trial((mean, flat, mean + 1, 4 * flat), where, advice, atol=1e-4)
+    few = [torch.cov(normal(40, 64, seed=seed).T) for seed in (1, 2)]
+    where = "For covariances of 40 draws in 64 dimensions"
+    yield Trial((normal(64), few[0], normal(64, seed=1), few[1]), where, advice, atol=1e-3)
+    nothing = torch.zeros(3, 3, dtype=torch.float64)
+    yield Trial((mean, nothing, mean + 2, flat), "For a Gaussian of no width", advice, atol=1e-4)
 
 
 def _two_gaussians():
@@ -109,21 +40,9 @@ def _two_gaussians():
     return mean1, cov1, mean2, cov2
 
 
-def _log_joint_and_q():
-    """Log densities [6, 4], negative and positive, whose weights differ by a few nats."""
-    log_q = 2 * torch.randn(6, 4, generator=seeded(0), dtype=torch.float64)
-    log_weight = 1.5 * torch.randn(6, 4, generator=seeded(1), dtype=torch.float64)
-    return log_q + log_weight - 3, log_q
-
-
-def _measured():
-    """Sizes and distances with a limit of 5, a bias of 300 / n, and a little noise."""
-    sizes = torch.tensor([50.0, 100.0, 200.0, 800.0], dtype=torch.float64)
-    noise = torch.tensor([0.11, -0.12, 0.07, -0.03], dtype=torch.float64)
-    return sizes, 5 + 300 / sizes + noise
-
-
-# --- what the well-known mistakes give -------------------------------------------------------
+def _covariance(dim, seed):
+    root = normal(dim, dim, seed=seed).abs() + torch.eye(dim)
+    return root @ root.T + 0.1 * torch.eye(dim)
 
 
 def _wrong_distances(mean1, cov1, mean2, cov2):
@@ -180,9 +99,117 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
         (means + (cov1 - cov2).square().sum(), "|C₁ − C₂|² is no transport cost; roots are."),
         (means + whole.sum(), "You added up all entries; the trace is the sum of the diagonal."),
         (means + unsymmetric.sum(), "You added up all entries; a trace is that of the diagonal."),
+        (
+            means + traces - 2 * torch.linalg.eigvalsh(cov1 @ cov2).clamp(min=0).sqrt().sum(),
+            "eigh and eigvalsh read one triangle, for symmetric matrices; C₁C₂ is not symmetric, "
+            "C₁^½ C₂ C₁^½ is.",
+        ),
+        (
+            means + traces - 2 * torch.linalg.eigvalsh(cov2 @ cov1).clamp(min=0).sqrt().sum(),
+            "eigh and eigvalsh read one triangle, for symmetric matrices; C₂C₁ is not symmetric, "
+            "C₁^½ C₂ C₁^½ is.",
+        ),
+        (
+            means + traces - 2 * torch.linalg.svdvals(cov1 @ cov2).sqrt().sum(),
+            "The singular values of C₁C₂ are not its eigenvalues; take C₁^½ C₂ C₁^½.",
+        ),
+        (
+            means + traces - 2 * torch.linalg.svdvals(_root(cov1, cov2)).sqrt().sum(),
+            "The root is taken once too often.",
+        ),
+        (
+            means + traces - 2 * (cov1.trace() * cov2.trace()).sqrt(),
+            "The root of a product of traces is not the trace of a root.",
+        ),
         (_kl(mean1, cov1, mean2, cov2), "This is KL(1 ‖ 2), another divergence."),
         (_kl(mean2, cov2, mean1, cov1), "This is KL(2 ‖ 1), another divergence."),
     ]
+
+
+def _power(cov, exponent):
+    if not cov.isfinite().all():
+        return torch.full_like(cov, math.nan)
+    values, vectors = torch.linalg.eigh(cov)
+    return vectors * values.clamp(min=0) ** exponent @ vectors.T
+
+
+def _root(cov1, cov2):
+    """(C₁^½ C₂ C₁^½)^½."""
+    half = _power(cov1, 0.5)
+    return _power(half @ cov2 @ half, 0.5)
+
+
+def _unsymmetric_root(cov1, cov2):
+    """(C₁ C₂)^½, of the same trace."""
+    return _power(cov1, 0.5) @ _root(cov1, cov2) @ _power(cov1, -0.5)
+
+
+def _kl(mean1, cov1, mean2, cov2):
+    """KL(1 ‖ 2), NaN for covariances that are singular."""
+    dim, gap = len(mean1), mean2 - mean1
+    inverse = torch.linalg.pinv(cov2)
+    logs = torch.logdet(cov2) - torch.logdet(cov1)
+    return 0.5 * ((inverse @ cov1).trace() + gap @ inverse @ gap - dim + logs)
+
+
+def _nothing_imaginary_is_dropped(student):
+    code = getattr(student.fn, "__code__", None)
+    names = code.co_names if code else ()
+    roots = [names.index(name) for name in ("sqrt", "sqrtm") if name in names]
+    if roots and "real" in names[min(roots) :]:
+        raise Mistake(
+            "The number is right, but an imaginary part is dropped unseen: nothing says how large "
+            "it may be; a route through symmetric matrices stays real."
+        )
+
+
+@check(
+    _gaussian_pairs,
+    "squared means plus traces minus twice the trace of the root, singular or not.",
+    _wrong_distances,
+    parts=lambda mean1, cov1, mean2, cov2: {
+        "The term of the means": (mean1 - mean2).square().sum(),
+        "The root": -2 * _root(cov1, cov2).trace(),
+    },
+    then=_nothing_imaginary_is_dropped,
+)
+def frechet(mean1, cov1, mean2, cov2):
+    """Check `fn(mean1, cov1, mean2, cov2)`: the squared 2-Wasserstein distance of two Gaussians.
+
+    Means are [D], covariances [D, D], float64; one number is asked for, for singular covariances
+    too.
+    """
+    return (mean1 - mean2).square().sum() + (cov1 + cov2).trace() - 2 * _root(cov1, cov2).trace()
+
+
+_frechet = frechet.__wrapped__
+
+
+# --- a likelihood from draws -----------------------------------------------------------------
+
+
+def _weights():
+    def weights(draws, rows, seed):
+        log_q = 2 * normal(draws, rows, seed=seed)
+        return log_q + 1.5 * normal(draws, rows, seed=seed + 1) - 3, log_q
+
+    yield weights(6, 4, 0)
+    yield weights(3, 5, 2)
+    log_joint, log_q = weights(6, 4, 4)
+    advice = "Exponentials leave the range of floating-point numbers; stay in logarithms."
+    for shift in (-10_000, 10_000, -5_000):
+        where = f"With log weights near {shift:,}".replace("-", "−")
+        yield Trial((log_joint + shift, log_q), where, advice)
+    apart = torch.tensor([0.0, -1e4, -100.0, 500.0], dtype=torch.float64)
+    yield Trial((log_joint + apart, log_q), "With columns 10,000 apart", advice)
+    shift = 1000 * normal(6, 1)
+    yield Trial((log_joint + shift, log_q), "With rows far apart", advice)
+    yield Trial((log_joint - 3000, log_q - 3000), "With both densities near e⁻³⁰⁰⁰", advice)
+    yield Trial((log_joint[:1], log_q[:1]), "With a single draw")
+
+
+def _log_mean_weight(log_joint, log_q):
+    return (log_joint - log_q).logsumexp(0) - math.log(len(log_q))
 
 
 def _wrong_likelihoods(log_joint, log_q):
@@ -194,6 +221,19 @@ def _wrong_likelihoods(log_joint, log_q):
         (
             log_w.mean(0),
             "This is the mean of the logarithms, the ELBO; take the logarithm of the mean.",
+        ),
+        (
+            log_w.logsumexp(0) - math.log(log_w.shape[1]),
+            "log B is subtracted, the number of data; it must be log S, that of draws.",
+        ),
+        (
+            log_w.logsumexp(1) - math.log(log_w.shape[1]),
+            "The mean runs over the data; it must run over the draws, dimension 0.",
+        ),
+        (right / math.log(10), "This is a logarithm to base 10; take the natural one."),
+        (
+            (log_w - log_w.max()).exp().mean(0).log() + log_w.max(),
+            "One maximum serves all columns, so those far below it vanish; take it by column.",
         ),
         (log_w.logsumexp(0), "The sum is not divided by S; subtract log S."),
         (log_w.logsumexp(0) + count, "log S is added; it must be subtracted."),
@@ -226,6 +266,41 @@ def _wrong_likelihoods(log_joint, log_q):
     ]
 
 
+@check(
+    _weights,
+    "the logarithm of the mean weight, over the draws, also far from zero.",
+    _wrong_likelihoods,
+)
+def importance_log_likelihood(log_joint, log_q):
+    """Check `fn(log_joint, log_q)`, both [S, B], to [B]: log p(x) by S draws from q(z|x), in nats.
+
+    log_joint holds log p(x, z_s), log_q log q(z_s|x).
+    """
+    return _log_mean_weight(log_joint, log_q)
+
+
+# --- the limit -------------------------------------------------------------------------------
+
+
+def _measurements():
+    """Sizes and distances on a line over 1/n, so that every sound fit gives the same limit."""
+    for sizes, limit, slope, where in (
+        ([50.0, 100.0, 200.0, 800.0], 5.0, 300.0, ""),
+        ([2000.0, 500.0, 250.0, 100.0, 40.0], 0.7, 90.0, ""),
+        ([10.0, 30.0, 20.0], -2.0, 45.0, ""),
+        ([100.0, 400.0], 3.0, -120.0, "With a negative bias"),
+        ([30.0, 60.0, 90.0, 120.0, 150.0, 1e6], 0.0, 700.0, "With a limit of 0"),
+    ):
+        sizes = torch.tensor(sizes, dtype=torch.float64)
+        yield Trial((sizes, limit + slope / sizes), where, rtol=1e-4, atol=1e-4)
+
+
+def _intercept(at, distances):
+    """Where the least-squares line through distances [K] over `at` [K] meets zero."""
+    line = torch.stack([torch.ones_like(at), at], dim=1)
+    return torch.linalg.lstsq(line, distances[:, None]).solution[0, 0]
+
+
 def _wrong_limits(sizes, distances):
     """(what a mistake gives, the sentence that names it), …"""
     at = 1 / sizes
@@ -237,49 +312,52 @@ def _wrong_limits(sizes, distances):
         (_intercept(sizes.log(), distances), "The line is through distance against log n."),
         (_intercept(at.sqrt(), distances), "The line is through distance against 1/√n; take 1/n."),
         (distances.mean(), "This is a mean of the distances, all of which are biased."),
-        (distances[-1], "This is the distance at the largest n, with its bias."),
+        (limit + slope, "The line is read off at n = 1; read it off where 1/n is 0."),
+        (distances.min(), "This is the smallest distance measured, with its bias."),
+        (distances.median(), "This is a median of the distances, all of which are biased."),
         (
-            limit + slope / sizes[-1],
-            "This is the line at the largest n; read it off where 1/n is 0.",
+            _intercept(sizes.rsqrt(), distances),
+            "The line is through distance against 1/√n; take 1/n.",
+        ),
+        (
+            _intercept(at.square(), distances),
+            "The line is through distance against 1/n²; take 1/n.",
+        ),
+        (
+            _through_the_origin(at, distances),
+            "The line is forced through 0, and its slope is returned; the limit is an intercept.",
+        ),
+        (distances[sizes.argmax()], "This is the distance at the largest n, with its bias."),
+        (
+            limit + slope / sizes.max(),
+            "This is the distance at the largest n, with its bias.",
         ),
     ]
 
 
-# --- matrices --------------------------------------------------------------------------------
+def _through_the_origin(at, distances):
+    return (at * distances).sum() / at.square().sum()
 
 
-def _power(cov, exponent):
-    values, vectors = torch.linalg.eigh(cov)
-    return vectors * values.clamp(min=0) ** exponent @ vectors.T
-
-
-def _root(cov1, cov2):
-    """(C₁^½ C₂ C₁^½)^½."""
-    half = _power(cov1, 0.5)
-    return _power(half @ cov2 @ half, 0.5)
-
-
-def _unsymmetric_root(cov1, cov2):
-    """(C₁ C₂)^½, of the same trace."""
-    return _power(cov1, 0.5) @ _root(cov1, cov2) @ _power(cov1, -0.5)
-
-
-def _kl(mean1, cov1, mean2, cov2):
-    one, two = (
-        torch.distributions.MultivariateNormal(mean, cov)
-        for mean, cov in ((mean1, cov1), (mean2, cov2))
-    )
-    return torch.distributions.kl_divergence(one, two)
-
-
-def _real_number(value, name):
-    if value is not None:
-        value = torch.as_tensor(value)
-        if value.is_complex():
+def _all_distances_count(student):
+    sizes, distances = (value for value in next(iter(_measurements())).arguments)
+    before = as_tensor(student(sizes, distances))
+    for k, bump in enumerate(torch.eye(len(sizes), dtype=torch.float64)):
+        if close(as_tensor(student(sizes, distances + bump)), before, 0, 1e-6):
             raise Mistake(
-                f"{name} is a complex number; a route through symmetric matrices stays real."
+                f"The distance at n = {sizes[k]:g} does not count; all four were measured."
             )
-    answer = as_tensor(value)
-    if answer.numel() != 1:
-        raise Mistake(f"The answer has shape {list(answer.shape)}; {name} is one number.")
-    return answer.reshape(())
+
+
+@check(
+    _measurements,
+    "a straight line through distance against 1/n, read off where 1/n is 0.",
+    _wrong_limits,
+    then=_all_distances_count,
+)
+def bias_free(sizes, distances):
+    """Check `fn(sizes, distances)`, both [K], to one number: the distance as 1/n goes to 0.
+
+    The distances were measured with `sizes` samples each, and their bias is proportional to 1/n.
+    """
+    return _intercept(1 / sizes, distances)

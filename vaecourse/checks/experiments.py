@@ -1,129 +1,201 @@
-"""Self-checks of chapter 11: gradients at the decoder's outputs, the KL of a full covariance.
+"""Self-checks of chapter 11: gradients at the decoder's outputs, the KL of a full covariance."""
 
-Each tries the reader's function on seeded numbers, and compares a wrong answer with what the
-well-known mistakes give, so that the message can name the one that was made.
-"""
+import math
 
 import torch
 
-from vaecourse.checks.answers import as_tensor, check_function, close, name_mistake, seeded
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Trial, check, normal, uniform
+
+# --- gradients at the outputs ----------------------------------------------------------------
 
 
-def output_gradients(fn):
-    """Check `fn(x, mean, log_var)`: the derivatives of −log N(x; mean, exp(log_var)), nats.
+def _outputs():
+    yield tuple(normal(3, 4, 2))
+    yield tuple(normal(3, 2, 5, seed=1))
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    yield Trial((0 * column, 0 * column + 0.01, column), "With log_var from −12 to 12")
+    yield Trial((column, 0 * column, 0 * column), "With x − mean from −12 to 12")
+    x, mean, log_var = normal(3, 5, 3, seed=2)
+    apart = torch.tensor([0.0, 1e4, -1e4])
+    yield Trial((x + apart, mean + apart, log_var), "With columns 10,000 apart")
+    yield Trial(tuple(normal(3, 1, 784)), "For 784 dimensions")
 
-    All arguments are [B, D]; the answer is a pair, the derivatives with respect to `mean` and
-    to `log_var`, [B, D] each, of every entry by itself. Returns a sentence beginning "Right:";
-    raises `Mistake` with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    x, mean, log_var = torch.randn(3, 4, 2, generator=seeded(0), dtype=torch.float64)
-    pair = fn(x.clone(), mean.clone(), log_var.clone())
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise Mistake("Return two tensors: the derivative by mean, then that by log_var.")
-    by_mean, by_log_var = map(as_tensor, pair)
-    for name, answer in (("mean", by_mean), ("log_var", by_log_var)):
-        if answer.shape != x.shape:
-            raise Mistake(
-                f"The derivative by {name} has shape {list(answer.shape)}; each entry has one of "
-                "its own, [B, D], with no sum and no average."
-            )
+
+def _right_outputs(x, mean, log_var):
     error, var = mean - x, log_var.exp()
-    right_mean, right_log_var = error / var, 0.5 * (1 - error**2 / var)
-    if close(by_mean, right_log_var) and close(by_log_var, right_mean):
-        raise Mistake("The two are in the wrong order: the derivative by mean comes first.")
-    if not close(by_mean, right_mean):
-        name_mistake(by_mean, right_mean, _wrong_by_mean(error, log_var))
-    if not close(by_log_var, right_log_var):
-        name_mistake(by_log_var, right_log_var, _wrong_by_log_var(error, log_var))
-    return "Right: both derivatives, with their signs and their halves."
+    return error / var, 0.5 * (1 - error**2 / var)
 
 
 _ASCENT = "The sign is turned: this is the derivative of +log p; the loss is −log p."
 _LOG_SIGMA = "log_var has been read as log σ; it is log σ²."
 
 
-def _wrong_by_mean(error, log_var):
+def _wrong_by_mean(x, mean, log_var):
     """(what a mistake gives [B, D], the sentence that names it), …"""
-    var = log_var.exp()
+    error, var = mean - x, log_var.exp()
+    order = "The two are in the wrong order: the derivative by mean comes first."
+    shape = "The derivative is summed; each entry has one of its own, [B, D]."
     return [
+        (_right_outputs(x, mean, log_var)[1], order),
+        ((error / var).sum(1), shape),
+        ((error / var).sum(0), shape),
+        ((error / var).sum(), shape),
         (-error / var, _ASCENT),
         (error / (2 * log_var).exp(), _LOG_SIGMA),
         (error / (0.5 * log_var).exp(), "The error is divided by σ; divide by σ²."),
         (error * var, "The error is multiplied by the variance; divide by it."),
         (error, "The variance is missing; the error counts in units of it."),
+        (error / log_var, "You divided by log_var itself; the variance is exp(log_var)."),
         (2 * error / var, "A factor 2 is left: the square has a ½ before it."),
+        (0.5 * error / var, "A ½ is left: it cancels against the 2 of the square."),
         (error / var / len(error), "Divided by the batch size; the average comes later."),
+        (error / var / error.numel(), "Divided by B · D; the average comes later."),
+        (error / var / error.shape[1], "Divided by D; the terms of a row are summed."),
     ]
 
 
-def _wrong_by_log_var(error, log_var):
-    var = log_var.exp()
-    scaled = error**2 / var
+def _wrong_by_log_var(x, mean, log_var):
+    error, var = mean - x, log_var.exp()
+    scaled, right = error**2 / var, _right_outputs(x, mean, log_var)[1]
+    shape = "The derivative is summed; each entry has one of its own, [B, D]."
     return [
+        (right.sum(1), shape),
+        (right.sum(0), shape),
+        (right.sum(), shape),
         (-0.5 * (1 - scaled), _ASCENT),
         (0.5 * (1 - error**2 / (2 * log_var).exp()), _LOG_SIGMA),
+        (1 - error**2 / (2 * log_var).exp(), _LOG_SIGMA),
         (1 - scaled, "A ½ is missing, before the logarithm and before the square."),
+        (0.5 - scaled, "The ½ before the square is missing."),
+        (1 - 0.5 * scaled, "The ½ before the logarithm is missing."),
         (-0.5 * scaled, "The 1 is missing: the log variance itself has the derivative ½."),
+        (0.5 + 0 * scaled, "The square is missing: the variance divides it as well."),
+        (0.5 * (1 + scaled), "The square has the wrong sign: a larger variance makes it smaller."),
+        (0.5 * (1 - error / var), "The error enters squared; yours does not."),
+        (0.5 * (1 - error**2), "The square is not divided by the variance."),
         (0.5 * (1 / var - error**2 / var**2), "This is the derivative by σ²; log σ² was asked."),
-        (0.5 * (1 - scaled) / len(error), "Divided by the batch size; the average comes later."),
+        (right * 2 / (0.5 * log_var).exp(), "This is the derivative by σ; log σ² was asked."),
+        (right / len(error), "Divided by the batch size; the average comes later."),
+        (right / error.numel(), "Divided by B · D; the average comes later."),
+        (right / error.shape[1], "Divided by D; the terms of a row are summed."),
     ]
 
 
-def full_covariance_kl(fn):
-    """Check `fn(loc, scale_tril)`: KL(N(loc, L Lᵀ) ‖ N(0, I)) for each row, [B], nats.
+@check(
+    _outputs,
+    "both derivatives, with their signs and their halves.",
+    (_wrong_by_mean, _wrong_by_log_var),
+    outputs=("the derivative by mean", "the derivative by log_var"),
+)
+def output_gradients(x, mean, log_var):
+    """Check `fn(x, mean, log_var)`: the derivatives of −log N(x; mean, exp(log_var)), nats.
 
-    loc is [B, J], scale_tril, the lower triangular L, is [B, J, J]. Returns a sentence
-    beginning "Right:"; raises `Mistake` with one that names the mistake, TypeError when fn is
-    not a function.
+    All arguments are [B, D]; the answer is a pair, the derivatives with respect to `mean` and
+    to `log_var`, [B, D] each, of every entry by itself.
     """
-    check_function(fn)
-    generator = seeded(1)
-    loc = torch.randn(4, 3, generator=generator, dtype=torch.float64)
-    below = torch.randn(4, 3, 3, generator=generator, dtype=torch.float64).tril(-1)
-    scale = torch.rand(4, 3, generator=generator, dtype=torch.float64) + 0.5
-    scale_tril = below + torch.diag_embed(scale)
-    answer = as_tensor(fn(loc.clone(), scale_tril.clone()))
-    right = _full_kl(loc, scale, scale_tril.square().sum((1, 2)))
-    if not close(answer, right):
-        _name_kl_mistake(answer, right, loc, scale, scale_tril)
-    return "Right: trace, mean and determinant, summed over dimensions, one number a row."
+    return _right_outputs(x, mean, log_var)
+
+
+# --- the KL of a full covariance -------------------------------------------------------------
+
+
+def _factors():
+    def factor(rows, dim, seed, low=0.5, high=1.5):
+        below = normal(rows, dim, dim, seed=seed).tril(-1)
+        return below + torch.diag_embed(uniform(rows, dim, seed=seed, low=low, high=high))
+
+    yield normal(4, 3, seed=1), factor(4, 3, 1)
+    yield normal(2, 5, seed=2), factor(2, 5, 2)
+    column = torch.linspace(-6, 6, 25, dtype=torch.float64)[:, None]
+    yield Trial((0 * column, column.exp()[:, None]), "For one latent, with L from e⁻⁶ to e⁶")
+    yield Trial((10 * column, 1 + 0 * column[:, None]), "For one latent, with means from −60 to 60")
+    yield Trial((normal(3, 3), factor(3, 3, 3, 0.02, 0.05)), "With a nearly singular L")
+    yield Trial((normal(1, 60), factor(1, 60, 4)), "For 60 latents")
+    tiny = torch.diag_embed(torch.full((1, 200), 1e-3, dtype=torch.float64))
+    advice = "A determinant is rounded to 0; sum the logarithms of the diagonal of L."
+    yield Trial((normal(1, 200), tiny), "For 200 latents with σ = 0.001", advice)
 
 
 def _full_kl(loc, scale, trace):
     return 0.5 * (trace + loc.square().sum(1) - loc.shape[1] - 2 * scale.log().sum(1))
 
 
-def _name_kl_mistake(answer, right, loc, scale, scale_tril):
-    if answer.numel() == 1 and close(answer.reshape(()), right.mean()):
-        raise Mistake("Averaged over the batch; each row has a KL of its own, [B].")
-    if answer.shape != right.shape:
-        raise Mistake(f"The answer has shape {list(answer.shape)}; it must be [B].")
+def _wrong_full_kl(loc, scale_tril):
+    """(what a mistake gives [B], the sentence that names it), …"""
+    scale, dim = scale_tril.diagonal(dim1=1, dim2=2), loc.shape[1]
+    right = _full_kl(loc, scale, scale_tril.square().sum((1, 2)))
     inverse = torch.linalg.inv(scale_tril)
     back = (inverse @ loc[..., None]).square().sum((1, 2))
-    reverse = 0.5 * (inverse.square().sum((1, 2)) + back - 3) + scale.log().sum(1)
-    name_mistake(
-        answer,
-        right,
-        [
-            (reverse, "The direction is turned: this is KL(N(0, I) ‖ q)."),
-            (2 * right, "The ½ before the sum is missing."),
-            (right / 3, "Averaged over the latents; a KL sums over them."),
-            (
-                _full_kl(loc, scale, scale.square().sum(1)),
-                "The trace has only the diagonal of L; every entry of L counts, squared.",
-            ),
-            (
-                _full_kl(loc, scale, scale_tril.diagonal(dim1=1, dim2=2).sum(1)),
-                "The trace is that of L; it must be that of L Lᵀ.",
-            ),
-            (
-                right + 0.5 * scale.log().sum(1),
-                "log det Σ is 2 Σ log L_ii, since Σ = L Lᵀ; one half of it is missing.",
-            ),
-            (right + scale.log().sum(1), "The log determinant is missing."),
-            (right + 2 * scale.log().sum(1), "The log determinant has the wrong sign."),
-            (right + 1.5, "The J is missing: at q = p the KL must be zero."),
-        ],
-    )
+    logs = scale.log().sum(1)
+    return [
+        (
+            0.5 * (inverse.square().sum((1, 2)) + back - dim) + logs,
+            "The direction is turned: this is KL(N(0, I) ‖ q).",
+        ),
+        (right.mean(), "Averaged over the batch; each row has a KL of its own, [B]."),
+        (2 * right, "The ½ before the sum is missing."),
+        (-right, "The sign is wrong: a KL is never negative, and yours is."),
+        (right / dim, "Averaged over the latents; a KL sums over them."),
+        (
+            _full_kl(loc, scale, scale.square().sum(1)),
+            "The trace has only the diagonal of L; every entry of L counts, squared.",
+        ),
+        (
+            _full_kl(loc, scale, scale.sum(1)),
+            "The trace is that of L; it must be that of L Lᵀ.",
+        ),
+        (
+            _full_kl(loc, scale, scale_tril.sum((1, 2))),
+            "The entries of L are added as they are; the trace of L Lᵀ has their squares.",
+        ),
+        (
+            _full_kl(loc, scale, (scale_tril @ scale_tril.mT).sum((1, 2))),
+            "You added up all entries of L Lᵀ; the trace is the sum of its diagonal.",
+        ),
+        (
+            right + 0.5 * logs,
+            "log det Σ is 2 Σ log L_ii, since Σ = L Lᵀ; one half of it is missing.",
+        ),
+        (right - logs, "The log determinant counts twice: ½ log det Σ is Σ log L_ii."),
+        (right + logs, "The log determinant is missing."),
+        (right + 2 * logs, "The log determinant has the wrong sign."),
+        (
+            right + logs - logs / math.log(10),
+            "The logarithm is to base 10; take the natural one.",
+        ),
+        (right - 0.5 * loc.square().sum(1), "The means are missing: μᵀμ is part of the KL."),
+        (
+            right + 0.5 * (loc.sum(1) - loc.square().sum(1)),
+            "The mean enters squared; yours does not.",
+        ),
+        (
+            right + 0.5 * (loc.square().sum(1).sqrt() - loc.square().sum(1)),
+            "|μ| enters squared; yours does not.",
+        ),
+        (right + 0.5 * dim, "The J is missing: at q = p the KL must be zero."),
+        (right + 0.5 * (dim - 1), "1 is subtracted in place of J: at q = p the KL must be zero."),
+        (right + dim, "J is added; subtract it: at q = p the KL must be zero."),
+        (
+            logs + 0.5 * dim * (1 + math.log(2 * math.pi)),
+            "This is the entropy of q; the term E_q[log p(z)] is missing.",
+        ),
+    ]
+
+
+@check(
+    _factors,
+    "trace, mean and determinant, summed over dimensions, one number a row.",
+    _wrong_full_kl,
+    parts=lambda loc, scale_tril: {
+        "The trace": 0.5 * scale_tril.square().sum((1, 2)),
+        "The term μᵀμ": 0.5 * loc.square().sum(1),
+        "The log determinant": -scale_tril.diagonal(dim1=1, dim2=2).log().sum(1),
+    },
+)
+def full_covariance_kl(loc, scale_tril):
+    """Check `fn(loc, scale_tril)`: KL(N(loc, L Lᵀ) ‖ N(0, I)) for each row, [B], nats.
+
+    loc is [B, J], scale_tril, the lower triangular L, is [B, J, J].
+    """
+    scale = scale_tril.diagonal(dim1=1, dim2=2)
+    return _full_kl(loc, scale, scale_tril.square().sum((1, 2)))

@@ -5,138 +5,148 @@ it does to them is watched: what it hands to the decoder, how it moves the weigh
 it lets decide.
 """
 
+import contextlib
 import copy
 import math
 
 import torch
 from torch import nn
-from torch.distributions import MultivariateNormal, kl_divergence
+from torch.distributions import kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from vaecourse.checks.answers import as_tensor, check_function, close, name_mistake, seeded
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import (
+    Caught,
+    Mistake,
+    Trial,
+    as_tensor,
+    check,
+    close,
+    judge,
+    parts_of,
+    seeded,
+    shown,
+    uniform,
+    watched,
+)
 from vaecourse.checks.vae import reparameterize
 from vaecourse.models import VAE
 
 _RATE = 0.1
-_BATCH_SIZES = (10, 16, 20, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000, 1024)
 
 
-def training_step(fn):
+# --- free bits -------------------------------------------------------------------------------
+
+
+def _divergences():
+    scales = torch.tensor([0.2, 0.9, 2.0, 3.0], dtype=torch.float64)
+    yield scales * uniform(5, 4), 0.5
+    yield 3 * scales[:3] * uniform(2, 3, seed=1), 1.1
+    yield 0.1 * uniform(3, 6, seed=2), 0.05
+    yield Trial((scales * uniform(5, 4), 0.0), "With a floor of 0")
+    yield Trial((scales * uniform(5, 4), 40.0), "With a floor above all")
+    yield Trial((100 * uniform(4, 3), 0.5), "With no latent below the floor")
+    yield Trial((4 * uniform(6, 1, seed=3), 0.25), "With one latent")
+    yield Trial((uniform(1, 5, seed=4), 0.5), "With one row")
+
+
+def _wrong_floors(kl, floor):
+    """(what a mistake gives, the sentence that names it), …"""
+    average = kl.mean(0)
+    free = average.clamp(min=floor)
+    return [
+        (average.sum(), "No latent is held at the floor: this is the KL as it is."),
+        (kl.clamp(min=floor).mean(0).sum(), "The floor cuts row by row; average over rows first."),
+        (kl.clamp(min=floor).sum(), "The floor cuts row by row; average over rows first."),
+        (average.sum().clamp(min=floor), "The floor cuts the sum; every latent has its own."),
+        (
+            kl.sum(1).clamp(min=floor).mean(),
+            "The floor cuts the sum of a row; every latent has its own.",
+        ),
+        (average.clamp(max=floor).sum(), "max and min are swapped: this keeps the KL small."),
+        (free.mean(), "You averaged over the latents; sum over them."),
+        (free, "The latents are not summed yet."),
+        (free.sum() / len(kl), "Divided by the batch size once more; the mean is taken already."),
+        (kl.sum(0).clamp(min=floor).sum(), "You summed over the rows; average over them."),
+        ((average - floor).clamp(min=0).sum(), "The floor is subtracted; the KL itself stays."),
+        ((average + floor).sum(), "The floor is added to every latent."),
+        (average.clamp(min=0.5).sum(), "A floor of 0.5 is written in; use the one handed in."),
+        (
+            kl.mean(1).clamp(min=floor).sum(),
+            "The mean runs over the latents; it must run over rows.",
+        ),
+        (
+            torch.where(average > floor, average, torch.zeros_like(average)).sum(),
+            "Below the floor a latent costs nothing here; it costs the floor.",
+        ),
+        (-free.sum(), "The sign is wrong: this is a cost, and positive."),
+    ]
+
+
+@check(
+    _divergences,
+    "a latent below the floor costs the floor, and has no reason to cost less.",
+    _wrong_floors,
+    gradients=("kl",),
+)
+def free_bits(kl, floor):
+    """Check `fn(kl, floor) -> scalar`: Σ_j max(floor, mean over rows of kl_j) in nats [KSW16].
+
+    `kl` [B, J] holds the KL of each latent for each row.
+    """
+    return kl.mean(0).clamp(min=floor).sum()
+
+
+# --- a step of training ----------------------------------------------------------------------
+
+
+@watched("encoder", "decoder", "optimizer", "x", "generator")
+def training_step(student):
     """Check `fn(encoder, decoder, optimizer, x, generator) -> loss`: one step of training.
 
     `encoder` maps x [B, D] to [B, 2J], loc beside log_var; `decoder` maps z [B, J] to the logits
     [B, D] of binary pixels; `optimizer` holds the weights of both. The loss is −ELBO with one
-    draw of z, averaged over the rows. Returns a sentence beginning "Right:"; raises `Mistake`
-    with one that names the mistake, TypeError when fn is not a function.
+    draw of z, averaged over the rows.
     """
-    check_function(fn)
-    reparameterize(lambda loc, log_var, generator: _drawn(fn, loc, log_var, generator))
-    run = _TinyRun()
-    first = run.step(fn, seed=0)
-    _check_loss(first)
-    _check_move(first)
-    second = run.step(fn, seed=1)
-    carried = [a + b for a, b in zip(first["gradients"], second["gradients"])]
+    reparameterize.judge(_Draws(student))
+    runs = [_TinyRun(5, 7, 2), _TinyRun(8, 6, 2, seed=3, far=60), _TinyRun(3, 4, 2, seed=5)]
+    steps = [run.step(student, seed=k) for k, run in enumerate(runs)]
+    if not all(close(step["loss"].reshape(()), step["right"]) for step in steps):
+        # A half may be one over the two latents: other numbers of them tell.
+        with contextlib.suppress(Mistake):
+            steps += [_TinyRun(3, 4, n, seed=n).step(student, seed=n) for n in (3, 5)]
+    _check_loss(steps)
+    for step in steps:
+        _check_move(step)
+    second = runs[0].step(student, seed=9)
+    carried = [a + b for a, b in zip(steps[0]["gradients"], second["gradients"])]
     if _moved_by(second, carried):
         raise Mistake(
             "The gradients of the step before are still in this one: call zero_grad() once a step."
         )
     if not _moved_by(second, second["gradients"]):
         raise Mistake("The first step is right, but the second does not follow its gradient.")
-    return "Right: a draw of q, the loss in nats a row, and one step along its gradient."
+    return "a draw of q, the loss in nats a row, and one step along its gradient."
 
 
-def evaluate(fn):
-    """Check `fn(model, x, generator) -> number`: the mean ELBO of the rows of x [N, D], in nats.
+class _Draws:
+    """A training step seen as a function that draws z: what it hands to the decoder."""
 
-    `model` has encode, decode, prior and elbo, as `vc.models.VAE`. The answer must lie within
-    five standard errors of the exact expectation. Returns a sentence beginning "Right:"; raises
-    `Mistake` with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    model, x, exact = _known_model()
-    before = copy.deepcopy(model.state_dict())
-    answer = as_tensor(fn(model, x.clone(), seeded(0)))
-    if any((value != before[name]).any() for name, value in model.state_dict().items()):
-        raise Mistake("The weights have changed: an evaluation takes no step.")
-    if answer.numel() != 1:
-        raise Mistake(f"The answer has shape {list(answer.shape)}; give one number, the mean.")
-    answer = answer.item()
-    if not math.isfinite(answer):
-        raise Mistake(f"The answer is {answer}; the mean ELBO of these rows is finite.")
-    if abs(answer - exact["elbo"].mean()) > exact["tolerance"]:
-        _name_evaluation(answer, exact)
-    if as_tensor(fn(model, x.clone(), seeded(0))).item() != answer:
-        raise Mistake("The same generator gives another number: pass it to whatever draws z.")
-    return "Right: z is drawn, and every row counts once, in nats."
+    def __init__(self, student):
+        self.student, self.fn = student, student.fn
 
-
-def model_selection(fn):
-    """Check `fn(models, score, valid, test) -> (model, number)`: a choice, and what is reported.
-
-    `score(model, x)` is a mean bound in nats, the larger the better; the data `valid` choose, and
-    the number reported is of data that had no part in the choice. Returns a sentence beginning
-    "Right:"; raises `Mistake` with one that names the mistake, TypeError when fn is not a
-    function.
-    """
-    check_function(fn)
-    models, valid, test = [_Candidate(k) for k in range(4)], torch.zeros(5, 2), torch.ones(7, 2)
-    scores = {"valid": [-97.0, -94.0, -99.0, -95.0], "test": [-98.5, -96.5, -100.5, -92.5]}
-
-    def score(model, x):
-        side = {5: "valid", 7: "test"}.get(len(x), "both")
-        if side == "both":
-            raise Mistake("The two sets are joined or cut: score a model on one of them, whole.")
-        return scores[side][model.index]
-
-    answer = fn(models, score, valid, test)
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        raise Mistake("Return two things, the chosen model and the number to report.")
-    model, number = answer
-    if not isinstance(model, _Candidate):
-        raise Mistake("The first thing returned must be one of the models.")
-    _name_choice(model.index, as_tensor(number).item(), scores)
-    return "Right: the validation data choose, and the test data are asked about one model."
-
-
-def free_bits(fn):
-    """Check `fn(kl, floor) -> scalar`: Σ_j max(floor, mean over rows of kl_j) in nats [KSW16].
-
-    `kl` [B, J] holds the KL of each latent for each row. Returns a sentence beginning "Right:";
-    raises `Mistake` with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    kl, floor = torch.rand(5, 4, generator=seeded(0), dtype=torch.float64), 0.5
-    kl = kl * torch.tensor([0.2, 0.9, 2.0, 3.0], dtype=torch.float64)
-    leaf = kl.clone().requires_grad_()
-    answer = fn(leaf, floor)
-    value = as_tensor(answer)
-    if value.numel() != 1:
-        raise Mistake(f"The answer has shape {list(value.shape)}; it is one number a minibatch.")
-    average = kl.mean(0)
-    wrong = [
-        (average.sum(), "No latent is held at the floor: this is the KL as it is."),
-        (kl.clamp(min=floor).mean(0).sum(), "The floor cuts row by row; average over rows first."),
-        (average.sum().clamp(min=floor), "The floor cuts the sum; every latent has its own."),
-        (average.clamp(max=floor).sum(), "max and min are swapped: this keeps the KL small."),
-        (average.clamp(min=floor).mean(), "You averaged over the latents; sum over them."),
-        (kl.sum(0).clamp(min=floor).sum(), "You summed over the rows; average over them."),
-        ((average - floor).clamp(min=0).sum(), "The floor is subtracted; the KL itself stays."),
-        ((average + floor).sum(), "The floor is added to every latent."),
-    ]
-    right = average.clamp(min=floor).sum()
-    if not close(value.reshape(()), right):
-        name_mistake(value.reshape(()), right, wrong)
-    _check_slope(answer, leaf, average > floor)
-    return "Right: a latent below the floor costs the floor, and has no reason to cost less."
-
-
-# --- a step of training ----------------------------------------------------------------------
-
-
-class _Caught(Exception):
-    """Carries out of a reader's function what it hands to the decoder."""
+    def __call__(self, loc, log_var, generator):
+        encoder = _Encoder(loc, log_var)
+        optimizer = torch.optim.SGD(encoder.parameters(), lr=0.0)
+        x = torch.zeros(len(loc), 7, dtype=torch.float64)
+        try:
+            answer = self.student(encoder, _Catch(), optimizer, x, generator)
+        except Caught as caught:
+            z = caught.args[0]
+            if not isinstance(z, torch.Tensor):
+                raise Mistake(f"The decoder is given a {type(z).__name__}; give it z.") from None
+            return z[0] if z.ndim == 3 and len(z) == 1 else z
+        as_tensor(answer)
+        raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
 
 
 class _Encoder(nn.Module):
@@ -153,24 +163,13 @@ class _Encoder(nn.Module):
 
 class _Catch(nn.Module):
     def forward(self, z):
-        raise _Caught(z)
-
-
-def _drawn(fn, loc, log_var, generator):
-    """The z that the step hands to the decoder, with its graph, before any backward()."""
-    encoder = _Encoder(loc, log_var)
-    optimizer = torch.optim.SGD(encoder.parameters(), lr=0.0)
-    x = torch.zeros(len(loc), 7, dtype=torch.float64)
-    try:
-        fn(encoder, _Catch(), optimizer, x, generator)
-    except _Caught as caught:
-        z = caught.args[0]
-        return z[0] if z.ndim == 3 and len(z) == 1 else z
-    raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
+        raise Caught(z)
 
 
 class _Recorded(nn.Linear):
     """A layer that remembers what it was last given."""
+
+    given = None
 
     def forward(self, value):
         self.given = value.detach()
@@ -178,35 +177,55 @@ class _Recorded(nn.Linear):
 
 
 class _TinyRun:
-    """A linear encoder and decoder, an optimizer, and five rows of seven pixels."""
+    """A linear encoder and decoder, an optimizer, and rows of binary pixels.
 
-    def __init__(self):
-        self.nets = [_layer(7, 4, 0, nn.Linear), _layer(2, 7, 1, _Recorded)]
-        self.x = torch.bernoulli(torch.full((5, 7), 0.4, dtype=torch.float64), generator=seeded(2))
+    far: where the means of q lie, so that the KL is much larger than the cross entropy.
+    """
+
+    def __init__(self, rows, pixels, latents, seed=0, far=0.0):
+        self.latents = latents
+        self.nets = [
+            _layer(pixels, 2 * latents, seed, nn.Linear),
+            _layer(latents, pixels, seed + 1, _Recorded),
+        ]
+        with torch.no_grad():
+            self.nets[0].bias[:latents] += far
+        self.x = torch.bernoulli(torch.full((rows, pixels), 0.4).double(), generator=seeded(2))
         self.optimizer = torch.optim.SGD(self._weights(), lr=_RATE)
 
     def _weights(self):
         return [weight for net in self.nets for weight in net.parameters()]
 
-    def step(self, fn, seed):
-        """What the reader's step gave and did, beside what is right for the z that it drew."""
+    def step(self, student, seed):
+        """What the step gave and did, beside what is right for the z that it drew."""
         encoder, decoder = copy.deepcopy(self.nets)
         before = [weight.detach().clone() for weight in self._weights()]
-        loss = as_tensor(fn(*self.nets, self.optimizer, self.x.clone(), seeded(seed)))
+        loss = as_tensor(student(*self.nets, self.optimizer, self.x, seeded(seed)))
         loc, log_var = encoder(self.x).chunk(2, -1)
-        eps = (self.nets[1].given.reshape(5, 2) - loc.detach()) / (0.5 * log_var.detach()).exp()
+        given = self.nets[1].given
+        if given is None:
+            raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
+        z = given.reshape(len(self.x), self.latents)
+        eps = (z - loc.detach()) / (0.5 * log_var.detach()).exp()
         z = loc + (0.5 * log_var).exp() * eps
         bce = binary_cross_entropy_with_logits(decoder(z), self.x, reduction="none")
         kl = 0.5 * (log_var.exp() + loc.square() - 1 - log_var)
+        drawn = 0.5 * (z.square() - eps.square() - log_var)  # log q(z) − log p(z) at the draw
         weights = [*encoder.parameters(), *decoder.parameters()]
-        gradients = torch.autograd.grad((bce.sum(1) + kl.sum(1)).mean(), weights)
+        right = {}
+        for name, rate in (("kl", kl), ("drawn", drawn)):
+            right[name] = (bce.sum(1) + rate.sum(1)).mean()
+        chosen = "drawn" if close(loss.reshape(-1)[:1], right["drawn"].detach()[None]) else "kl"
+        gradients = torch.autograd.grad(right[chosen], weights, retain_graph=True)
         return {
             "loss": loss,
+            "right": right[chosen].detach(),
             "bce": bce.detach(),
-            "kl": kl.detach(),
+            "kl": (kl if chosen == "kl" else drawn).detach(),
             "gradients": gradients,
             "moves": [b - w.detach() for b, w in zip(before, self._weights())],
             "has_gradient": any(weight.grad is not None for weight in self._weights()),
+            "parts": (slice(0, 2), slice(2, 4)),
         }
 
 
@@ -218,27 +237,58 @@ def _layer(inputs, outputs, seed, kind):
     return layer
 
 
-def _check_loss(step):
-    loss, bce, kl = step["loss"], step["bce"], step["kl"]
-    if loss.numel() != 1:
-        raise Mistake(f"The loss has shape {list(loss.shape)}; return one number.")
+def _wrong_steps(bce, kl):
+    """(what a mistake gives, the sentence that names it), …"""
     rows, pixels, latents = len(bce), bce.shape[1], kl.shape[1]
     distortion, rate = bce.sum(1).mean(), kl.sum(1).mean()
-    wrong = [
+    return [
         (distortion + rate / latents, "The KL is averaged over the latents; sum over them."),
-        (distortion / pixels + rate, f"The mean over the pixels: the KL counts {pixels} times."),
+        (distortion / pixels + rate, "The mean over the pixels: the KL counts D times."),
         (distortion / pixels + rate / latents, "Both terms are averaged over dimensions; sum."),
         (distortion + kl.sum(), "The KL is summed over the rows, the cross entropy averaged."),
         (bce.sum() + rate, "The cross entropy is summed over the rows, the KL averaged."),
         (rows * (distortion + rate), "The loss is summed over the rows; average over them."),
+        (distortion / pixels + kl.sum(), "The cross entropy is averaged over all, the KL summed."),
+        (distortion + rate / rows, "The KL is divided by the rows twice."),
+        (distortion + rate / rows / latents, "The KL is divided by the rows twice, and averaged."),
+        (
+            distortion + rate / pixels,
+            "The KL is divided by the number of pixels, the cross entropy is not.",
+        ),
+        (
+            distortion + rate / pixels / rows,
+            "The KL is divided by B · D, the cross entropy by B alone.",
+        ),
+        (
+            bce.sum() + rate / latents,
+            "The cross entropy is summed, the KL averaged over rows and latents.",
+        ),
         (distortion, "The KL is missing: this trains a noisy autoencoder."),
         (rate, "The cross entropy is missing: nothing asks for x."),
         (distortion - rate, "The KL has the wrong sign: it is a cost, so the loss adds it."),
         (distortion + 2 * rate, "The factor ½ of the KL is missing."),
         (-distortion - rate, "The sign is wrong: this is the ELBO; the loss is minus that."),
+        (rate - distortion, "The cross entropy has the wrong sign: it is a cost already."),
+        ((distortion + rate) / rows, "The loss is divided by the rows twice."),
+        ((distortion + rate) / math.log(2), "The loss is in bits; the unit is the nat."),
     ]
-    if not close(loss.reshape(()), distortion + rate):
-        name_mistake(loss.reshape(()), distortion + rate, wrong)
+
+
+def _check_loss(steps):
+    shape = list(steps[0]["loss"].shape)
+    if steps[0]["loss"].numel() != 1:
+        raise Mistake(f"The loss has shape {shape}; return one number.")
+    judge(
+        [step["loss"].reshape(()) for step in steps],
+        [Trial((step["bce"], step["kl"]), rtol=1e-6, atol=1e-6) for step in steps],
+        [step["right"] for step in steps],
+        _wrong_steps,
+        parts=lambda bce, kl: {
+            "The KL": kl.sum(1).mean(),
+            "The cross entropy": bce.sum(1).mean(),
+        },
+        output="the loss",
+    )
 
 
 def _check_move(step):
@@ -272,11 +322,38 @@ def _moved_by(step, gradients):
 # --- an evaluation ---------------------------------------------------------------------------
 
 
-def _known_model():
-    """A linear Gaussian VAE, 5,003 rows, and the exact values of its bound.
+@watched("model", "x", "generator")
+def evaluate(student):
+    """Check `fn(model, x, generator) -> number`: the mean ELBO of the rows of x [N, D], in nats.
 
-    q has the mean of the posterior, a little to the side, and variances that are too large.
+    `model` has encode, decode, prior and elbo, as `vc.models.VAE`. Which rows reach its encoder and
+    which z its decoder is watched, so that the right number for these very draws is known.
     """
+    tried = []
+    for rows, seed in ((1203, 0), (517, 1), (403, 2)):
+        model, x = _known_model(rows)
+        tried.append(_Evaluation(student, model, x, seed))
+    for seen in tried:
+        seen.look()
+    judge(
+        [seen.answer for seen in tried],
+        [Trial((seen,), rtol=2e-4, atol=2e-4) for seen in tried],
+        [seen.right() for seen in tried],
+        lambda seen: seen.mistakes(),
+        parts=lambda seen: {"The KL": -seen.kl.mean(), "log p(x|z)": seen.likelihood.mean()},
+        names=("x",),
+    )
+    model, x = _known_model(403)
+    again, other = (as_tensor(student(model, x, seeded(seed))) for seed in (2, 3))
+    if not torch.equal(again.reshape(()), tried[2].answer):
+        raise Mistake("The same generator gives another number: pass it to whatever draws z.")
+    if torch.equal(again, other):
+        raise Mistake("Every generator gives the same number: a seed is fixed inside.")
+    return "z is drawn, and every row counts once, in nats."
+
+
+def _known_model(rows):
+    """A linear Gaussian VAE, whose q is off to the side and too wide, and rows that it draws."""
     model = VAE(3, 2, (), likelihood="gaussian", noise_variance=0.36)
     with torch.no_grad():
         weight = torch.tensor([[1.5, 0.0], [0.4, 1.0], [-0.6, 0.8]])
@@ -286,81 +363,244 @@ def _known_model():
         model.encoder[0].weight.zero_()[:2] = torch.linalg.solve(precision, weight.T / 0.36)
         model.encoder[0].bias[:2] = torch.tensor([-0.1, 0.1])
         model.encoder[0].bias[2:] = 0.5 - precision.diagonal().log()
-        x = model.sample(5003, seeded(4))
+        x = model.sample(rows, seeded(4))
         x[-3:] *= 25  # far out, so that a last batch of three rows makes itself felt
-        return model, x, _exact_values(model, x)
+        return model, x
 
 
-def _exact_values(model, x):
-    """Each [N] in nats, beside a tolerance: five standard errors of the mean at one draw a row."""
-    q, weight, noise = model.encode(x), model.decoder[0].weight, model.likelihood.noise_variance
-    at_mean, kl = model.decode(q.loc).log_prob(x), kl_divergence(q, model.prior)
-    # log p(x|z) at z = loc + σ ε is at_mean + g·ε − ½ ε·Hε.
-    g = (x - model.decode(q.loc).mean) @ weight / noise * q.scale
-    h = weight.T @ weight / noise * q.scale[:, :, None] * q.scale[:, None, :]
-    spread = 0.5 * h.diagonal(dim1=1, dim2=2).sum(1)
-    variance = g.square().sum(1) + 0.5 * h.square().sum((1, 2))
-    covariance = weight @ weight.T + noise * torch.eye(3)
-    outside = model.decode(torch.zeros(2)).log_prob(x) - weight.square().sum() / noise / 2
-    return {
-        "at_mean": at_mean,
-        "likelihood": at_mean - spread,
-        "kl": kl,
-        "elbo": at_mean - spread - kl,
-        "from_prior": outside,
-        "evidence": MultivariateNormal(model.decoder[0].bias, covariance).log_prob(x),
-        "tolerance": 5 * variance.sum().sqrt().item() / len(x),
-    }
+class _Evaluation:
+    """One call of a student's evaluation, with all that it asked of the model."""
 
+    def __init__(self, student, model, x, seed):
+        self.model, self.x, self.batches = model, x, []
+        before = copy.deepcopy(model.state_dict())
+        encode, decode = model.encode, model.decode
 
-def _name_evaluation(answer, exact):
-    elbo, likelihood, kl = (exact[name].mean().item() for name in ("elbo", "likelihood", "kl"))
-    at_mean, evidence = exact["at_mean"].mean().item(), exact["evidence"].mean().item()
-    rows, tolerance = len(exact["elbo"]), exact["tolerance"]
-    wrong = [
-        (at_mean - kl, "z is the mean of q: this is no bound, and here it exceeds log p(x)."),
-        (at_mean, "z is the mean of q, and the KL is missing: a reconstruction error."),
-        (likelihood, "The KL is missing: this is log p(x|z) alone."),
-        (likelihood + kl, "The KL is added; subtract it."),
-        (-elbo, "The sign is wrong: this is the loss."),
-        (likelihood - kl / 2, "The KL is averaged over the latents; sum over them."),
-        (likelihood / 3 - kl, "log p(x|z) is averaged over dimensions; sum over them."),
-        (exact["from_prior"].mean().item(), "z is drawn from the prior, which is no q of x."),
-        (exact["from_prior"].mean().item() - kl, "z is drawn from the prior; draw it from q."),
-    ]
-    for value, sentence in wrong:
-        if abs(answer - value) < tolerance + 0.01 * abs(value):
-            raise Mistake(sentence)
-    if abs(answer - rows * elbo) < rows * tolerance:
-        raise Mistake("This is the sum over the rows; a mean compares with other data sets.")
-    if elbo < answer < evidence + tolerance:
-        raise Mistake(
-            "This lies between the ELBO and log p(x), as the log of a mean of weights does; "
-            "average the logs."
+        def watched_encode(rows):
+            q = encode(rows)
+            self.batches.append((rows.detach(), q, []))
+            return q
+
+        def watched_decode(z):
+            if not self.batches:
+                raise Mistake("The decoder is asked before the encoder: draw z from q(z|x).")
+            self.batches[-1][2].append(z.detach())
+            return decode(z)
+
+        model.encode, model.decode = watched_encode, watched_decode
+        answer = as_tensor(student(model, x, seeded(seed)))
+        del model.encode, model.decode
+        if any((value != before[name]).any() for name, value in model.state_dict().items()):
+            raise Mistake("The weights have changed: an evaluation takes no step.")
+        if answer.numel() != 1:
+            raise Mistake(f"The answer has shape {list(answer.shape)}; give one number, the mean.")
+        self.answer = answer.reshape(())
+
+    def look(self):
+        """Raise a Mistake by what reached encoder and decoder; keep both terms of every row."""
+        if not self.batches:
+            raise Mistake("The encoder is never asked: z must be drawn from q(z|x).")
+        index = {tuple(row): k for k, row in enumerate(self.x.tolist())}
+        rows = [[index.get(tuple(row)) for row in batch.tolist()] for batch, _, _ in self.batches]
+        asked = [k for batch in rows for k in batch]
+        if None in asked:
+            raise Mistake("The encoder is given rows that are not those of x.")
+        self._look_for_all(sorted(set(asked)), len(self.x))
+        draws = [z for _, _, zs in self.batches for z in zs]
+        if not draws:
+            raise Mistake("The decoder is never asked: log p(x|z) is missing.")
+        self._look_at_draws()
+        self._keep_terms(rows)
+
+    def _look_for_all(self, seen, number):
+        missing = number - len(seen)
+        if not missing:
+            return
+        if seen == list(range(len(seen))):
+            raise Mistake(f"The last, smaller batch is left out: {missing} of {number} rows.")
+        raise Mistake(f"{missing} of {number} rows never reach the encoder; every row counts.")
+
+    def _look_at_draws(self):
+        pairs = [(q, z) for _, q, zs in self.batches for z in zs if _fits(q, z)]
+        at_mean = [close(z.expand(q.mean.shape), q.mean) for q, z in pairs if z.ndim == 2]
+        if any(at_mean):
+            counts = self._averages_batches()
+            also = "; and the batches do not count by their rows" if counts else ""
+            raise Mistake(f"z is the mean of q: this is no bound{also}.")
+        if len(pairs) != sum(len(zs) for _, _, zs in self.batches):
+            return
+        eps = torch.cat([((z - q.mean) / q.stddev).reshape(-1, 2) for q, z in pairs])
+        z = torch.cat([z.reshape(-1, 2) for _, z in pairs])
+        if len(eps) >= 1000 and ((eps.std(0) - 1).abs() > 0.1).any():
+            if ((z.std(0) - 1).abs() < 0.1).all() and (z.mean(0).abs() < 0.15).all():
+                raise Mistake("z is drawn from the prior; draw it from q.")
+            raise Mistake(
+                f"z lies {eps.std():.3f} deviations of q about its mean, where a draw of q lies 1."
+            )
+
+    def _averages_batches(self):
+        """Whether the answer is an average of the batches' own averages at the mean of q."""
+        values = [
+            (self.model.decode(q.mean).log_prob(x) - kl_divergence(q, self.model.prior)).mean()
+            for x, q, _ in self.batches
+        ]
+        likelihoods = [self.model.decode(q.mean).log_prob(x).mean() for x, q, _ in self.batches]
+        sizes = {len(x) for x, _, _ in self.batches}
+        return len(sizes) > 1 and any(
+            abs(torch.stack(terms).mean() - self.answer) < 1e-3 * (1 + abs(self.answer))
+            for terms in (values, likelihoods)
         )
-    _name_batches(answer, exact)
-    raise Mistake(f"The number is {answer:.3f} where {elbo:.3f} ± {tolerance:.3f} is right.")
 
-
-def _name_batches(answer, exact):
-    """Look for a usual size of batch that explains the answer."""
-    at_mean = "z is the mean of q: this is no bound; and the batches do not count by their rows."
-    for rows, sentence in ((exact["elbo"], None), (exact["at_mean"] - exact["kl"], at_mean)):
-        for size in _BATCH_SIZES:
-            full = len(rows) // size * size
-            means, rest = rows[:full].view(-1, size).mean(1), rows[full:]
-            averages = torch.cat([means, rest.mean()[None]]).mean()
-            if abs(answer - averages) < exact["tolerance"] + 0.01 * abs(averages):
-                raise Mistake(
-                    sentence
-                    or "The averages of batches are averaged, though the last is smaller: its rows "
-                    "count for too much. Weigh each batch by its rows."
+    @torch.no_grad()
+    def _keep_terms(self, rows):
+        """log p(x|z), KL and log q(z) − log p(z) of every row [N], averaged over its draws."""
+        number, prior = len(self.x), self.model.prior
+        sums, count = torch.zeros(3, number, dtype=torch.float64), torch.zeros(number).double()
+        self.sizes, self.inside = [], None
+        for places, (x, q, zs) in zip(rows, self.batches):
+            for z in zs:
+                if not _fits(q, z):
+                    continue
+                z = z.reshape(-1, *q.mean.shape)
+                terms = (
+                    self.model.decode(z).log_prob(x).double(),
+                    kl_divergence(q, prior).double().expand(len(z), -1),
+                    (q.log_prob(z) - prior.log_prob(z)).double(),
                 )
-            if abs(answer - means.mean()) < exact["tolerance"]:
-                raise Mistake(sentence or "The last, smaller batch is left out.")
+                for sum_, term in zip(sums, terms):
+                    sum_.index_add_(0, torch.tensor(places), term.sum(0))
+                count.index_add_(
+                    0, torch.tensor(places), torch.full((len(x),), float(len(z))).double()
+                )
+                weight = (terms[0] - terms[2]).logsumexp(0) - math.log(len(z))
+                if len(z) > 1:
+                    self.inside = [*(self.inside or []), weight]
+            self.sizes.append(places)
+        self.likelihood, self.kl, self.drawn = sums / count.clamp(min=1)
+
+    def right(self):
+        """The mean of the rows for these draws; with the KL in closed form or at the draw."""
+        choices = [(self.likelihood - kl).mean() for kl in (self.kl, self.drawn)]
+        return min(choices, key=lambda value: abs(value - self.answer))
+
+    def mistakes(self):
+        """(what a mistake gives for these draws, the sentence that names it), …"""
+        found = []
+        for kl in (self.kl, self.drawn):
+            rows = self.likelihood - kl
+            means = torch.stack([rows[batch].mean() for batch in self.sizes])
+            last = len(self.sizes[-1]) if len(self.sizes) > 1 else 0
+            sums = torch.stack([rows[batch].sum() for batch in self.sizes])
+            found += [
+                (-rows.mean(), "The sign is wrong: this is the loss."),
+                (
+                    rows.sum(),
+                    "This is the sum over the rows; a mean compares with other data sets.",
+                ),
+                ((self.likelihood + kl).mean(), "The KL is added; subtract it."),
+                (
+                    self.likelihood.mean() - kl.mean() / 2,
+                    "The KL is averaged over the latents; sum.",
+                ),
+                (
+                    self.likelihood.mean() / 3 - kl.mean(),
+                    "log p(x|z) is averaged over dimensions; sum over them.",
+                ),
+                (
+                    self.likelihood.mean() / 3 - kl.mean() / 2,
+                    "Both terms are averaged over dimensions; sum.",
+                ),
+                (rows.mean() / 3, "The bound is averaged over dimensions; sum over them."),
+                (rows.median(), "This is the median of the rows; the mean is asked for."),
+                (rows.mean() / math.log(2), "This is in bits; the unit is the nat."),
+                (rows[self.sizes[-1]].mean(), "Only the last batch counts."),
+                (
+                    sums[: max(len(sums) - 1, 1)].sum() / (len(rows) - last),
+                    "The last, smaller batch is left out.",
+                ),
+                (
+                    (means[:-1] if len(means) > 1 else means).mean(),
+                    "The last, smaller batch is left out.",
+                ),
+                (rows[self.sizes[0]].mean(), "Only the first batch counts."),
+                (
+                    rows.logsumexp(0) - math.log(len(rows)),
+                    "This is the logarithm of a mean over the rows; average the logs.",
+                ),
+                (rows.max(), "This is the best of the rows; the mean is asked for."),
+            ]
+            found.append(
+                (
+                    means.mean(),
+                    "The averages of batches are averaged, though the last is smaller: its rows "
+                    "count for too much. Weigh each batch by its rows.",
+                )
+            )
+            if len(self.sizes) > 1:
+                found.append((means.sum(), "The averages of the batches are summed."))
+                words = "Sums over batches are averaged: divide by the number of rows."
+                found.append((sums.mean(), words))
+        if self.inside is not None:
+            found.append(
+                (
+                    torch.cat(self.inside).mean(),
+                    "This lies between the ELBO and log p(x), as the log of a mean of weights "
+                    "does; average the logs.",
+                )
+            )
+        found.append((self.likelihood.mean(), "The KL is missing: this is log p(x|z) alone."))
+        return found
+
+
+def _fits(q, z):
+    """Whether z holds draws for the rows of q."""
+    return z.ndim in (2, 3) and z.shape[-2:] == q.mean.shape
 
 
 # --- a choice of model -----------------------------------------------------------------------
+
+
+@watched("models", "score", "valid", "test")
+def model_selection(student):
+    """Check `fn(models, score, valid, test) -> (model, number)`: a choice, and what is reported.
+
+    `score(model, x)` is a mean bound in nats, the larger the better; the data `valid` choose, and
+    the number reported is of data that had no part in the choice.
+    """
+    tables = [
+        ([-97.0, -94.0, -99.0, -95.0], [-98.5, -96.5, -100.5, -92.5]),
+        ([-97.0, -94.0, -99.0, -95.0], [-90.5, -97.5, -93.5, -99.5]),
+        ([-80.25, -85.0, -81.0], [-84.75, -79.0, -83.0]),
+        ([3.5, 1.0, 2.25, 7.75, 9.0], [2.0, 8.5, 1.25, 4.5, 3.75]),
+        ([-1000.0, -2000.0], [-2500.0, -1500.0]),
+        ([-120.0], [-130.0]),
+    ]
+    chosen = [_choice(student, *table) for table in tables]
+    _name_choice(chosen, tables)
+    return "the validation data choose, and the test data are asked about one model."
+
+
+def _choice(student, valid_scores, test_scores):
+    """(place of the model that is chosen, number reported) for one table of scores."""
+    models = [_Candidate(k) for k in range(len(valid_scores))]
+    valid, test = torch.zeros(5, 2), torch.ones(7, 2)
+
+    def score(model, x):
+        if not isinstance(model, _Candidate):
+            raise Mistake("score is asked about something that is not one of the models.")
+        for data, scores in ((valid, valid_scores), (test, test_scores)):
+            if isinstance(x, torch.Tensor) and x.shape == data.shape and torch.equal(x, data):
+                return scores[model.index]
+        raise Mistake("The two sets are joined or cut: score a model on one of them, whole.")
+
+    answer = student(models, score, valid, test)
+    model, number = parts_of(answer, ("the chosen model", "the number to report"))
+    if not isinstance(model, _Candidate):
+        raise Mistake("The first thing returned must be one of the models.")
+    number = as_tensor(number)
+    if number.numel() != 1:
+        raise Mistake(f"The number to report has shape {list(number.shape)}; give one number.")
+    return model.index, number.item()
 
 
 class _Candidate:
@@ -368,30 +608,45 @@ class _Candidate:
         self.index = index
 
 
-def _name_choice(index, number, scores):
-    valid, test = scores["valid"], scores["test"]
-    sentences = {
-        test.index(max(test)): "The test data choose: the best of several scores is too good.",
-        valid.index(min(valid)): "The worst is chosen: a bound is the better the larger it is.",
-    }
-    if index != valid.index(max(valid)):
-        raise Mistake(
-            sentences.get(index, "The chosen model is not the best on the validation data.")
-        )
-    if number == valid[index]:
-        raise Mistake(
-            "The validation score is reported, of data that chose the model; report the test score."
-        )
-    if number == max(test):
-        raise Mistake("The best test score is reported, of a model that was not chosen.")
-    if number != test[index]:
-        raise Mistake(f"The number reported is {number:g}, which is not the chosen model's score.")
-
-
-def _check_slope(answer, leaf, above):
-    """The gradient by kl is 1/B above the floor and 0 below it."""
-    if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
-        raise Mistake("The answer is detached: no gradient reaches kl.")
-    (slope,) = torch.autograd.grad(answer.sum(), leaf)
-    if not close(slope, above.double().expand_as(leaf) / len(leaf)):
-        raise Mistake("The value is right, but the gradient is not that of the KL above the floor.")
+def _name_choice(chosen, tables):
+    places = [place for place, _ in chosen]
+    best, worst = ([valid.index(pick(valid)) for valid, _ in tables] for pick in (max, min))
+    if places != best:
+        if places[0] != places[1]:
+            raise Mistake("The test data choose: the best of several scores is too good.")
+        if places == [test.index(max(test)) for _, test in tables]:
+            raise Mistake("The test data choose: the best of several scores is too good.")
+        if places == worst:
+            raise Mistake("The worst is chosen: a bound is the better the larger it is.")
+        for known, which in ((lambda n: 0, "first"), (lambda n: n - 1, "last")):
+            if places == [known(len(valid)) for valid, _ in tables]:
+                raise Mistake(f"The {which} model is chosen, whatever the scores are.")
+        raise Mistake("The chosen model is not the best on the validation data.")
+    numbers = [number for _, number in chosen]
+    picked = list(zip(places, tables))
+    for values, sentence in (
+        (
+            [valid[k] for k, (valid, _) in picked],
+            "The validation score is reported, of data that chose: report the test score.",
+        ),
+        (
+            [max(test) for _, (_, test) in picked],
+            "The best test score is reported, of a model that was not chosen.",
+        ),
+        (
+            [(valid[k] + test[k]) / 2 for k, (valid, test) in picked],
+            "The mean of both scores is reported; the validation data had a part in the choice.",
+        ),
+        ([sum(test) / len(test) for _, test in tables], "The mean of all test scores is reported."),
+        ([-test[k] for k, (_, test) in picked], "The sign of the number reported is wrong."),
+    ):
+        if all(
+            abs(number - value) < 1e-5 * (1 + abs(value)) for number, value in zip(numbers, values)
+        ):
+            raise Mistake(sentence)
+    for number, (k, (_, test)) in zip(numbers, picked):
+        if not abs(number - test[k]) < 1e-5 * (1 + abs(test[k])):
+            given, right = shown(number, test[k])
+            raise Mistake(
+                f"The number reported is {given}, where the chosen model's score is {right}."
+            )

@@ -1,8 +1,4 @@
-"""Self-checks for three members of the family: factor analysis, GMVAE, VRNN. Chapter 12.
-
-Each takes the reader's function and tries it on seeded numbers. A wrong answer is compared with
-what the well-known mistakes give, so that the message can name the one that was made.
-"""
+"""Self-checks for three members of the family: factor analysis, GMVAE, VRNN. Chapter 12."""
 
 import math
 
@@ -10,130 +6,48 @@ import torch
 from torch.distributions import kl_divergence
 
 from vaecourse.checks.answers import (
+    Mistake,
+    Trial,
     as_tensor,
-    check_function,
-    check_gradients_reach,
+    check,
     close,
-    name_mistake,
-    per_row,
+    judge,
+    normal,
     seeded,
+    uniform,
+    watched,
 )
-from vaecourse.checks.mistakes import Mistake
 from vaecourse.models import VRNN
-
-
-def factor_analysis_posterior(fn):
-    """Check `fn(x, weight, mean, noise_variance) -> (loc [B, J], covariance [J, J])`.
-
-    The posterior of z for each row of x [B, D], where z ~ N(0, I) and x|z ~ N(W z + μ, Ψ) with W
-    [D, J], μ [D] and the diagonal of Ψ [D]. Returns a sentence beginning "Right:"; raises `Mistake`
-    with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    x, weight, mean, noise = _factor_problem()
-    loc, covariance = _posterior_answer(fn, x, weight, mean, noise)
-    scaled = weight.T / noise  # Wᵀ Ψ⁻¹
-    right = torch.linalg.inv(torch.eye(2) + scaled @ weight)
-    if not close(covariance, right):
-        name_mistake(covariance, right, _wrong_covariances(weight, noise))
-    right_loc = (x - mean) @ (right @ scaled).T
-    if not close(loc, right_loc):
-        name_mistake(loc, right_loc, _wrong_means(x, weight, mean, noise))
-    return "Right: one covariance (I + WᵀΨ⁻¹W)⁻¹ for all, and a mean that is linear in x."
-
-
-def mixture_elbo(fn):
-    """Check `fn(logits, log_likelihood, kl_z) -> [B]`: the bound with the label summed over, nats.
-
-    `logits` [B, K] are those of q(y|x), in any scale; p(y) is uniform; `log_likelihood` [B, K] and
-    `kl_z` [B, K] are log p(x|z) at a draw of z, and KL(q(z|x, y) ‖ p(z|y)), for each label y.
-    Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    tensors = _mixture_problem()
-    answer = per_row(fn(*(tensor.clone() for tensor in tensors)), tensors[0], "labels")
-    right = _mixture_bound(*tensors)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_mixture(*tensors))
-    names = ("logits", "log_likelihood", "kl_z")
-    check_gradients_reach(lambda given: fn(*given), dict(zip(names, tensors)))
-    certain = 1000.0 * torch.eye(4, dtype=torch.float64)[:3]
-    sure = as_tensor(fn(certain, *(tensor[:3].clone() for tensor in tensors[1:])))
-    if not close(sure, (tensors[1] - tensors[2])[:3].diagonal() - math.log(4)):
-        raise Mistake(
-            "Where q(y|x) is certain the result breaks: 0 · log 0 is 0 in the entropy; "
-            "take the logarithm with log_softmax, not of the softmax."
-        )
-    return "Right: Σ_y q(y|x) (log p(x|z) − KL_z), less KL(q(y|x) ‖ p(y)), one a row."
-
-
-def vrnn_elbo(fn):
-    """Check `fn(model, x, generator) -> [B]`: the bound of a `VRNN` for x [B, T, D], in nats.
-
-    One draw of each z_t from its q, and the divergence of every step in closed form. Returns a
-    sentence beginning "Right:"; raises `Mistake` with one that names the mistake, TypeError when
-    fn is not a function.
-    """
-    check_function(fn)
-    x = torch.bernoulli(torch.full((4, 3, 5), 0.5, dtype=torch.float64), generator=seeded(0))
-    model = _narrow_vrnn()
-    answer = _sequence_rows(fn(model, x.clone(), seeded(1)), x)
-    right = _sequence_bound(model, x)
-    if not close(answer, as_tensor(fn(model, x.clone(), seeded(2)))):
-        raise Mistake(
-            "Where q is almost a point the bound still depends on the draw: draw z_t from q, not "
-            "from the prior, and take the KL of each step in closed form."
-        )
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_sequence(model, x))
-    _gradient_passes_the_draw(fn, model, x)
-    _drawn_with_the_generator(fn, x)
-    return "Right: terms of every step at one draw, each prior before its x_t is seen, summed."
-
 
 # --- factor analysis -------------------------------------------------------------------------
 
 
-def _factor_problem():
-    """x [5, 4], W [4, 2], μ [4] and Ψ [4], with noise variances on both sides of one."""
-    x, weight, mean = (
-        torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
-        for seed, shape in enumerate(((5, 4), (4, 2), (4,)))
-    )
-    return x, weight, mean, torch.tensor([0.3, 1.7, 0.6, 2.2], dtype=torch.float64)
+def _factor_problems():
+    """x [B, D], W [D, J], μ [D] and Ψ [D], with noise variances on both sides of one."""
+    noise = torch.tensor([0.3, 1.7, 0.6, 2.2, 0.9, 3.1], dtype=torch.float64)
+    yield normal(5, 4), normal(4, 2, seed=1), normal(4, seed=2), noise[:4]
+    yield normal(2, 6, seed=3), normal(6, 3, seed=4), normal(6, seed=5), noise
+    yield Trial((normal(5, 3), normal(3, 1), normal(3), noise[:3]), "With one latent")
+    more = normal(3, 2), normal(2, 4, seed=1), normal(2), noise[:2]
+    yield Trial(more, "With more latents than variables")
+    apart = 1e4 * normal(4, seed=7)
+    moved = normal(5, 4) + apart, normal(4, 2, seed=1), apart, noise[:4]
+    yield Trial(moved, "With columns 10,000 apart", atol=1e-4)
+    quiet = normal(3, 4), normal(4, 2, seed=1), normal(4), 1e-4 * noise[:4]
+    yield Trial(quiet, "With noise variances of 0.0001", atol=1e-6)
+    flat = normal(5, 1, seed=3) @ normal(1, 3, seed=4)
+    yield Trial((normal(2, 5), flat, normal(5), noise[:5]), "With a W of rank one")
 
 
-def _posterior_answer(fn, *tensors):
-    """Mean [B, J] and covariance [J, J] as the reader's function gave them."""
-    given = [tensor.clone() for tensor in tensors]
-    value = fn(*given)
-    for name, after, before in zip(("x", "weight", "mean", "noise_variance"), given, tensors):
-        if not torch.equal(after, before):
-            raise Mistake(f"You change {name} in place; the caller still needs it.")
-    if value is None:
-        raise Mistake("Your function returns nothing; is the return statement missing?")
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise Mistake("Return two things: the means [B, J] and the covariance [J, J].")
-    loc, covariance = as_tensor(value[0]), as_tensor(value[1])
-    if covariance.shape == (5, 2, 2):
-        raise Mistake("There is a covariance for each row; Σ does not depend on x, so give one.")
-    if covariance.shape == (5, 2) and loc.shape == (2, 2):
-        raise Mistake("The covariance comes first; return the means, then the covariance.")
-    if covariance.shape == (4, 4):
-        raise Mistake("The covariance is [D, D]: that of x; the posterior is one over z, [J, J].")
-    if covariance.shape != (2, 2):
-        raise Mistake(f"The covariance has shape {list(covariance.shape)}; it must be [J, J].")
-    if loc.shape == (2, 5):
-        raise Mistake("The means are [J, B]; give one row for each row of x, [B, J].")
-    if loc.shape != (5, 2):
-        raise Mistake(f"The means have shape {list(loc.shape)}; they must be [B, J], [5, 2].")
-    return loc, covariance
+def _factor_posterior(x, weight, mean, noise):
+    scaled = weight.T / noise  # Wᵀ Ψ⁻¹
+    covariance = torch.linalg.inv(torch.eye(weight.shape[1]) + scaled @ weight)
+    return (x - mean) @ (covariance @ scaled).T, covariance
 
 
-def _wrong_covariances(weight, noise):
+def _wrong_covariances(x, weight, mean, noise):
     """(what a mistake gives, the sentence that names it), …"""
-    eye = torch.eye(2, dtype=weight.dtype)
+    eye = torch.eye(weight.shape[1], dtype=weight.dtype)
     gram = (weight.T / noise) @ weight
     precision = eye + gram
     right = torch.linalg.inv(precision)
@@ -142,17 +56,33 @@ def _wrong_covariances(weight, noise):
         return torch.linalg.inv(eye + (weight.T * factor) @ weight)
 
     return [
+        (
+            right.expand(len(x), *right.shape),
+            "There is a covariance for each row; Σ does not depend on x, so give one.",
+        ),
+        (
+            _factor_posterior(x, weight, mean, noise)[0],
+            "The covariance comes first; return the means, then the covariance.",
+        ),
+        (
+            weight @ weight.T + noise.diag(),
+            "The covariance is [D, D]: that of x; the posterior is one over z, [J, J].",
+        ),
+        (right.diagonal(), "The entries off the diagonal are missing; keep the matrix."),
         (precision, "This is the precision I + WᵀΨ⁻¹W; the covariance is its inverse."),
-        (torch.linalg.inv(gram), "The prior is missing: add I to WᵀΨ⁻¹W before you invert."),
+        (torch.linalg.pinv(gram), "The prior is missing: add I to WᵀΨ⁻¹W before you invert."),
         (gram, "This is WᵀΨ⁻¹W; add I, the precision of the prior, and invert."),
         (inverse_with(noise), "Ψ stands where Ψ⁻¹ belongs: a noisy variable must count less."),
         (inverse_with(noise.rsqrt()), "noise_variance holds variances already; divide by them."),
         (inverse_with(noise.reciprocal().square()), "Ψ⁻¹ enters once, not squared."),
         (
-            inverse_with((1 / noise.mean()).expand(4)),
+            inverse_with((1 / noise.mean()).expand(len(noise))),
             "One noise variance serves all variables: that is probabilistic PCA.",
         ),
-        (inverse_with(torch.ones(4)), "Ψ is missing: divide each variable by its noise variance."),
+        (
+            inverse_with(torch.ones(len(noise))),
+            "Ψ is missing: divide each variable by its noise variance.",
+        ),
         (eye - gram, "The sign is wrong, or the inverse missing: precisions add, then invert."),
         (right.diagonal().diag(), "The entries off the diagonal are missing; keep the matrix."),
         (torch.linalg.inv(precision.diagonal().diag()), "Invert the matrix, not its diagonal."),
@@ -166,11 +96,18 @@ def _wrong_covariances(weight, noise):
 def _wrong_means(x, weight, mean, noise):
     """(what a mistake gives, the sentence that names it), …"""
     scaled = weight.T / noise
-    covariance = torch.linalg.inv(torch.eye(2) + scaled @ weight)
+    covariance = torch.linalg.inv(torch.eye(weight.shape[1]) + scaled @ weight)
     gain = covariance @ scaled
-    least_squares = torch.linalg.solve(scaled @ weight, scaled)
+    least_squares = torch.linalg.pinv(scaled @ weight) @ scaled
     offset = x - mean
     return [
+        (
+            offset @ gain.T @ weight.T + mean,
+            "This is the x that is predicted; the mean is one of z.",
+        ),
+        ((offset @ gain.T).T, "The means are [J, B]; give one row for each row of x, [B, J]."),
+        (covariance, "The covariance comes first; return the means, then the covariance."),
+        ((offset @ gain.T)[0], "Only the first row of x is used; each has a mean."),
         (x @ gain.T, "μ is not subtracted from x."),
         ((x + mean) @ gain.T, "μ is added; subtract it from x."),
         (-offset @ gain.T, "The sign of the mean is wrong: it is Σ Wᵀ Ψ⁻¹ (x − μ)."),
@@ -190,21 +127,48 @@ def _wrong_means(x, weight, mean, noise):
     ]
 
 
+@check(
+    _factor_problems,
+    "one covariance (I + WᵀΨ⁻¹W)⁻¹ for all, and a mean that is linear in x.",
+    (_wrong_means, _wrong_covariances),
+    outputs=("the means", "the covariance"),
+    order=(1, 0),
+)
+def factor_analysis_posterior(x, weight, mean, noise_variance):
+    """Check `fn(x, weight, mean, noise_variance) -> (loc [B, J], covariance [J, J])`.
+
+    The posterior of z for each row of x [B, D], where z ~ N(0, I) and x|z ~ N(W z + μ, Ψ) with W
+    [D, J], μ [D] and the diagonal of Ψ [D].
+    """
+    return _factor_posterior(x, weight, mean, noise_variance)
+
+
 # --- GMVAE -----------------------------------------------------------------------------------
 
 
-def _mixture_problem():
-    """logits, log-likelihoods and divergences, each [5, 4]; the logits do not sum to one."""
-    logits = 1.5 * torch.randn(5, 4, generator=seeded(0), dtype=torch.float64) + 0.7
-    log_likelihood = -6 - 3 * torch.rand(5, 4, generator=seeded(1), dtype=torch.float64)
-    kl_z = 0.5 + 2 * torch.rand(5, 4, generator=seeded(2), dtype=torch.float64)
-    return logits, log_likelihood, kl_z
+def _labels():
+    """logits, log-likelihoods and divergences, each [B, K]; the logits do not sum to one."""
 
+    def labels(rows, kinds, seed):
+        logits = 1.5 * normal(rows, kinds, seed=seed) + 0.7
+        log_likelihood = -6 - 3 * uniform(rows, kinds, seed=seed + 1)
+        return logits, log_likelihood, 0.5 + 2 * uniform(rows, kinds, seed=seed + 2)
 
-def _mixture_bound(logits, log_likelihood, kl_z):
-    log_q = logits.log_softmax(1)
-    q = log_q.exp()
-    return (q * (log_likelihood - kl_z - log_q)).sum(1) - math.log(logits.shape[1])
+    yield labels(5, 4, 0)
+    yield labels(2, 7, 3)
+    logits, log_likelihood, kl_z = labels(5, 4, 6)
+    yield Trial((logits + 400, log_likelihood, kl_z), "With logits near 400")
+    apart = torch.tensor([0.0, -1e4, -100.0, -5.0], dtype=torch.float64)
+    yield Trial((logits, log_likelihood + apart, kl_z), "With log-likelihoods 10,000 apart")
+    advice = (
+        "Where q(y|x) is certain 0 · log 0 is 0 in the entropy: take the logarithm with "
+        "log_softmax, not of the softmax."
+    )
+    certain = (1000.0 * torch.eye(4, dtype=torch.float64), log_likelihood[:4], kl_z[:4])
+    yield Trial(certain, "Where q(y|x) is certain", advice, gradients=False)
+    yield Trial(labels(3, 1, 8), "With a single label", gradients=False)
+    yield labels(1, 10, 9)
+    yield labels(30, 2, 11)
 
 
 def _wrong_mixture(logits, log_likelihood, kl_z):
@@ -220,6 +184,23 @@ def _wrong_mixture(logits, log_likelihood, kl_z):
         (-right, "The sign is wrong: this is the loss; the bound is minus that."),
         (right + kl_y, "KL(q(y|x) ‖ p(y)) is missing: being sure of a label costs nothing here."),
         (right + 2 * kl_y, "KL(q(y|x) ‖ p(y)) is added; subtract it."),
+        (
+            right + log_k - math.log(10),
+            "10 labels are counted, whatever their number; K is the length of the last axis.",
+        ),
+        (
+            right + log_k - log_k / math.log(10),
+            "The logarithm of K is to base 10; take the natural one.",
+        ),
+        (right + 2 * log_k, "log K is added; log p(y) = −log K."),
+        (
+            (q * (value - logits)).sum(1) - log_k,
+            "The logits are not normalized: log q(y|x) is their log_softmax.",
+        ),
+        (
+            (q * (value - q)).sum(1) - log_k,
+            "q(y|x) stands where its logarithm belongs.",
+        ),
         (right + log_k, "log p(y) = −log K is missing: the entropy of q alone is no divergence."),
         (right - entropy, "The entropy of q(y|x) is missing: only log p(y) was counted."),
         (right - 2 * entropy, "The entropy of q(y|x) has the wrong sign."),
@@ -275,7 +256,56 @@ def _wrong_mixture(logits, log_likelihood, kl_z):
     ]
 
 
+@check(
+    _labels,
+    "Σ_y q(y|x) (log p(x|z) − KL_z), less KL(q(y|x) ‖ p(y)), one a row.",
+    _wrong_mixture,
+    gradients=("logits", "log_likelihood", "kl_z"),
+    parts=lambda logits, log_likelihood, kl_z: {
+        "log p(x|z)": (logits.softmax(1) * log_likelihood).sum(1),
+        "The KL of z": -(logits.softmax(1) * kl_z).sum(1),
+        "The entropy of q(y|x)": -(logits.softmax(1) * logits.log_softmax(1)).sum(1),
+        "log p(y) = −log K": torch.full((len(logits),), -math.log(logits.shape[1])).double(),
+        "KL(q(y|x) ‖ p(y))": -(logits.softmax(1) * logits.log_softmax(1)).sum(1)
+        - math.log(logits.shape[1]),
+    },
+)
+def mixture_elbo(logits, log_likelihood, kl_z):
+    """Check `fn(logits, log_likelihood, kl_z) -> [B]`: the bound with the label summed over, nats.
+
+    `logits` [B, K] are those of q(y|x), in any scale; p(y) is uniform; `log_likelihood` [B, K] and
+    `kl_z` [B, K] are log p(x|z) at a draw of z, and KL(q(z|x, y) ‖ p(z|y)), for each label y.
+    """
+    log_q = logits.log_softmax(1)
+    return (log_q.exp() * (log_likelihood - kl_z - log_q)).sum(1) - math.log(logits.shape[1])
+
+
 # --- VRNN ------------------------------------------------------------------------------------
+
+
+@watched("model", "x", "generator")
+def vrnn_elbo(student):
+    """Check `fn(model, x, generator) -> [B]`: the bound of a `VRNN` for x [B, T, D], in nats.
+
+    One draw of each z_t from its q, and the divergence of every step in closed form.
+    """
+    trials = []
+    for rows, steps, seed in ((4, 3, 0), (3, 5, 1), (2, 1, 2)):
+        x = torch.bernoulli(torch.full((rows, steps, 5), 0.5).double(), generator=seeded(seed))
+        where = "" if steps > 1 else "With a single step"
+        trials.append(Trial((_small_vrnn(-30.0), x), where, rtol=1e-4, atol=1e-4))
+    answers = [as_tensor(student(*trial.arguments, seeded(1))) for trial in trials]
+    again = as_tensor(student(*trials[0].arguments, seeded(2)))
+    if again.shape == answers[0].shape and not close(answers[0], again, 1e-4, 1e-4):
+        raise Mistake(
+            "Where q is almost a point the bound still depends on the draw: draw z_t from q, not "
+            "from the prior, and take the KL of each step in closed form."
+        )
+    rights = [_sequence_bound(*trial.arguments) for trial in trials]
+    judge(answers, trials, rights, _wrong_sequence, names=("model", "x"))
+    _every_gradient_is_right(student, *trials[0].arguments)
+    _one_draw_goes_everywhere(student)
+    return "terms of every step at one draw, each prior before its x_t is seen, summed."
 
 
 def _small_vrnn(log_var):
@@ -286,25 +316,6 @@ def _small_vrnn(log_var):
     model.encoder[-1].weight[2:] = 0
     model.encoder[-1].bias[2:] = log_var
     return model
-
-
-def _narrow_vrnn():
-    """A VRNN whose q is almost a point, so that its bound hardly depends on the draw."""
-    return _small_vrnn(-30.0)
-
-
-def _sequence_rows(value, x):
-    """The answer as [B]; a Mistake that says what was reduced too much or too little."""
-    answer, (rows, steps) = as_tensor(value), x.shape[:2]
-    if answer.shape == (rows, steps) or answer.shape == (steps, rows):
-        raise Mistake(f"The shape is {list(answer.shape)}; sum over the steps, so that it is [B].")
-    if answer.shape == (steps,):
-        raise Mistake("There is one value a step; sum over the steps, and keep one a sequence.")
-    if answer.ndim == 0:
-        raise Mistake("The answer is one number, reduced over the batch; give one a sequence.")
-    if answer.shape != (rows,):
-        raise Mistake(f"The shape is {list(answer.shape)}; it must be one a sequence, [{rows}].")
-    return answer
 
 
 def _sequence_bound(model, x, **mistake):
@@ -379,26 +390,76 @@ def _wrong_sequence(model, x):
     ]
 
 
-def _gradient_passes_the_draw(fn, model, x):
-    """The gradient by the encoder, through z_t and all that depends on it, or a Mistake."""
-    weight = model.encoder[-1].weight.requires_grad_()
-    answer = fn(model, x.clone(), seeded(1))
-    if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
-        raise Mistake("The answer is detached: no gradient reaches φ.")
-    given, right = (
-        torch.autograd.grad(value.sum(), weight)[0][:2]  # the rows that make the mean
-        for value in (answer, _sequence_bound(model, x))
-    )
-    weight.requires_grad_(False)
-    if not torch.allclose(given, right, rtol=1e-3, atol=1e-3):
-        raise Mistake("The gradient stops at z_t: draw it with rsample, and detach nothing.")
+def _every_gradient_is_right(student, model, x):
+    """The gradients by all weights, through z_t and all that depends on it, or a Mistake."""
+    model.requires_grad_(True)
+    found = []
+    answer = student(model, x, seeded(1))
+    for value in (answer, _sequence_bound(model, x)):
+        if not (isinstance(value, torch.Tensor) and value.requires_grad):
+            raise Mistake("The answer is detached: no gradient reaches φ.")
+        weights = torch.linspace(0.5, 1.5, len(x)).double()
+        parameters = list(model.parameters())
+        found.append(torch.autograd.grad((weights * value).sum(), parameters, allow_unused=True))
+    for (name, weight), given, right in zip(model.named_parameters(), *found):
+        given, right = (torch.zeros_like(weight) if g is None else g for g in (given, right))
+        if not close(given, right, 1e-3, 1e-3):
+            if name.startswith("encoder"):
+                raise Mistake(
+                    "The gradient stops at z_t: draw it with rsample, and detach nothing."
+                )
+            part = name.split(".")[0]
+            raise Mistake(f"The value is right, but not the gradient by {part}: detach nothing.")
 
 
-def _drawn_with_the_generator(fn, x):
-    """With a q of some width: a draw, and from the generator."""
-    model = _small_vrnn(0.0)
-    first, again, other = (as_tensor(fn(model, x.clone(), seeded(s))) for s in (1, 1, 2))
-    if not torch.equal(first, again):
+def _one_draw_goes_everywhere(student):
+    """With a q of some width: one draw from it, by the generator, for decoder and recurrence."""
+    x = torch.bernoulli(torch.full((300, 3, 5), 0.5, dtype=torch.float64), generator=seeded(0))
+    model, seen = _small_vrnn(0.0), {"encode": [], "decode": [], "next_state": []}
+    encode, decode, move = model.encode, model.decode, model.next_state
+
+    def watched_encode(x_t, state):
+        q = encode(x_t, state)
+        seen["encode"].append(q)
+        return q
+
+    def watched_decode(z, state):
+        seen["decode"].append(z)
+        return decode(z, state)
+
+    def watched_move(x_t, z, state):
+        seen["next_state"].append(z)
+        return move(x_t, z, state)
+
+    answers = []
+    for seed in (1, 1, 2):
+        for calls in seen.values():
+            calls.clear()
+        model.encode, model.decode, model.next_state = watched_encode, watched_decode, watched_move
+        answers.append(as_tensor(student(model, x, seeded(seed))))
+        del model.encode, model.decode, model.next_state
+    _look_at_draws(*(seen[name] for name in ("encode", "decode", "next_state")))
+    if not torch.equal(answers[0], answers[1]):
         raise Mistake("The same generator gave another bound: pass it to rsample.")
-    if torch.equal(first, other):
-        raise Mistake("Every generator gives the same bound: z_t must be drawn, not set to a mean.")
+    if torch.equal(answers[0], answers[2]):
+        raise Mistake("Every generator gives the same bound: a seed is fixed inside.")
+
+
+def _look_at_draws(qs, decoded, carried):
+    for q, z in zip(qs, decoded):
+        if z.shape[-2:] == q.mean.shape and close(z.reshape(q.mean.shape), q.mean):
+            raise Mistake(
+                "The decoder is given the mean of q: z_t must be drawn, not set to a mean."
+            )
+    for q, z, z_on in zip(qs, decoded, carried):
+        if z.shape == z_on.shape and not close(z, z_on):
+            what = "the mean of q" if close(z_on, q.mean) else "another z_t than the decoder"
+            raise Mistake(f"next_state is given {what}: one draw of z_t serves both.")
+    if len(qs) == len(decoded) and all(z.numel() == q.mean.numel() for q, z in zip(qs, decoded)):
+        eps = torch.cat(
+            [(z.reshape(q.mean.shape) - q.mean) / q.stddev for q, z in zip(qs, decoded)]
+        )
+        if (eps.std() - 1).abs() > 0.08 or eps.mean().abs() > 0.1:
+            raise Mistake(
+                f"z_t is {eps.std():.3f} deviations of q wide, where a draw is 1: use rsample of q."
+            )

@@ -1,96 +1,41 @@
-"""Self-checks of chapter 08: the score-function gradient and the draw with a full covariance.
-
-Each takes the reader's function and tries it on seeded numbers. A wrong answer is compared with
-what the well-known mistakes give, so that the message can name the one that was made.
-"""
+"""Self-checks of chapter 08: the score-function gradient and the draw with a full covariance."""
 
 import math
 
 import torch
 
-from vaecourse.checks.answers import (
-    as_tensor,
-    check_function,
-    check_gradients_reach,
-    close,
-    name_mistake,
-    seeded,
-)
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Trial, check, normal
 
 _LOG_2PI = math.log(2 * math.pi)
-
-
-def score_function_gradient(fn):
-    """Check `fn(values, z, loc, log_var) -> [S, J]`, the gradients of E_q[f] by loc, one a sample.
-
-    `values` [S] are f(z) at draws z [S, J] of q = N(loc, diag exp(log_var)), with loc and log_var
-    [J]; the baseline of a sample is the mean of the other values. Returns a sentence beginning
-    "Right:"; raises `Mistake` with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    inputs = _draws()
-    answer = as_tensor(fn(*(value.clone() for value in inputs)))
-    _check_gradient_shape(answer, *inputs)
-    right = _right_gradient(*inputs)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_gradients(*inputs))
-    return "Right: (f(z) − mean of the others) times the score, one gradient a sample, unbiased."
-
-
-def full_covariance_sample(fn):
-    """Check `fn(loc, log_var, raw, eps) -> z, log_q`: a draw of N(loc, L Lᵀ) and its log density.
-
-    L is the part of `raw` [B, J, J] below the diagonal plus diag σ; loc, log_var and eps are
-    [B, J], z is [B, J], log_q [B] in nats. Returns a sentence beginning "Right:"; raises `Mistake`
-    with one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    inputs = _encoder_output()
-    z, log_q = _pair(fn(*(value.clone() for value in inputs)))
-    _check_sample_shapes(as_tensor(z), as_tensor(log_q), inputs[0])
-    right_z, right_log_q = _right_sample(*inputs)
-    if not close(as_tensor(z), right_z):
-        name_mistake(as_tensor(z), right_z, _wrong_samples(*inputs))
-    if not close(as_tensor(log_q), right_log_q):
-        name_mistake(as_tensor(log_q), right_log_q, _wrong_densities(*inputs))
-    _check_sample_gradients(fn, *inputs)
-    return "Right: z = loc + L ε and log q(z) = log p(ε) − Σ log σ, with gradients to all of L."
 
 
 # --- the score function ----------------------------------------------------------------------
 
 
 def _draws():
-    """values [7], z [7, 3], loc [3] and log_var [3]; σ differs from 1 and from σ²."""
-    noise = torch.randn(9, 3, generator=seeded(4), dtype=torch.float64)
-    loc, log_var = noise[0], 0.4 + 0.6 * noise[1].abs()
-    z = loc + (0.5 * log_var).exp() * noise[2:]
-    return z.square().sum(1) + 1.5, z, loc, log_var
+    """values [S], z [S, J], loc [J] and log_var [J]; σ differs from 1 and from σ²."""
+
+    def draws(samples, dim, seed, where=""):
+        noise = normal(samples + 2, dim, seed=seed)
+        loc, log_var = noise[0], 0.4 + 0.6 * noise[1].abs()
+        log_var = -log_var if where else log_var
+        z = loc + (0.5 * log_var).exp() * noise[2:]
+        return z.square().sum(1) + 1.5, z, loc, log_var
+
+    yield draws(7, 3, 4)
+    yield draws(4, 5, 5)
+    yield Trial(draws(6, 2, 6, "below"), "With negative log_var")
+    values, z, loc, log_var = draws(5, 1, 7)
+    yield Trial((values - 1e4, z, loc, log_var), "With values near −10,000", atol=1e-4)
+    yield Trial((values[:2], z[:2], loc, log_var), "With two samples")
+    wide = torch.linspace(-12, 12, 25, dtype=torch.float64)
+    z = normal(4, 25) * (0.5 * wide).exp()
+    yield Trial((normal(4), z, 0 * wide, wide), "With log_var from −12 to 12")
 
 
 def _right_gradient(values, z, loc, log_var):
     others = (values.sum() - values) / (len(values) - 1)
     return (values - others)[:, None] * (z - loc) / log_var.exp()
-
-
-def _check_gradient_shape(answer, values, z, loc, log_var):
-    samples, dim = z.shape
-    if answer.shape == (samples, dim):
-        return
-    right = _right_gradient(values, z, loc, log_var)
-    if answer.shape == (dim,) and not close(answer, right.sum(0)):
-        raise Mistake(
-            "You averaged over the samples; give one gradient a sample, [S, J], so that their "
-            "spread can be measured."
-        )
-    if answer.shape == (dim,):
-        raise Mistake("You summed over the samples; give one gradient a sample, [S, J].")
-    if answer.shape == (samples,):
-        raise Mistake("You summed over the latents; each of the J entries of loc has a gradient.")
-    if answer.ndim == 0:
-        raise Mistake("The answer is one number; give one gradient a sample and latent, [S, J].")
-    raise Mistake(f"The shape is {list(answer.shape)}; it must be [S, J], here [{samples}, {dim}].")
 
 
 def _wrong_gradients(values, z, loc, log_var):
@@ -102,6 +47,16 @@ def _wrong_gradients(values, z, loc, log_var):
     centred = (values - others)[:, None]
     by_log_var = 0.5 * (((z - loc) / scale).square() - 1)
     return [
+        (
+            right.mean(0),
+            "You averaged over the samples; give one gradient a sample, [S, J], so that their "
+            "spread can be measured.",
+        ),
+        (right.sum(0), "You summed over the samples; give one gradient a sample, [S, J]."),
+        (
+            right.sum(1),
+            "You summed over the latents; each of the J entries of loc has a gradient.",
+        ),
         (
             values[:, None] * score,
             "The baseline is missing: unbiased, but noisier than need be; subtract from each "
@@ -152,14 +107,41 @@ def _wrong_gradients(values, z, loc, log_var):
     ]
 
 
+@check(
+    _draws,
+    "(f(z) − mean of the others) times the score, one gradient a sample, unbiased.",
+    _wrong_gradients,
+)
+def score_function_gradient(values, z, loc, log_var):
+    """Check `fn(values, z, loc, log_var) -> [S, J]`, the gradients of E_q[f] by loc, one a sample.
+
+    `values` [S] are f(z) at draws z [S, J] of q = N(loc, diag exp(log_var)), with loc and log_var
+    [J]; the baseline of a sample is the mean of the other values.
+    """
+    return _right_gradient(values, z, loc, log_var)
+
+
 # --- the full covariance ---------------------------------------------------------------------
 
 
-def _encoder_output():
-    """loc [5, 3], log_var [5, 3], raw [5, 3, 3] with every entry away from 0, and eps [5, 3]."""
-    noise = torch.randn(5, 6, 3, generator=seeded(5), dtype=torch.float64)
-    raw = noise[:, 3:] + 0.5 * noise[:, 3:].sign()
-    return noise[:, 0], 0.4 + 0.6 * noise[:, 1].abs(), raw, noise[:, 2]
+def _encoder_outputs():
+    """loc [B, J], log_var [B, J], raw [B, J, J] with every entry away from 0, and eps [B, J]."""
+
+    def output(rows, dim, seed):
+        noise = normal(rows, dim + 3, dim, seed=seed)
+        raw = noise[:, 3:] + 0.5 * noise[:, 3:].sign()
+        return [noise[:, 0], 0.4 + 0.6 * noise[:, 1].abs(), raw, noise[:, 2]]
+
+    yield tuple(output(5, 3, 5))
+    yield tuple(output(2, 4, 6))
+    loc, log_var, raw, eps = output(4, 3, 7)
+    yield Trial((loc, -log_var, raw, eps), "With negative log_var")
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    one = column[:, :, None], 1 + column / 24
+    yield Trial((0 * column, column, *one), "For one latent, with log_var from −12 to 12")
+    apart = loc + torch.tensor([0.0, 1e4, -1e4])
+    yield Trial((apart, log_var, raw, eps), "With columns 10,000 apart", atol=1e-4)
+    yield Trial(tuple(output(2, 40, 8)), "For 40 latents")
 
 
 def _right_sample(loc, log_var, raw, eps):
@@ -173,25 +155,6 @@ def _times(matrix, eps):
 
 def _log_noise(eps):
     return -0.5 * (eps.square() + _LOG_2PI).sum(-1)
-
-
-def _pair(result):
-    if result is None:
-        raise Mistake("Your function returns nothing; is the return statement missing?")
-    if isinstance(result, torch.Tensor) or not hasattr(result, "__len__") or len(result) != 2:
-        raise Mistake("Return two things, z and log q(z).")
-    return result
-
-
-def _check_sample_shapes(z, log_q, loc):
-    if z.shape != loc.shape:
-        raise Mistake(f"z has shape {list(z.shape)}; it must be that of loc, {list(loc.shape)}.")
-    if log_q.shape == loc.shape:
-        raise Mistake("log q(z) is [B, J]: sum over the latents, for one density a row.")
-    if log_q.shape == ():
-        raise Mistake("log q(z) is one number, reduced over the batch; give one a row, [B].")
-    if log_q.shape != loc.shape[:1]:
-        raise Mistake(f"log q(z) has shape {list(log_q.shape)}; it must be one a row, [5].")
 
 
 def _wrong_samples(loc, log_var, raw, eps):
@@ -225,7 +188,7 @@ def _wrong_samples(loc, log_var, raw, eps):
         (below + torch.diag_embed(1 / scale), "σ is inverted: it is exp(+½ log_var)."),
         (right @ right.mT, "You multiplied by the covariance L Lᵀ; a draw takes L."),
         (
-            below + torch.eye(3, dtype=raw.dtype),
+            below + torch.eye(raw.shape[-1], dtype=raw.dtype),
             "Ones stand on the diagonal of L, where σ belongs.",
         ),
         (
@@ -287,15 +250,17 @@ def _wrong_densities(loc, log_var, raw, eps):
     ]
 
 
-def _check_sample_gradients(fn, loc, log_var, raw, eps):
-    parameters = {"loc": loc, "log_var": log_var, "raw": raw}
-    check_gradients_reach(lambda tensors: fn(*tensors, eps)[0], parameters)
-    log_var = log_var.clone().requires_grad_()
-    log_q = fn(loc, log_var, raw, eps)[1]
-    slope = None
-    if isinstance(log_q, torch.Tensor) and log_q.requires_grad:
-        (slope,) = torch.autograd.grad(log_q.sum(), log_var, allow_unused=True)
-    if slope is None or not close(slope, torch.full_like(slope, -0.5)):
-        raise Mistake(
-            "log q(z) is right, but its gradient by log_var is not −½: z or σ is detached in it."
-        )
+@check(
+    _encoder_outputs,
+    "z = loc + L ε and log q(z) = log p(ε) − Σ log σ, with gradients to all of L.",
+    (_wrong_samples, _wrong_densities),
+    gradients=("loc", "log_var", "raw"),
+    outputs=("z", "log q(z)"),
+)
+def full_covariance_sample(loc, log_var, raw, eps):
+    """Check `fn(loc, log_var, raw, eps) -> z, log_q`: a draw of N(loc, L Lᵀ) and its log density.
+
+    L is the part of `raw` [B, J, J] below the diagonal plus diag σ; loc, log_var and eps are
+    [B, J], z is [B, J], log_q [B] in nats.
+    """
+    return _right_sample(loc, log_var, raw, eps)

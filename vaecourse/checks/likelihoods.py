@@ -1,114 +1,38 @@
-"""Self-checks for likelihoods and priors, taught in chapter 10.
-
-Each takes the reader's function and tries it on seeded numbers. A wrong answer is compared with
-what the well-known mistakes give, so that the message can name the one that was made.
-"""
+"""Self-checks for likelihoods and priors, taught in chapter 10."""
 
 import math
 
 import torch
 from torch.nn.functional import softplus
 
-from vaecourse.checks.answers import (
-    as_tensor,
-    check_function,
-    check_gradients_reach,
-    close,
-    name_mistake,
-    per_row,
-    seeded,
-)
-from vaecourse.checks.mistakes import Mistake
+from vaecourse.checks.answers import Trial, check, normal, seeded, uniform
 
 LOG_2PI = math.log(2 * math.pi)
 
 
-def gaussian_log_likelihood(fn):
-    """Check `fn(x, loc, log_var) -> [B]`: log N(x; loc, diag σ²) in nats, constants kept.
-
-    All three are [B, D]. Returns a sentence beginning "Right:"; raises `Mistake` with one that
-    names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    x, loc = (torch.randn(5, 3, generator=seeded(seed), dtype=torch.float64) for seed in (0, 1))
-    log_var = _positive(5, 3)  # positive, so that every mistaken reading of it stays a number
-    answer = per_row(fn(x.clone(), loc.clone(), log_var.clone()), x, "dimensions")
-    right = _gaussian(x, loc, log_var)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_gaussian(x, loc, log_var))
-    again = as_tensor(fn(x.clone(), loc.clone(), -log_var))
-    if not close(again, _gaussian(x, loc, -log_var)):
-        raise Mistake("The value is right where log_var is positive, but not where it is negative.")
-    check_gradients_reach(lambda tensors: fn(x, *tensors), {"loc": loc, "log_var": log_var})
-    return "Right: −½ (log 2π + log σ² + (x − μ)² / σ²), summed over dimensions, one a row."
+# --- Gaussian --------------------------------------------------------------------------------
 
 
-def poisson_log_likelihood(fn):
-    """Check `fn(x, log_rate) -> [B]`: the log probability of counts x in nats, constants kept.
-
-    Both are [B, D]. Returns a sentence beginning "Right:"; raises `Mistake` with one that names
-    the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    log_rate = _positive(5, 3)
-    x = torch.tensor([[0, 3, 1], [2, 5, 0], [4, 2, 7], [0, 6, 2], [3, 3, 9]], dtype=torch.float64)
-    answer = per_row(fn(x.clone(), log_rate.clone()), x, "dimensions")
-    if not answer.isfinite().all():
-        raise Mistake("A count of zero gives no finite value; log x! is lgamma(x + 1).")
-    right = _poisson(x, log_rate)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_poisson(x, log_rate))
-    check_gradients_reach(lambda tensors: fn(x, *tensors), {"log_rate": log_rate})
-    rare = torch.full_like(x, -800.0)
-    surprised = as_tensor(fn(x.clone(), rare.clone()))
-    if not close(surprised, _poisson(x, rare)):
-        raise Mistake(
-            "At a log rate of −800 the result breaks, because exp(log_rate) has become 0; "
-            "use log_rate itself where its logarithm is needed."
-        )
-    return "Right: Σ x log rate − rate − log x!, one value a row, also for rates near zero."
-
-
-def exponential_kl(fn):
-    """Check `fn(log_rate) -> [B]`: KL(Exponential(rate) ‖ Exponential(1)) in nats, closed form.
-
-    `log_rate` is [B, J]. Returns a sentence beginning "Right:"; raises `Mistake` with one that
-    names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    log_rate = _positive(5, 3)
-    answer = per_row(fn(log_rate.clone()), log_rate, "latents")
-    if not close(answer, as_tensor(fn(log_rate.clone()))):
-        raise Mistake("Two calls gave two answers; the closed form needs no random draw.")
-    right = _exponential_kl(log_rate)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_exponential_kl(log_rate))
-    if not close(as_tensor(fn(-log_rate)), _exponential_kl(-log_rate)):
-        raise Mistake("The KL is right where log_rate is positive, but not where it is negative.")
-    check_gradients_reach(lambda tensors: fn(*tensors), {"log_rate": log_rate})
-    return "Right: log rate + 1 / rate − 1, summed over latents, zero only where the rate is 1."
-
-
-# --- what is right ---------------------------------------------------------------------------
-
-
-def _positive(rows, columns):
-    return 0.2 + 1.2 * torch.rand(rows, columns, generator=seeded(2), dtype=torch.float64)
-
-
-def _gaussian(x, loc, log_var):
-    return -0.5 * (LOG_2PI + log_var + (x - loc).square() / log_var.exp()).sum(-1)
-
-
-def _poisson(x, log_rate):
-    return (x * log_rate - log_rate.exp() - torch.lgamma(x + 1)).sum(-1)
-
-
-def _exponential_kl(log_rate):
-    return (log_rate + (-log_rate).exp() - 1).sum(-1)
-
-
-# --- what the well-known mistakes give -------------------------------------------------------
+def _gaussians():
+    yield normal(5, 3), normal(5, 3, seed=1), uniform(5, 3, seed=2, low=0.2, high=1.4)
+    yield normal(2, 6, seed=3), normal(2, 6, seed=4), uniform(2, 6, seed=5, low=0.2, high=1.4)
+    yield Trial(
+        (normal(5, 3), normal(5, 3, seed=1), -uniform(5, 3, seed=2)), "With negative log_var"
+    )
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    point = torch.zeros_like(column)
+    yield Trial((point, 0.01 + point, column), "For one dimension, with log_var from −12 to 12")
+    far = 4 * column
+    yield Trial((far, point, 1 + point), "For one dimension, with x − loc from −48 to 48")
+    apart = torch.tensor([0.0, 1e4, -1e4], dtype=torch.float64)
+    yield Trial(
+        (apart + normal(5, 3), apart + normal(5, 3, seed=1), normal(5, 3, seed=2)),
+        "With columns 10,000 apart",
+    )
+    wide = normal(2, 784), normal(2, 784, seed=1), uniform(2, 784, seed=2, low=-4)
+    yield Trial(
+        wide, "For 784 dimensions", "Stay in logarithms: a product of 784 densities is lost."
+    )
 
 
 def _wrong_gaussian(x, loc, log_var):
@@ -177,6 +101,50 @@ def _wrong_gaussian(x, loc, log_var):
     ]
 
 
+@check(
+    _gaussians,
+    "−½ (log 2π + log σ² + (x − μ)² / σ²), summed over dimensions, one a row.",
+    _wrong_gaussian,
+    gradients=("loc", "log_var"),
+    parts=lambda x, loc, log_var: {
+        "The term −½ (x − μ)² / σ²": -0.5 * ((x - loc).square() / log_var.exp()).sum(-1),
+        "The term −½ log σ²": -0.5 * log_var.sum(-1),
+        "The constant −½ log 2π": torch.full((len(x),), -0.5 * LOG_2PI * x.shape[1]).double(),
+    },
+)
+def gaussian_log_likelihood(x, loc, log_var):
+    """Check `fn(x, loc, log_var) -> [B]`: log N(x; loc, diag σ²) in nats, constants kept.
+
+    All three are [B, D].
+    """
+    return -0.5 * (LOG_2PI + log_var + (x - loc).square() / log_var.exp()).sum(-1)
+
+
+_gaussian = gaussian_log_likelihood.__wrapped__
+
+
+# --- Poisson ---------------------------------------------------------------------------------
+
+
+def _counts():
+    log_rate = uniform(5, 3, seed=2, low=0.2, high=1.4)
+    x = torch.tensor([[1, 3, 1], [2, 5, 2], [4, 2, 7], [1, 6, 2], [3, 3, 9]], dtype=torch.float64)
+    yield x, log_rate
+    yield x[:2].repeat(1, 2), uniform(2, 6, seed=3, low=0.2, high=1.4)
+    none = torch.tensor([[0, 3, 1], [2, 0, 0], [0, 0, 0], [0, 6, 2], [1, 3, 0]]).double()
+    yield Trial((none, log_rate), "With counts of zero", "log x! is lgamma(x + 1).")
+    yield Trial((x, -log_rate), "With log rates below zero")
+    advice = "exp(log_rate) has become 0: use log_rate itself where its logarithm is needed."
+    yield Trial((x, torch.full_like(x, -800.0)), "At a log rate of −800", advice)
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    yield Trial((0 * column + 2, column), "For one dimension, with log rates from −12 to 12")
+    many = torch.tensor([1, 4, 10, 50, 100, 169, 175, 300, 600, 1000], dtype=torch.float64)[:, None]
+    advice = "x! leaves the range of floating-point numbers; take lgamma(x + 1)."
+    yield Trial((many, (many + 3).log()), "For one dimension, with counts up to 1,000", advice)
+    wide = torch.poisson(torch.full((1, 784), 3.0, dtype=torch.float64), generator=seeded(5))
+    yield Trial((wide, normal(1, 784)), "For 784 dimensions")
+
+
 def _wrong_poisson(x, log_rate):
     """(what a mistake gives [B], the sentence that names it), …"""
     right, d = _poisson(x, log_rate), x.shape[-1]
@@ -211,8 +179,56 @@ def _wrong_poisson(x, log_rate):
             (x * log_rate - rate - x * x.clamp(min=1).log()).sum(-1),
             "x log x stands where log x! belongs; take lgamma(x + 1).",
         ),
+        (
+            right + factorial.sum(-1) - _stirling(x).sum(-1),
+            "Stirling's approximation stands where log x! belongs, as in "
+            "poisson_nll_loss(full=True); take lgamma(x + 1).",
+        ),
+        (
+            right + factorial.sum(-1) - torch.lgamma(x).sum(-1),
+            "lgamma(x) is log (x − 1)!; take lgamma(x + 1).",
+        ),
         (-(x - rate).square().sum(-1), "This is a squared error, not a log probability."),
     ]
+
+
+def _stirling(x):
+    terms = x * x.log() - x + 0.5 * (2 * math.pi * x).log()
+    return torch.where(x > 1, terms, torch.zeros_like(x))
+
+
+@check(
+    _counts,
+    "Σ x log rate − rate − log x!, one value a row, also for rates near zero.",
+    _wrong_poisson,
+    gradients=("log_rate",),
+    parts=lambda x, log_rate: {
+        "The term x log rate": (x * log_rate).sum(-1),
+        "The term −rate": -log_rate.exp().sum(-1),
+        "The term −log x!": -torch.lgamma(x + 1).sum(-1),
+    },
+)
+def poisson_log_likelihood(x, log_rate):
+    """Check `fn(x, log_rate) -> [B]`: the log probability of counts x in nats, constants kept.
+
+    Both are [B, D].
+    """
+    return (x * log_rate - log_rate.exp() - torch.lgamma(x + 1)).sum(-1)
+
+
+_poisson = poisson_log_likelihood.__wrapped__
+
+
+# --- exponential -----------------------------------------------------------------------------
+
+
+def _rates():
+    yield (uniform(5, 3, seed=2, low=0.2, high=1.4),)
+    yield (uniform(2, 6, seed=3, low=0.2, high=1.4),)
+    yield Trial((-uniform(5, 3, seed=2, low=0.2, high=1.4),), "With negative log_rate")
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    yield Trial((column,), "For one latent, with log_rate from −12 to 12")
+    yield Trial((normal(1, 784),), "For 784 latents")
 
 
 def _wrong_exponential_kl(log_rate):
@@ -249,3 +265,24 @@ def _wrong_exponential_kl(log_rate):
         ),
         ((1 / rate - 1).sum(-1), "The term log rate is missing, so a narrow q costs nothing."),
     ]
+
+
+@check(
+    _rates,
+    "log rate + 1 / rate − 1, summed over latents, zero only where the rate is 1.",
+    _wrong_exponential_kl,
+    gradients=("log_rate",),
+    parts=lambda log_rate: {
+        "The term log rate": log_rate.sum(-1),
+        "The term 1 / rate": (-log_rate).exp().sum(-1),
+    },
+)
+def exponential_kl(log_rate):
+    """Check `fn(log_rate) -> [B]`: KL(Exponential(rate) ‖ Exponential(1)) in nats, closed form.
+
+    `log_rate` is [B, J].
+    """
+    return (log_rate + (-log_rate).exp() - 1).sum(-1)
+
+
+_exponential_kl = exponential_kl.__wrapped__

@@ -1,139 +1,38 @@
-"""Self-checks for the pieces of a variational autoencoder, taught in chapter 09.
+"""Self-checks for the pieces of a variational autoencoder, taught in chapter 09."""
 
-Each takes the reader's function and tries it on seeded numbers. A wrong answer is compared with
-what the well-known mistakes give, so that the message can name the one that was made.
-"""
+import math
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, softplus
 
 from vaecourse.checks.answers import (
+    Mistake,
+    Trial,
     as_tensor,
-    check_function,
-    check_gradients_reach,
+    check,
     close,
-    name_mistake,
-    per_row,
+    normal,
     seeded,
+    shown,
+    uniform,
+    watched,
 )
-from vaecourse.checks.mistakes import Mistake
+
+_LOG_2PI = math.log(2 * math.pi)
 
 
-def kl(fn):
-    """Check `fn(loc, log_var) -> [B]`, KL(N(loc, diag σ²) ‖ N(0, I)) in nats, in closed form.
-
-    Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    loc, log_var = _posterior_parameters(positive=False)
-    answer = per_row(fn(loc.clone(), log_var.clone()), loc, "latents")
-    again = as_tensor(fn(loc.clone(), log_var.clone()))
-    if not torch.allclose(answer, again, equal_nan=True):
-        raise Mistake("Two calls gave two answers; the closed form needs no random draw.")
-    if not close(answer, _kl(loc, log_var)):
-        # With a positive log σ² every mistaken reading of it stays a number.
-        loc, log_var = _posterior_parameters(positive=True)
-        answer = as_tensor(fn(loc.clone(), log_var.clone()))
-        if close(answer, _kl(loc, log_var)):
-            raise Mistake(
-                "The KL is right where log_var is positive, but not where it is negative."
-            )
-        name_mistake(answer, _kl(loc, log_var), _wrong_kl(loc, log_var))
-    check_gradients_reach(lambda tensors: fn(*tensors), {"loc": loc, "log_var": log_var})
-    return "Right: one KL a row, summed over latents, zero only where q is the prior."
+# --- the KL ----------------------------------------------------------------------------------
 
 
-def reparameterize(fn):
-    """Check `fn(loc, log_var, generator) -> z`, a draw loc + σ ⊙ ε of shape [B, J].
-
-    Returns a sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    loc, log_var = (parameter.expand(20_000, -1).clone() for parameter in (_LOC, _LOG_VAR))
-    z = as_tensor(fn(loc.clone(), log_var.clone(), seeded(0)))
-    if z.shape != loc.shape:
-        raise Mistake(f"z has shape {list(z.shape)}; it must be that of loc, {list(loc.shape)}.")
-    if not z.isfinite().all():
-        raise Mistake("z has NaN or infinite values; log_var is log σ², so it may be negative.")
-    if close(z, loc):
-        raise Mistake("z is loc itself: the noise σ ⊙ ε is missing.")
-    _noise_comes_from_the_generator(fn, loc, log_var, z)
-    _noise_is_independent(z - loc)
-    _noise_is_standard_normal(z, loc, log_var)
-    _noise_lets_gradients_through(fn, loc[:5], log_var[:5])
-    return "Right: z = loc + σ ⊙ ε with fresh ε from the generator, and gradients reach both."
-
-
-def elbo(fn):
-    """Check `fn(x, logits, loc, log_var) -> [B]`: the bound in nats, from one draw of z.
-
-    `x` [B, D] holds binary pixels, `logits` [B, D] the decoder's output at that draw, `loc` and
-    `log_var` [B, J] the encoder's. Returns a sentence beginning "Right:"; raises `Mistake` with
-    one that names the mistake, TypeError when fn is not a function.
-    """
-    check_function(fn)
-    loc, log_var = _posterior_parameters(positive=True)
-    logits = 2 * torch.randn(5, 7, generator=seeded(2), dtype=torch.float64)
-    x = torch.bernoulli(torch.full_like(logits, 0.4), generator=seeded(3))
-    tensors = (x, logits, loc, log_var)
-    answer = per_row(fn(*(tensor.clone() for tensor in tensors)), loc, "pixels or latents")
-    right = _log_likelihood(x, logits) - _kl(loc, log_var)
-    if not close(answer, right):
-        name_mistake(answer, right, _wrong_elbo(*tensors))
-    check_gradients_reach(
-        lambda inputs: fn(x, *inputs), {"logits": logits, "loc": loc, "log_var": log_var}
-    )
-    far = torch.full_like(logits, 200.0)
-    surprised = as_tensor(fn(torch.zeros_like(x), far, loc.clone(), log_var.clone()))
-    if not close(surprised, -7 * 200.0 - _kl(loc, log_var)):
-        raise Mistake(
-            "At a logit of 200 the result breaks, because sigmoid(logit) has been rounded to 1; "
-            "compute log p(x|z) from the logits themselves."
-        )
-    return "Right: log p(x|z) summed over pixels, minus the KL summed over latents, one a row."
-
-
-def minibatch_total(fn):
-    """Check `fn(terms, num_data) -> scalar`: the sum over a data set, estimated from a minibatch.
-
-    `terms` [M] are the values of M of the `num_data` data points, drawn at random. Returns a
-    sentence beginning "Right:"; raises `Mistake` with one that names the mistake,
-    TypeError when fn is not a function.
-    """
-    check_function(fn)
-    terms, n = torch.tensor([-3.0, -5.0, 1.0, -2.0], dtype=torch.float64), 20
-    answer, m = as_tensor(fn(terms.clone(), n)), len(terms)
-    if answer.numel() != 1:
-        raise Mistake(f"The estimate has shape {list(answer.shape)}; a total is one number.")
-    answer, total = answer.reshape(()), terms.sum()
-    right = n / m * total
-    wrong = [
-        (m / n * total, "You scaled by M/N; a part of the data must grow to the whole: N/M."),
-        (total, "This is the sum over the minibatch alone; scale it up to the data by N/M."),
-        (total / m, "This is the mean over the minibatch; a total over the data is N times that."),
-        (n * total, "You scaled the sum by N; it already has M terms in it, so take N/M."),
-        (right / m, "You scaled the mean by N/M; take the mean times N, or the sum times N/M."),
-        (-right, "The sign is wrong: the total of negative terms is negative."),
-    ]
-    if not close(answer, right):
-        name_mistake(answer, right, wrong)
-    return "Right: the sum over the minibatch times N/M, unbiased for the sum over the data."
-
-
-# --- what is right ---------------------------------------------------------------------------
-
-
-def _kl(loc, log_var):
-    return 0.5 * (log_var.exp() + loc.square() - 1 - log_var).sum(-1)
-
-
-def _log_likelihood(x, logits):
-    return -binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
-
-
-# --- what the well-known mistakes give -------------------------------------------------------
+def _posteriors():
+    yield normal(5, 3), uniform(5, 3, seed=1, low=0.2, high=1.4)  # mistaken readings stay numbers
+    yield normal(2, 7, seed=2), uniform(2, 7, seed=3, low=0.2, high=2.0)
+    yield Trial((normal(5, 3), uniform(5, 3, seed=1, low=-2)), "With negative log_var")
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    yield Trial((normal(25, 1), column), "For one latent, with log_var from −12 to 12")
+    means = torch.linspace(-40, 40, 25, dtype=torch.float64)[:, None]
+    yield Trial((means, uniform(25, 1)), "For one latent, with means from −40 to 40")
+    yield Trial((normal(1, 784), normal(1, 784, seed=1)), "For one row of 784 latents")
 
 
 def _wrong_kl(loc, log_var):
@@ -204,13 +103,184 @@ def _wrong_kl(loc, log_var):
     ]
 
 
+@check(
+    _posteriors,
+    "one KL a row, summed over latents, zero only where q is the prior.",
+    _wrong_kl,
+    gradients=("loc", "log_var"),
+    parts=lambda loc, log_var: {
+        "The term σ²": 0.5 * log_var.exp().sum(-1),
+        "The term μ²": 0.5 * loc.square().sum(-1),
+        "The term −log σ²": -0.5 * log_var.sum(-1),
+    },
+)
+def kl(loc, log_var):
+    """Check `fn(loc, log_var) -> [B]`, KL(N(loc, diag σ²) ‖ N(0, I)) in nats, in closed form."""
+    return 0.5 * (log_var.exp() + loc.square() - 1 - log_var).sum(-1)
+
+
+_kl = kl.__wrapped__
+
+
+# --- the draw --------------------------------------------------------------------------------
+
+_LOC = torch.tensor([[0.7, -1.3]], dtype=torch.float64)
+_LOG_VAR = torch.tensor([[-1.2, 0.9]], dtype=torch.float64)
+
+
+@watched("loc", "log_var", "generator")
+def reparameterize(student):
+    """Check `fn(loc, log_var, generator) -> z`, a draw loc + σ ⊙ ε of shape [B, J]."""
+    loc, log_var = (parameter.expand(20_000, -1).clone() for parameter in (_LOC, _LOG_VAR))
+    z = as_tensor(student(loc, log_var, seeded(0)))
+    if z.shape != loc.shape:
+        raise Mistake(f"z has shape {list(z.shape)}; it must be that of loc, {list(loc.shape)}.")
+    if not z.isfinite().all():
+        raise Mistake("z has NaN or infinite values; log_var is log σ², so it may be negative.")
+    if close(z, loc):
+        raise Mistake("z is loc itself: the noise σ ⊙ ε is missing.")
+    _noise_comes_from_the_generator(student, loc, log_var, z)
+    _noise_is_independent(z - loc)
+    _noise_is_standard_normal(z, loc, log_var)
+    _noise_is_scaled_everywhere(student)
+    _noise_lets_gradients_through(student, loc[:5], log_var[:5])
+    return "z = loc + σ ⊙ ε with fresh ε from the generator, and gradients reach both."
+
+
+def _noise_comes_from_the_generator(student, loc, log_var, z):
+    again, other = (as_tensor(student(loc, log_var, seeded(seed))) for seed in (0, 1))
+    if not torch.equal(z, again):
+        raise Mistake(
+            "The same generator gave another z: your function ignores the generator; "
+            "pass it to torch.randn."
+        )
+    if torch.equal(z, other):
+        raise Mistake("Every generator gives the same z: the seed is fixed inside your function.")
+    one = seeded(0)
+    if torch.equal(*(as_tensor(student(loc, log_var, one)) for _ in range(2))):
+        raise Mistake("Two calls give the same z: the generator is set back, or copied.")
+
+
+def _noise_is_independent(noise):
+    if close(noise[0], noise[1]) and close(noise[0], noise[-1]):
+        raise Mistake("The same ε is used for every row; draw ε in the shape of loc.")
+    eps = noise / noise.std(0)
+    half = len(eps) // 2
+    pairs = [(eps[:, 0], eps[:, 1]), (eps[:-1, 0], eps[1:, 0]), (eps[:half, 0], eps[half:, 0])]
+    pairs += [(eps[:, 0], eps[:, 0].flip(0)), (eps[:, 0].square(), eps[:, 1].square())]
+    related = [torch.corrcoef(torch.stack(pair))[0, 1].abs() > 0.06 for pair in pairs]
+    if related[0] or related[-1]:
+        raise Mistake("The same ε is used for every latent of a row; draw ε in the shape of loc.")
+    if any(related):
+        raise Mistake("The ε of some rows are those of others; draw ε in the shape of loc.")
+
+
+def _noise_is_standard_normal(z, loc, log_var):
+    """Compare the moments of 20,000 rows with those of N(loc, σ²) and of the known mistakes."""
+    deviation = (z - loc).std(0)
+    var = log_var[0].exp()
+    scales = {
+        "The variance is used as a deviation: σ is exp(½ log_var), not exp(log_var).": var,
+        "The noise is not scaled by σ: its deviation is 1 for every latent.": torch.ones(2),
+        "log_var itself is used as σ; σ is exp(½ log_var).": log_var[0].abs(),
+        "The square root is taken twice: σ is exp(½ log_var).": var.sqrt().sqrt(),
+        "σ is inverted: it is exp(+½ log_var).": 1 / var.sqrt(),
+        "ε is uniform (torch.rand); it must be normal (torch.randn).": (var / 12).sqrt(),
+    }
+    if not torch.allclose(deviation, var.sqrt(), rtol=0.03):
+        for sentence, scale in scales.items():
+            if torch.allclose(deviation, scale.to(deviation), rtol=0.03):
+                raise Mistake(sentence)
+        given, right = deviation[0].item(), var[0].sqrt().item()
+        raise Mistake(
+            f"The first latent of z has deviation {given:.3f} where {right:.3f} is right."
+        )
+    eps = (z - loc) / var.sqrt()
+    if (eps.mean(0).abs() > 0.04).any():
+        given, right = z.mean(0)[0].item(), loc[0, 0].item()
+        raise Mistake(f"The first latent of z has mean {given:.3f} where loc is {right:.3f}.")
+    if ((eps**4).mean(0) - 3).abs().max() > 0.3:
+        raise Mistake("ε has mean 0 and deviation 1 but is not normal; draw it with torch.randn.")
+
+
+def _noise_is_scaled_everywhere(student):
+    """With the same noise, the deviation must follow log_var, and loc must only be added."""
+    log_var = torch.linspace(-12, 12, 26, dtype=torch.float64).reshape(13, 2)
+    zero = torch.zeros_like(log_var)
+    eps = as_tensor(student(zero, zero, seeded(3)))
+    for loc, where in ((zero, "loc = 0"), (torch.full_like(zero, 1e4), "loc = 10,000")):
+        z, right = as_tensor(student(loc, log_var, seeded(3))), loc + (0.5 * log_var).exp() * eps
+        slack = 1e-4 * (right - loc).abs() + 1e-5 + 1e-7 * loc.abs()
+        if z.shape != right.shape or not ((z - right).abs() <= 10 * slack).all():
+            row = (~((z - right).abs() <= 10 * slack)).flatten().nonzero()[0].item()
+            given, wanted = shown(z.flatten()[row].item(), right.flatten()[row].item())
+            raise Mistake(
+                f"At {where} and log_var = {log_var.flatten()[row]:.4g} z is {given} where, for the "
+                f"same noise, {wanted} is right."
+            )
+
+
+def _noise_lets_gradients_through(student, loc, log_var):
+    """dz/dloc = 1 and dz/dlog_var = ½ (z − loc), or a Mistake."""
+    loc, log_var = (parameter.clone().requires_grad_() for parameter in (loc, log_var))
+    z = student(loc, log_var, seeded(0))
+    if not (isinstance(z, torch.Tensor) and z.requires_grad):
+        raise Mistake("z is detached: no gradient reaches loc and log_var.")
+    to_loc, to_log_var = torch.autograd.grad(z.sum(), (loc, log_var), allow_unused=True)
+    if to_loc is None or not to_loc.any():
+        raise Mistake("No gradient reaches loc: z was drawn, where loc + σ ⊙ ε must be computed.")
+    if to_log_var is None or not to_log_var.any():
+        raise Mistake("No gradient reaches log_var: σ is detached.")
+    right = 0.5 * (z - loc).detach()
+    if not (close(to_loc, torch.ones_like(loc), 1e-3) and close(to_log_var, right.double(), 1e-3)):
+        raise Mistake("The gradients are not those of loc + σ ⊙ ε: 1, and ½ (z − loc).")
+
+
+# --- the bound -------------------------------------------------------------------------------
+
+
+def _batches():
+    for rows, pixels, latents, scale in ((5, 7, 3, 2.0), (3, 4, 2, 1.0)):
+        logits = scale * normal(rows, pixels, seed=2)
+        x = torch.bernoulli(torch.full_like(logits, 0.4), generator=seeded(3))
+        loc, log_var = normal(rows, latents), uniform(rows, latents, seed=1, low=0.2, high=1.4)
+        yield x, logits, loc, log_var
+    yield x, uniform(3, 4, seed=4, low=0.05, high=0.95), loc, log_var
+    yield Trial((x, logits, loc, -3 * log_var), "With negative log_var")
+    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    nothing = torch.zeros(25, 1, dtype=torch.float64)
+    yield Trial((nothing, nothing, nothing + 0.5, column), "For log_var from −12 to 12")
+    ends = (column, nothing + 0.5, nothing)
+    yield Trial((nothing, *ends), "For one black pixel and logits from −12 to 12")
+    advice = "Work from the logits: where sigmoid is rounded to 0 or 1 a logarithm is lost."
+    for sign, name in ((1, "black pixels and logits of 200"), (-1, "white and logits of −200")):
+        white = torch.full_like(x, 0.5 - 0.5 * sign)
+        far = torch.full_like(x, 200.0 * sign)
+        yield Trial((white, far, loc, log_var), f"For {name}", advice)
+    x = torch.bernoulli(torch.full((1, 784), 0.3, dtype=torch.float64), generator=seeded(3))
+    wide = (x, 2 * normal(1, 784), normal(1, 20), normal(1, 20, seed=1))
+    yield Trial(wide, "For one row of 784 pixels and 20 latents")
+
+
+def _log_likelihood(x, logits):
+    return -binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+
+
 def _wrong_elbo(x, logits, loc, log_var):
     """(what a mistake gives [B], the sentence that names it), …"""
     likelihood, divergence = _log_likelihood(x, logits), _kl(loc, log_var)
     pixels, latents = x.shape[-1], loc.shape[-1]
     squared_error = (x - logits.sigmoid()).square().sum(-1)
     as_probabilities = (x * logits.log() + (1 - x) * (1 - logits).log()).sum(-1)
+    clipped = binary_cross_entropy(logits.sigmoid(), x, reduction="none")
+    entropies = binary_cross_entropy_with_logits(logits, x, reduction="none")
     wrong_likelihood = [
+        (-clipped.sum(-1), "log p is cut off at −100 a pixel: work from the logits themselves."),
+        (-entropies.mean(), "binary_cross_entropy takes the mean of all unless told otherwise."),
+        (
+            -entropies.sum(),
+            "The cross entropy is summed over the batch too: sum over pixels alone.",
+        ),
         (
             -likelihood,
             "The sign of log p(x|z) is wrong: a cross entropy is minus a log-likelihood.",
@@ -255,82 +325,76 @@ def _wrong_elbo(x, logits, loc, log_var):
         *(
             (likelihood - value, f"In the KL: {sentence}")
             for value, sentence in _wrong_kl(loc, log_var)
+            if not sentence.startswith("The sign")
         ),
     ]
 
 
-# --- the parts of the checks -----------------------------------------------------------------
+@check(
+    _batches,
+    "log p(x|z) summed over pixels, minus the KL summed over latents, one a row.",
+    _wrong_elbo,
+    gradients=("logits", "loc", "log_var"),
+    parts=lambda x, logits, loc, log_var: {
+        "The KL": -_kl(loc, log_var),
+        "log p(x|z)": _log_likelihood(x, logits),
+    },
+)
+def elbo(x, logits, loc, log_var):
+    """Check `fn(x, logits, loc, log_var) -> [B]`: the bound in nats, from one draw of z.
 
-_LOG_2PI = 1.8378770664093453
-_LOC = torch.tensor([[0.7, -1.3]], dtype=torch.float64)
-_LOG_VAR = torch.tensor([[-1.2, 0.9]], dtype=torch.float64)
-
-
-def _posterior_parameters(positive):
-    """loc and log_var, [5, 3]; log_var of both signs or all positive."""
-    loc = torch.randn(5, 3, generator=seeded(0), dtype=torch.float64)
-    log_var = torch.rand(5, 3, generator=seeded(1), dtype=torch.float64)
-    return loc, 0.2 + 1.2 * log_var if positive else 3 * log_var - 2
-
-
-def _noise_comes_from_the_generator(fn, loc, log_var, z):
-    again, other = (as_tensor(fn(loc.clone(), log_var.clone(), seeded(seed))) for seed in (0, 1))
-    if not torch.equal(z, again):
-        raise Mistake(
-            "The same generator gave another z: your function ignores the generator; "
-            "pass it to torch.randn."
-        )
-    if torch.equal(z, other):
-        raise Mistake("Every generator gives the same z: the seed is fixed inside your function.")
+    `x` [B, D] holds binary pixels, `logits` [B, D] the decoder's output at that draw, `loc` and
+    `log_var` [B, J] the encoder's.
+    """
+    return _log_likelihood(x, logits) - _kl(loc, log_var)
 
 
-def _noise_is_independent(noise):
-    if close(noise[0], noise[1]) and close(noise[0], noise[-1]):
-        raise Mistake("The same ε is used for every row; draw ε in the shape of loc.")
-    correlation = torch.corrcoef(noise.T)[0, 1].abs()
-    if correlation > 0.99:
-        raise Mistake("The same ε is used for every latent of a row; draw ε in the shape of loc.")
+# --- from a minibatch to the data ------------------------------------------------------------
 
 
-def _noise_is_standard_normal(z, loc, log_var):
-    """Compare the moments of 20,000 rows with those of N(loc, σ²) and of the known mistakes."""
-    deviation = (z - loc).std(0)
-    var = log_var[0].exp()
-    scales = {
-        "The variance is used as a deviation: σ is exp(½ log_var), not exp(log_var).": var,
-        "The noise is not scaled by σ: its deviation is 1 for every latent.": torch.ones(2),
-        "log_var itself is used as σ; σ is exp(½ log_var).": log_var[0].abs(),
-        "The square root is taken twice: σ is exp(½ log_var).": var.sqrt().sqrt(),
-        "σ is inverted: it is exp(+½ log_var).": 1 / var.sqrt(),
-        "ε is uniform (torch.rand); it must be normal (torch.randn).": (var / 12).sqrt(),
-    }
-    if not torch.allclose(deviation, var.sqrt(), rtol=0.03):
-        for sentence, scale in scales.items():
-            if torch.allclose(deviation, scale.to(deviation), rtol=0.03):
-                raise Mistake(sentence)
-        given, right = deviation[0].item(), var[0].sqrt().item()
-        raise Mistake(
-            f"The first latent of z has deviation {given:.3f} where {right:.3f} is right."
-        )
-    eps = (z - loc) / var.sqrt()
-    if (eps.mean(0).abs() > 0.04).any():
-        given, right = z.mean(0)[0].item(), loc[0, 0].item()
-        raise Mistake(f"The first latent of z has mean {given:.3f} where loc is {right:.3f}.")
-    if ((eps**4).mean(0) - 3).abs().max() > 0.3:
-        raise Mistake("ε has mean 0 and deviation 1 but is not normal; draw it with torch.randn.")
+def _minibatches():
+    for terms, n in (
+        ([-3.0, -5.0, 1.0, -2.0], 20),
+        ([-110.0, -95.5, -102.25], 1000),
+        ([2.0, 7.5, 1.25, 0.5, 3.0], 12),
+        ([-90.0, 3.0, -50.0, -70.0, -80.0, -2.0, -11.0], 60_000),
+        ([-4.0, -1.0], 2),
+        ([-8.0], 7),
+    ):
+        yield torch.tensor(terms, dtype=torch.float64), n
 
 
-def _noise_lets_gradients_through(fn, loc, log_var):
-    """dz/dloc = 1 and dz/dlog_var = ½ (z − loc), or a Mistake."""
-    loc, log_var = (parameter.clone().requires_grad_() for parameter in (loc, log_var))
-    z = fn(loc, log_var, seeded(0))
-    if not (isinstance(z, torch.Tensor) and z.requires_grad):
-        raise Mistake("z is detached: no gradient reaches loc and log_var.")
-    to_loc, to_log_var = torch.autograd.grad(z.sum(), (loc, log_var), allow_unused=True)
-    if to_loc is None or not to_loc.any():
-        raise Mistake("No gradient reaches loc: z was drawn, where loc + σ ⊙ ε must be computed.")
-    if to_log_var is None or not to_log_var.any():
-        raise Mistake("No gradient reaches log_var: σ is detached.")
-    right = 0.5 * (z - loc).detach()
-    if not (close(to_loc.double(), torch.ones_like(loc)) and close(to_log_var.double(), right)):
-        raise Mistake("The gradients are not those of loc + σ ⊙ ε: 1, and ½ (z − loc).")
+def _wrong_totals(terms, n):
+    """(what a mistake gives, the sentence that names it), …"""
+    m, total = len(terms), terms.sum()
+    return [
+        (m / n * total, "You scaled by M/N; a part of the data must grow to the whole: N/M."),
+        (total, "This is the sum over the minibatch alone; scale it up to the data by N/M."),
+        (total / m, "This is the mean over the minibatch; a total over the data is N times that."),
+        (n * total, "You scaled the sum by N; it already has M terms in it, so take N/M."),
+        (
+            n / m * total / m,
+            "You scaled the mean by N/M; take the mean times N, or the sum times N/M.",
+        ),
+        (total / n, "The sum over the minibatch is divided by N; multiply it by N/M."),
+        (-n / m * total, "The sign is wrong: the total of negative terms is negative."),
+        (n // m * total, "N // M is rounded down, so part of the data is lost; divide with N / M."),
+        (n * terms.median(), "The median is taken; the mean is what estimates a sum."),
+        (n / max(m - 1, 1) * total, "The mean is over M terms, not M − 1."),
+        ((n - m) / m * total, "The N − M others alone are counted; the minibatch is data as well."),
+        (n / m * terms, "The terms are scaled, not yet added up: a total is one number."),
+    ]
+
+
+@check(
+    _minibatches,
+    "the sum over the minibatch times N/M, unbiased for the sum over the data.",
+    _wrong_totals,
+    gradients=("terms",),
+)
+def minibatch_total(terms, num_data):
+    """Check `fn(terms, num_data) -> scalar`: the sum over a data set, estimated from a minibatch.
+
+    `terms` [M] are the values of M of the `num_data` data points, drawn at random.
+    """
+    return num_data / len(terms) * terms.sum()
