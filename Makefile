@@ -50,7 +50,7 @@ unit: $(ENVIRONMENT) chromium ## tests of the package and the widgets
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/book
 
 notebooks: $(ENVIRONMENT) ## every chapter, cell by cell, with the smallest budget
-	@VAECOURSE_BUDGET=smoke TQDM_DISABLE=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile chapters
+	@VAECOURSE_BUDGET=smoke VAECOURSE_STRICT=1 TQDM_DISABLE=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile chapters
 
 pages: $(ENVIRONMENT) chromium ## the built pages, in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/book

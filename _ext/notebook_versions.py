@@ -219,8 +219,12 @@ def unique_ids(cells):
     return cells
 
 
-def stub(code, exercise):
-    """What a student finds where a solution stands: what to write, and the check that judges it."""
+def stub(code, exercise, before="", after=""):
+    """What a student finds where a solution stands: what to write, and the check that judges it.
+
+    The function may stand in the code `before`; where the code `after` needs it, the check's own
+    takes its place until it is right.
+    """
     tree = ast.parse(code)
     calls = [
         node
@@ -231,13 +235,28 @@ def stub(code, exercise):
         return f"# Exercise: {exercise}\n# Your lines go here."
     wanted = {argument.id for call in calls for argument in call.args if hasattr(argument, "id")}
     parts = [f"# Exercise: {exercise}\n# Write what is missing; the check says what it thinks."]
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in wanted:
-            described = ast.get_docstring(node) is not None
-            node.body = [*node.body[:described], ast.Expr(ast.Constant(...))]
-            parts.append(ast.unparse(node) + "\n\n")
-    calls = dict.fromkeys(ast.unparse(call) for call in sorted(calls, key=lambda c: c.lineno))
-    return "\n".join([*parts, *(f"print({call})" for call in calls)])
+    functions = [
+        [node for node in part.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
+        for part in (tree, ast.parse(before))
+    ]
+    functions = functions[0] or functions[1]
+    for node in functions:
+        described = ast.get_docstring(node) is not None
+        node.body = [*node.body[:described], ast.Return(ast.Constant(...))]
+        parts.append(ast.unparse(node) + "\n\n")
+    for call in sorted(calls, key=lambda call: call.lineno):
+        check, name = ast.unparse(call.func), ast.unparse(call.args[0])
+        if name not in {node.name for node in functions} or f"print({check}({name}))" in parts:
+            continue
+        if re.search(rf"\b{name}\(", after):
+            parts.append(
+                f"verdict = {check}({name})\nprint(verdict)\n"
+                f'if not verdict.startswith("Right:"):\n'
+                f"    {name} = {check}.right  # until yours is, so that the cells below run"
+            )
+        else:
+            parts.append(f"print({check}({name}))")
+    return "\n".join(parts)
 
 
 INSTALL = """\
@@ -277,14 +296,20 @@ def versions(notebook, bibliography, install):
         elif {"remove-cell", "hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
             cell.metadata["cellView"] = "form"  # Colab's word for `jupyter.source_hidden`
     student, stubbed = [], False
-    for cell in cells:
+    code = [
+        "" if cell.cell_type != "code" or "solution" in cell.metadata.get("vaecourse", {})
+        else cell.source
+        for cell in cells
+    ]  # fmt: skip
+    for place, cell in enumerate(cells):
         exercise = cell.metadata.get("vaecourse", {}).get("solution")
         if exercise is None:
             student.append(cell)
             stubbed = False
         elif cell.cell_type == "code" and not stubbed:
             empty = copy.deepcopy(cell)
-            empty.source, stubbed = stub(cell.source, exercise), True
+            before, after = "\n".join(code[:place]), "\n".join(code[place:])
+            empty.source, stubbed = stub(cell.source, exercise, before, after), True
             empty.metadata = {"vaecourse": {"solution": exercise}}
             student.append(empty)
     chosen = {"student": student, "solutions": cells, "colab": [install, *cells]}

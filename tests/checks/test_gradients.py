@@ -149,7 +149,7 @@ def draw_with_the_package(loc, log_var, raw, eps):
 
 
 def draw_with_the_family(loc, log_var, raw, eps):
-    row, column = torch.tril_indices(3, 3, offset=-1)
+    row, column = torch.tril_indices(*raw.shape[1:], offset=-1)
     q = FullPosterior(loc.shape[1])(torch.cat([loc, log_var, raw[:, row, column]], dim=-1))
     z = q.loc + times(q.scale_tril, eps)
     return z, FullGaussian(q.loc, q.scale_tril).log_prob(z)

@@ -109,6 +109,7 @@ def check(
             left = " In numpy, though: nothing can be trained through it."
             return says + (left if gradients and student.left_torch else "")
 
+        judged.right = right
         return functools.update_wrapper(judged, right)
 
     return decorate

@@ -116,4 +116,4 @@ def gap(loc, scale, weight, noise, x):
     return _kl(loc, scale, *_posterior(weight, noise, x))
 
 
-_gap = gap.__wrapped__
+_gap = gap.right

@@ -18,8 +18,8 @@ def _mixtures():
     yield normal(12, 3), weights[:2] / 0.8, normal(2, 3, seed=1), tilted @ tilted.mT
     far = torch.cat([x, torch.full((1, 2), 200.0, dtype=x.dtype)])
     advice = (
-        "Responsibilities become 0/0 or nearly so: stay in the logarithm and subtract logsumexp "
-        "before you exponentiate."
+        "With a point far from every component your responsibilities are 0/0 or nearly so: stay in "
+        "the logarithm and subtract logsumexp before you exponentiate."
     )
     yield Trial((far, weights, means, covariances), "With a point far from every component", advice)
     apart = torch.tensor([0.0, 1e4], dtype=torch.float64)
@@ -28,12 +28,8 @@ def _mixtures():
     thin = torch.tensor([[1.0, 0.95], [0.95, 1.0]], dtype=torch.float64).expand(3, 2, 2).clone()
     yield Trial((x, weights, means, thin), "With narrow covariances", advice)
     eye = torch.eye(12, dtype=torch.float64)
-    wide = (
-        20 * normal(60, 12),
-        weights[:2] / 0.8,
-        0.1 * normal(2, 12, seed=1),
-        torch.stack([eye, 2 * eye]),
-    )
+    two = 0.1 * torch.ones(2, 12, dtype=torch.float64) * torch.tensor([[1.0], [-1.0]])
+    wide = 20 * normal(60, 12), torch.tensor([0.4, 0.6]).double(), two, eye.repeat(2, 1, 1)
     yield Trial(wide, "With densities near e⁻²⁰⁰⁰", advice)
 
 

@@ -182,7 +182,7 @@ def frechet(mean1, cov1, mean2, cov2):
     return (mean1 - mean2).square().sum() + (cov1 + cov2).trace() - 2 * _root(cov1, cov2).trace()
 
 
-_frechet = frechet.__wrapped__
+_frechet = frechet.right
 
 
 # --- a likelihood from draws -----------------------------------------------------------------

@@ -101,7 +101,7 @@ def output_gradients(x, mean, log_var):
 
 def _factors():
     def factor(rows, dim, seed, low=0.5, high=1.5):
-        below = normal(rows, dim, dim, seed=seed).tril(-1)
+        below = 2 / dim * normal(rows, dim, dim, seed=seed).tril(-1)
         return below + torch.diag_embed(uniform(rows, dim, seed=seed, low=low, high=high))
 
     yield normal(4, 3, seed=1), factor(4, 3, 1)

@@ -425,8 +425,11 @@ class _Evaluation:
         at_mean = [close(z.expand(q.mean.shape), q.mean) for q, z in pairs if z.ndim == 2]
         if any(at_mean):
             counts = self._averages_batches()
-            also = "; and the batches do not count by their rows" if counts else ""
-            raise Mistake(f"z is the mean of q: this is no bound{also}.")
+            raise Mistake(
+                "z is the mean of q: this is no bound; and the batches do not count by their rows."
+                if counts
+                else "z is the mean of q: this is no bound."
+            )
         if len(pairs) != sum(len(zs) for _, _, zs in self.batches):
             return
         eps = torch.cat([((z - q.mean) / q.stddev).reshape(-1, 2) for q, z in pairs])

@@ -120,7 +120,7 @@ def gaussian_log_likelihood(x, loc, log_var):
     return -0.5 * (LOG_2PI + log_var + (x - loc).square() / log_var.exp()).sum(-1)
 
 
-_gaussian = gaussian_log_likelihood.__wrapped__
+_gaussian = gaussian_log_likelihood.right
 
 
 # --- Poisson ---------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def poisson_log_likelihood(x, log_rate):
     return (x * log_rate - log_rate.exp() - torch.lgamma(x + 1)).sum(-1)
 
 
-_poisson = poisson_log_likelihood.__wrapped__
+_poisson = poisson_log_likelihood.right
 
 
 # --- exponential -----------------------------------------------------------------------------
@@ -285,4 +285,4 @@ def exponential_kl(log_rate):
     return (log_rate + (-log_rate).exp() - 1).sum(-1)
 
 
-_exponential_kl = exponential_kl.__wrapped__
+_exponential_kl = exponential_kl.right

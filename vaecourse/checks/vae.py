@@ -119,7 +119,7 @@ def kl(loc, log_var):
     return 0.5 * (log_var.exp() + loc.square() - 1 - log_var).sum(-1)
 
 
-_kl = kl.__wrapped__
+_kl = kl.right
 
 
 # --- the draw --------------------------------------------------------------------------------
@@ -215,8 +215,8 @@ def _noise_is_scaled_everywhere(student):
             row = (~((z - right).abs() <= 10 * slack)).flatten().nonzero()[0].item()
             given, wanted = shown(z.flatten()[row].item(), right.flatten()[row].item())
             raise Mistake(
-                f"At {where} and log_var = {log_var.flatten()[row]:.4g} z is {given} where, for the "
-                f"same noise, {wanted} is right."
+                f"At {where} and log_var = {log_var.flatten()[row]:.4g} z is {given} where, for "
+                f"the same noise, {wanted} is right."
             )
 
 
