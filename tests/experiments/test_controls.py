@@ -55,3 +55,25 @@ def test_a_warm_up_of_weight_one_is_a_plain_run(monkeypatch):
         expected = vc.evaluation.evaluate(model, test, importance_rows=50)["elbo"]
         assert found["elbo"] == pytest.approx(expected, rel=1e-5)
         assert found["gap"] > 0 and torch.isfinite(torch.tensor(found["kl"]))
+
+
+def test_model_3_is_measured_before_and_after(monkeypatch):
+    """One epoch on 600 images: from the same weights, with and without the floor."""
+    mnist = vc.data.mnist
+
+    def few(split):
+        images = mnist(split)
+        return images._replace(x=images.x[:600], label=images.label[:600])
+
+    monkeypatch.setattr(vc.data, "mnist", few)
+    found = controls.model_3(0, epochs=1, half=300)
+    mended, record = vc.checkpoint.pretrained("mnist_model_3_mended")
+    x = few("test").x
+    assert found["mended"]["elbo"] == pytest.approx(
+        vc.evaluation.evaluate(mended, x, importance_rows=1)["elbo"]
+    )
+    error = (mended.reconstruct(x) - x).square().sum(1).mean()
+    assert found["mended"]["squared_error"] == pytest.approx(error.item(), rel=1e-5)
+    # At the first steps already, what the floor held back is worth hundreds of nats.
+    assert found["without_floor"]["elbo"] > found["with_floor"]["elbo"] + 50
+    assert record["params"]["variance_floor"] == 0.05
