@@ -319,6 +319,37 @@ def test_s2_the_closed_form_of_the_frechet_distance_is_for_gaussians():
     assert abs(cost - 0.4042) < 1e-4
 
 
+def test_s2_the_frechet_formula_needs_central_moments():
+    # One coupling moves every point by 3, and no coupling beats the difference of the means.
+    def formula(first, second):
+        return 9 + first + second - 2 * math.sqrt(first * second)
+
+    assert formula(1, 1) == 9
+    raw = (norm(3).moment(2), norm(0).moment(2))
+    assert abs(formula(*raw) - 13.68) < 5e-3
+
+
+def test_s2_the_divergence_from_a_mixture_is_an_integral():
+    z = np.linspace(-12, 12, 200_001)
+    q, p = norm.pdf(z), (norm.pdf(z, -2) + norm.pdf(z, 2)) / 2
+    exact = (q * np.log(q / p)).sum() * (z[1] - z[0])
+    variance = (p * z**2).sum() * (z[1] - z[0])
+    same_moments = (math.log(variance) + 1 / variance - 1) / 2
+    assert abs(exact - 0.943) < 5e-4 and abs(same_moments - 0.405) < 5e-4
+
+
+def test_s1_a_spectrum_is_not_a_density():
+    noise = torch.randn(4_000, 64, generator=generator(), dtype=torch.float64)
+    series = {"gaussian": noise, "coin": noise.sign()}
+    for values in series.values():
+        spectrum = torch.fft.fft(values).abs().square().mean(0) / 64
+        # A periodogram ordinate has variance 1, or 2 at the ends; five standard errors.
+        assert (spectrum - 1).abs().max() < 5 * math.sqrt(2 / 4_000)
+    fourth = {name: float(values.pow(4).mean()) for name, values in series.items()}
+    # E[z⁴] = 3 with variance 96 a draw.
+    assert fourth["coin"] == 1 and abs(fourth["gaussian"] - 3) < 5 * math.sqrt(96 / 256_000)
+
+
 def test_s2_and_s3_a_better_q_does_not_change_the_evidence(line):
     rough, better = Gaussian([0.5], [[0.64]]), Gaussian([1.1], [[0.12]])
     assert elbo_joint_and_entropy(line, better) > elbo_joint_and_entropy(line, rough)
