@@ -17,7 +17,7 @@ def plain(text):
 
 def check_writable(path):
     """Make the folder of `path`; raise ValueError if nothing of that name can be written there."""
-    path = Path(os.path.abspath(path))
+    path = Path(path)
     try:
         try:
             _touch(path)
@@ -25,8 +25,8 @@ def check_writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _touch(path)
     except OSError as error:
-        reason = f"Cannot write in the folder {path.parent}: {error.strerror}."
-        raise ValueError(reason) from None
+        folder = plain(os.path.abspath(path.parent))
+        raise ValueError(f"Cannot write in the folder {folder}: {error.strerror}.") from None
 
 
 def _touch(path):

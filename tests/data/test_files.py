@@ -381,6 +381,23 @@ def test_folders_are_searched_in_order_and_the_subfolder_first(tmp_path, monkeyp
         assert files.find(*wanted) == place
 
 
+def test_a_user_without_a_home_gets_a_sentence_where_a_folder_is_needed(monkeypatch, tmp_path):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_CACHE_HOME", "VAECOURSE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert [folder.name for folder in files.folders()] == ["data"]
+    files.load("mnist", "t10k-labels-idx1-ubyte.gz")
+    with pytest.raises(
+        files.DataError, match="no home folder: name one for data in VAECOURSE_DATA"
+    ):
+        files.fetch("frey_faces")
+    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path))
+    assert files.folders()[0] == tmp_path
+
+
 def test_an_xz_counts_by_what_is_in_it(toy):
     folder = toy("ranges")
     packed = folder / "toy.bin.xz"

@@ -249,7 +249,8 @@ def folders():
     """The folders that are searched, in order."""
     named = os.environ.get("VAECOURSE_DATA")
     repository = Path(__file__).resolve().parents[2] / "data"
-    return [*([Path(named)] if named else []), repository, _cache()]
+    cache = _cache()
+    return [*([Path(named)] if named else []), repository, *([cache] if cache else [])]
 
 
 def find(dataset, file):
@@ -331,9 +332,14 @@ def dataset_named(name):
 
 
 def _cache():
+    """The folder of the user's cache, or None for a user without a home."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("vaecourse")
+    try:
+        path = user_cache_path("vaecourse")
+    except RuntimeError:
+        return None
+    return path if path.is_absolute() else None
 
 
 # Content
@@ -518,8 +524,10 @@ def _unpacked(archive, path, wanted):
 
 
 def _download_folder():
-    named = os.environ.get("VAECOURSE_DATA")
-    return Path(named) if named else _cache()
+    folder = os.environ.get("VAECOURSE_DATA") or _cache()
+    if folder is None:
+        raise DataError("This user has no home folder: name one for data in VAECOURSE_DATA.")
+    return Path(folder)
 
 
 def _download(url, part, name, limit, problem_of):
