@@ -137,7 +137,7 @@ def executed(notebook, monkeypatch, **options):
     monkeypatch.setenv("VAECOURSE_BUDGET", "smoke")
     monkeypatch.setenv("TQDM_DISABLE", "1")
     resources = {"metadata": {"path": str(ROOT / "chapters")}}
-    NotebookClient(notebook, timeout=300, resources=resources, **options).execute()
+    NotebookClient(notebook, timeout=None, resources=resources, **options).execute()
     return notebook
 
 

@@ -135,7 +135,7 @@ def test_the_map_carries_one_gaussian_onto_the_other():
     assert np.allclose(matrix @ one @ matrix.T, two, atol=1e-12)
     assert np.allclose(carry(torch.tensor(mean1)), mean2, atol=1e-12)
     # Symmetric and positive semi-definite: the gradient of a convex function.
-    assert np.array_equal(matrix, matrix.T) and np.linalg.eigvalsh(matrix)[0] > -1e-12
+    assert np.allclose(matrix, matrix.T, atol=1e-12) and np.linalg.eigvalsh(matrix)[0] > -1e-12
 
 
 def test_an_optimal_transport_solver_finds_the_same_coupling_and_the_same_cost():

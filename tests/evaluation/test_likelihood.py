@@ -90,7 +90,7 @@ def test_one_draw_is_an_elbo_and_has_no_standard_error():
     vae, evidence, _ = exact_linear_vae(posterior="diagonal")
     x = data(evidence, 4)
     estimate = importance_estimate(vae, x, 1, generator())
-    assert torch.equal(estimate.log_likelihood, log_weights(vae, x, 1, generator())[0])
+    torch.testing.assert_close(estimate.log_likelihood, log_weights(vae, x, 1, generator())[0])
     assert estimate.standard_error.isnan().all()
     assert torch.equal(estimate.effective_sample_size, torch.ones(4, dtype=torch.float64))
 
