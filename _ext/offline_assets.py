@@ -5,11 +5,25 @@ from hashlib import sha256
 from importlib.metadata import distribution
 from pathlib import Path
 
+from docutils import nodes
 from ipywidgets.embed import escape_script
 from myst_nb.core import render
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE / "assets"
+
+# Pixels that an explorer takes in the column of a chapter, and on a phone. The page keeps them
+# free from the beginning, so that nothing moves when the explorer starts.
+ROOM = {
+    "ElboExplorer": (490, 880),
+    "EMStepper": (550, 990),
+    "FamilyExplorer": (710, 1030),
+    "FrechetExplorer": (565, 960),
+    "GradientExplorer": (725, 1095),
+    "KLExplorer": (590, 960),
+    "LatentExplorer": (650, 800),
+    "TrainingExplorer": (605, 840),
+}
 
 
 def assets_digest():
@@ -40,14 +54,37 @@ def copy_mathjax(app, exception):
         shutil.copytree(source / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
 
 
+def with_room(render_widget_view):
+    """MyST-NB's place of a widget, as high as the widget will be."""
+
+    def render_with_room(self, data):
+        views = render_widget_view(self, data)
+        state = self.renderer.nb_client.nb_metadata["widgets"][render.WIDGET_STATE_MIMETYPE][
+            "state"
+        ]
+        model = state.get(data.string["model_id"], {}).get("state", {})
+        room = ROOM.get(model.get("_anywidget_id", "").rpartition(".")[2])
+        if room is None:
+            return views
+        style = f"--room: {room[0]}px; --room-on-a-phone: {room[1]}px"
+        html = "".join(view.astext() for view in views)
+        text = f'<div class="explorer-room" style="{style}">{html}</div>'
+        return [nodes.raw(text=text, format="html")]
+
+    return render_with_room
+
+
 def setup(app):
     # MyST-NB escapes "</script>" in the state of widgets, in lower case only: "</SCRIPT>" in a
     # title ended it, and "<!--<script>" swallowed the rest of the page.
     render.sanitize_script_content = escape_script
+    renderer = render.NbElementRenderer
+    renderer.render_widget_view = with_room(renderer.render_widget_view)
     app.add_config_value("assets_digest", assets_digest(), "html")
     # Formulas may come with the outputs of a cell, where Sphinx does not see them.
     app.set_html_assets_policy("always")
     app.add_css_file("course.css")
+    app.add_css_file("explorers.css")
     app.add_js_file("accessible.js", loading_method="defer", priority=600)
     app.add_js_file("quiet_console.js", priority=100)
     # Deferred like MathJax and listed before it, so that they run just before it.

@@ -3,11 +3,8 @@
 import base64
 import json
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
-from myst_nb.core import render
-from offline_assets import setup
 
 HOST = Path(__file__).parents[2] / "_ext" / "assets" / "anywidget-static.js"
 
@@ -109,11 +106,3 @@ def test_a_policy_that_allows_no_program_is_named_in_the_figure_s_place(open_pag
     assert tab.text_content("#view0 [role=alert]") == (
         "This figure could not start: a policy of this page forbids its script"
     )
-
-
-def test_the_book_escapes_the_state_of_its_widgets():
-    setup(Mock())
-    for text in ("</script>", "</SCRIPT >", "<!--<script>"):
-        escaped = render.sanitize_script_content(json.dumps({"title": text}))
-        assert json.loads(escaped) == {"title": text}
-        assert text not in escaped and "<!--" not in escaped

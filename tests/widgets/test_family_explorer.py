@@ -604,3 +604,11 @@ def test_the_readout_speaks_once_the_hand_rests(page):
     page.locator("[data-value=vrnn]").click()
     page.wait_for_timeout(900)
     assert page.locator(".vw-live").inner_text().startswith("5 of 8 rows seen, bound −")
+
+
+def test_names_that_would_lie_on_each_other_are_pushed_apart(tab):
+    places = [[0, 0], [1, 1], [1, 1], [60, 0], [62, 3]]
+    got = np.array(tab.evaluate(script(FamilyExplorer, "js.separate(arg, 17); return arg"), places))
+    distance = np.hypot(*(got[:, None] - got).transpose(2, 0, 1)) + 100 * np.eye(len(got))
+    assert distance.min() > 16.9
+    assert np.abs(got.mean(0) - np.mean(places, 0)).max() < 1e-9

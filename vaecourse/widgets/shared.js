@@ -173,6 +173,7 @@ export class Figure {
     this.state = { ...now, ...this.own };
     this.settle();
     this.listen();
+    this.resize(); // at once: what stands below the plots would move when it is observed
     this.theme();
   }
 
