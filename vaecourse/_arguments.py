@@ -36,6 +36,8 @@ def check_count(argument, value, smallest=1):
     count = _integer(value)
     if count is None or count < smallest:
         raise ValueError(f"{argument} is {value!r}; it must be an integer of at least {smallest}.")
+    if count >= 2**63:
+        raise ValueError(f"{argument} must be less than 2**63.")
     return count
 
 

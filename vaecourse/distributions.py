@@ -23,6 +23,8 @@ from torch.distributions import (
 )
 from torch.nn.functional import logsigmoid
 
+from vaecourse._arguments import check_choice
+
 SHAPE_FLOOR = 0.3  # below it, float32 draws of a gamma underflow to zero
 
 
@@ -338,8 +340,7 @@ def _check_prior(prior, accepted, posterior):
     """Raise ValueError unless q and the prior can reach the same z."""
     if prior is None or prior in accepted:
         return
-    if prior not in PRIORS:
-        raise ValueError(f"prior is {prior!r}; it must be one of {', '.join(PRIORS)}.")
+    check_choice("prior", prior, PRIORS)
     reason = (
         "the normal prior draws negative z too, which such a posterior never shows the decoder"
         if prior == "normal"

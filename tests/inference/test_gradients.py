@@ -298,8 +298,9 @@ def test_trained_bound_lies_just_below_the_exact_evidence():
 
 STATE = random_state(0)
 BAD = {
-    "baseline is 'median'; it must be one of none, mean, optimal, leave_one_out.": lambda: (
-        score_function_gradients(square, LOC, LOG_VAR, 5, generator(), "median")
+    "baseline is 'median' (did you mean 'mean'?); it must be one of 'none', 'mean', "
+    "'optimal', 'leave_one_out'.": lambda: score_function_gradients(
+        square, LOC, LOG_VAR, 5, generator(), "median"
     ),
     "num_samples is 1; it must be an integer of at least 2.": lambda: score_function_gradients(
         square, LOC, LOG_VAR, 1, generator(), "leave_one_out"

@@ -69,8 +69,8 @@ def test_a_linear_denoising_autoencoder_learns_the_wiener_filter():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"output": "relu"}, "output is 'relu'; it must be one of sigmoid, linear"),
-        ({"corruption": "blur"}, "corruption is 'blur'; it must be None or one of mask, gaussian"),
+        ({"output": "relu"}, "output is 'relu'; it must be one of 'sigmoid', 'linear'"),
+        ({"corruption": "blur"}, "corruption is 'blur'; it must be one of None, 'mask', "),
         ({"corruption": "mask", "level": 1.0}, "level is 1.0"),
         ({"level": -0.1}, "level is -0.1"),
     ],

@@ -300,7 +300,7 @@ def test_build_gives_back_the_model():
     [
         ({"data_dim": 0, "latent_dim": 2}, "data_dim is 0"),
         ({"data_dim": 5, "latent_dim": 2, "noise": "full"}, "noise is 'full'.*'diagonal'"),
-        ({"data_dim": 5, "latent_dim": 2, "floor": 0.0}, "floor is 0.0; it must be positive"),
+        ({"data_dim": 5, "latent_dim": 2, "floor": 0.0}, "floor is 0; it must be finite"),
     ],
 )
 def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):

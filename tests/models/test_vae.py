@@ -168,7 +168,7 @@ def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):
 
 
 def test_build_refuses_what_it_does_not_know():
-    with pytest.raises(ValueError, match="kind is 'gan'; it must be one of vae, conv_vae, "):
+    with pytest.raises(ValueError, match="kind is 'gan'; it must be one of 'vae', 'conv_vae', "):
         vc.models.build({"kind": "gan"})
     with pytest.raises(ValueError, match="unexpected keyword argument 'depth'"):
         vc.models.build({"kind": "vae", "data_dim": 5, "latent_dim": 2, "depth": 3})

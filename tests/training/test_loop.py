@@ -280,11 +280,11 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"epochs": 0}, "epochs is 0; it must be a positive integer"),
+        ({"epochs": 0}, "epochs is 0; it must be an integer of at least 1"),
         ({"epochs": 10**4_000}, r"epochs must be less than 2\*\*63"),
         ({"batch_size": 2**63}, r"batch_size must be less than 2\*\*63"),
-        ({"batch_size": 2.5}, "batch_size is 2.5; it must be a positive integer"),
-        ({"learning_rate": float("nan")}, "learning_rate is nan; it must be positive"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; it must be an integer of at least 1"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan; it must be finite"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, sentence):

@@ -9,13 +9,13 @@ import math
 import os
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from vaecourse import checkpoint, models
@@ -93,7 +93,7 @@ def _advance_all(jobs, parallel, bar):
             for index, result in _gather(parallel, calls):
                 bar.update(pending[index].take(result))
                 attempts = 0
-        except TerminatedWorkerError as error:
+        except BrokenProcessPool as error:
             attempts += 1
             if attempts == ATTEMPTS:
                 sentence = "the workers keep dying; is there memory enough? Try `--workers 1`."

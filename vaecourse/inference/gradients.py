@@ -13,6 +13,7 @@ from scipy.special import gammainc, gammaln
 from torch import Tensor
 
 from vaecourse._arguments import (
+    check_choice,
     check_count,
     check_finite,
     check_positive,
@@ -42,8 +43,7 @@ def score_function_gradients(f, loc, log_var, num_samples, generator, baseline="
     separate draw of as many samples, for a baseline must not depend on the sample it is used on.
     Raises ValueError for an unknown baseline. [S2] Monte Carlo gradient; chapter 08.
     """
-    if baseline not in BASELINES:
-        raise ValueError(f"baseline is {baseline!r}; it must be one of {', '.join(BASELINES)}.")
+    check_choice("baseline", baseline, BASELINES)
     loc, log_var = _parameters(loc, log_var)
     # Leaving one out needs another one.
     check_count("num_samples", num_samples, smallest=2 if baseline == "leave_one_out" else 1)

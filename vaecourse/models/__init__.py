@@ -1,5 +1,6 @@
 """The models of the course; each knows its own parameters and can be built again from them."""
 
+from vaecourse._arguments import chosen
 from vaecourse.models.autoencoder import Autoencoder, mean_autoencoder
 from vaecourse.models.classifier import Classifier, labelled
 from vaecourse.models.conv_vae import ConvVAE
@@ -33,9 +34,8 @@ def build(params):
     """
     arguments = dict(params)
     kind = arguments.pop("kind", None)
-    if kind not in KINDS:
-        raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}.")
+    model = chosen("kind", kind, KINDS)
     try:
-        return KINDS[kind](**arguments)
+        return model(**arguments)
     except TypeError as error:
         raise ValueError(f"The parameters of the {kind} do not fit: {error}.") from None

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from vaecourse._arguments import as_rows, check_counts
+from vaecourse._arguments import as_rows, check_choice, check_counts
 from vaecourse.distributions import fresh_generator, standard_noise
 from vaecourse.models.base import Dimension, Model, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
@@ -18,13 +18,12 @@ def corrupt(x, corruption, level, generator=None):
 
     `corruption` is "mask" or "gaussian" [VLBM08]; the shape is that of x.
     """
+    check_choice("corruption", corruption, CORRUPTIONS)
     if corruption == "mask":
         generator = generator or fresh_generator(x.device)
         keep = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) >= level
         return x * keep
-    if corruption == "gaussian":
-        return x + level * standard_noise(x.shape, x, generator)
-    raise ValueError(f"corruption is {corruption!r}; it must be one of {', '.join(CORRUPTIONS)}.")
+    return x + level * standard_noise(x.shape, x, generator)
 
 
 class Autoencoder(Model):
@@ -58,11 +57,8 @@ class Autoencoder(Model):
     ):
         super().__init__(locals())
         check_counts(data_dim=data_dim, latent_dim=latent_dim)
-        if output not in OUTPUTS:
-            raise ValueError(f"output is {output!r}; it must be one of {', '.join(OUTPUTS)}.")
-        if corruption not in (None, *CORRUPTIONS):
-            accepted = ", ".join(CORRUPTIONS)
-            raise ValueError(f"corruption is {corruption!r}; it must be None or one of {accepted}.")
+        check_choice("output", output, tuple(OUTPUTS))
+        check_choice("corruption", corruption, (None, *CORRUPTIONS))
         if level < 0 or (corruption == "mask" and level >= 1):
             raise ValueError(f"level is {level}; it must be at least 0, and below 1 for a mask.")
         self.data_dim, self.latent_dim = data_dim, latent_dim

@@ -15,7 +15,7 @@ from torch import nn
 from torch.distributions import kl_divergence
 from tqdm import tqdm
 
-from vaecourse._arguments import as_rows, check_choice, check_count, check_counts
+from vaecourse._arguments import as_rows, check_choice, check_count, check_counts, check_positive
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, FullPosterior
 from vaecourse.models.base import Dimension, Positive, Seed
 from vaecourse.models.vae import LatentModel
@@ -50,8 +50,7 @@ class FactorAnalysis(LatentModel):
         super().__init__(locals())
         check_counts(data_dim=data_dim, latent_dim=latent_dim)
         check_choice("noise", noise, NOISES)
-        if not 0 < floor < math.inf:
-            raise ValueError(f"floor is {floor!r}; it must be positive and finite.")
+        check_positive("floor", floor)
         self.data_dim, self.latent_dim, self.floor = data_dim, latent_dim, floor
         self.isotropic = noise == "isotropic"
         self.posterior = FullPosterior(latent_dim)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from vaecourse._arguments import check_counts, check_positive
 from vaecourse._files import below, check_writable, digest
 from vaecourse.training.optimizers import build_optimizer, scheduled_rate
 from vaecourse.training.state import History, read_state, write_state
@@ -74,13 +75,8 @@ def fit(
 
 def check_settings(epochs, batch_size, learning_rate):
     """Raise ValueError for a setting that no run can have."""
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; it must be a positive integer.")
-        if value >= 2**63:
-            raise ValueError(f"{name} must be less than 2**63.")
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate is {learning_rate!r}; it must be positive and finite.")
+    check_counts(epochs=epochs, batch_size=batch_size)
+    check_positive("learning_rate", learning_rate)
 
 
 class Run:
