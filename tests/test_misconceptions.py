@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 import vaecourse as vc
 from vaecourse import experiments
@@ -179,8 +180,8 @@ def phrases():
         "of the 128",
         f"lacks {span(sweep, 2)} nats",
         "with 128 latents",
-        "is a Gaussian of variance 1",
-        "Up to a constant, of variance 1",
+        f"half the squared error one of variance {variance_for(0.5):.0f}",
+        f"half the squared error belongs to variance {variance_for(0.5):.0f}",
         "a test at $\\sigma = 1$",
         "sigmoid of a large logit *is* 1",
         "the logarithm of 1 minus that",
@@ -212,6 +213,15 @@ def plain(text):
 
 def without_formulas(text):
     return re.sub(r"\$[^$]*\$|`[^`]*`", " ", text)
+
+
+def variance_for(weight):
+    """The variance of the Gaussian whose −log p charges `weight` times the squared error."""
+    variance = 1 / (2 * weight)
+    normal = torch.distributions.Normal(torch.tensor(0.0), torch.tensor(variance**0.5))
+    charged = normal.log_prob(torch.tensor(0.0)) - normal.log_prob(torch.tensor(3.0))
+    assert charged.item() == pytest.approx(weight * 9)
+    return variance
 
 
 def test_the_tables_are_those_of_the_records():
