@@ -101,6 +101,19 @@ def test_the_theme_is_followed(visit, pages, name):
     assert ink(COLOURS_DARK) > 20
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_style_of_an_explorer_that_comes_later_changes_nothing(visit, pages, name):
+    page = visit(pages[name])
+    places = (
+        "() => [...document.querySelectorAll('.vw-figure *')].map(e => {"
+        " const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })"
+    )
+    before = page.evaluate(places)
+    page.add_style_tag(content="".join(MAKERS[other]()._css for other in NAMES if other != name))
+    settle(page)
+    assert page.evaluate(places) == before
+
+
 @pytest.mark.parametrize(("scheme", "colours"), [("dark", COLOURS_DARK), ("light", COLOURS)])
 def test_without_a_theme_the_system_decides(visit, pages, scheme, colours):
     html = pages["ElboExplorer"].replace(' data-theme="light"', "")

@@ -36,7 +36,10 @@ def page_files(folder, *more):
         _variables('.vw-figure:not([data-theme="dark"]) > *', COLOURS_OF_TEXT),
     ]
     program = read_files("shared.js", "geometry.js", *more, f"{folder}/{folder}.js")
-    return program, "\n".join([*palette, read_files("shared.css", f"{folder}/{folder}.css")])
+    # what an explorer says of its parts outweighs shared.css, whichever comes last on a page
+    name = folder.replace("_", "-")
+    own = read_files(f"{folder}/{folder}.css").replace(f".{name}", f".vw-figure.{name}")
+    return program, "\n".join([*palette, read_files("shared.css"), own])
 
 
 def read_files(*names):
