@@ -1,6 +1,5 @@
 """What every model answers, so that who trains or judges one need not ask of what kind it is."""
 
-import inspect
 import math
 from typing import Annotated
 
@@ -39,11 +38,12 @@ class Model(nn.Module):
     needs_labels = False
 
     def __init__(self, arguments):
-        """Keep `arguments`, the `locals()` of the subclass's `__init__`, as `params`."""
+        """Keep `arguments`, the `locals()` of the model's own `__init__`, as `params`."""
         super().__init__()
-        given = {name: arguments[name] for name in inspect.signature(type(self)).parameters}
-        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
-        self.params = {"kind": self.kind, **plain}
+        self.params = {"kind": self.kind}
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):
+                self.params[name] = list(value) if isinstance(value, tuple) else value
 
     def tensor(self, x):
         """Data as a tensor of the type of the weights, where they are: see `_arguments`."""
