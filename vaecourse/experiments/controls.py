@@ -2,19 +2,26 @@
 
     vaecourse reproduce controls
 
-trains them and writes `data/results/controls.json`. Shown in chapters 10 and 11.
+trains them and writes `data/results/controls.json`. Shown in chapters 10, 11 and 12.
 """
 
 import json
 import time
 
+import torch
 from sklearn.neighbors import KNeighborsClassifier
+from torch import nn
+from torch.nn.functional import pad
 
 from vaecourse import checkpoint, data, models
 from vaecourse._files import check_writable, write_text
+from vaecourse.distributions import BernoulliPixels
 from vaecourse.evaluation import evaluate
+from vaecourse.evaluation.clustering import hungarian_accuracy
 from vaecourse.experiments import params, runs
 from vaecourse.experiments.datasets import train_data
+from vaecourse.inference.em import GaussianMixture
+from vaecourse.networks import mlp
 from vaecourse.training import fit
 from vaecourse.training.side_by_side import Ensemble
 
@@ -29,6 +36,8 @@ def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
     metrics = {
         "model_3": [model_3(seed) for seed in range(3)],
         "warm_up": warm_up(),
+        "rows_without_z": [rows_without_z(0)],
+        "gmvae_start": [gmvae_start(0)],
     }
     record = checkpoint.provenance(command, time.perf_counter() - start, metrics)
     write_text(path, json.dumps(record, indent=1) + "\n")
@@ -92,3 +101,89 @@ def warm_up(epochs=None):
         {"seed": seed, **runs.metrics(model, described.data)}
         for seed, model in zip(seeds, run.models, strict=True)
     ]
+
+
+# --- chapter 12: rows without a latent, and labels before training -------------------------------
+
+
+class Rows(nn.Module):
+    """p(x) = Π_t p(x_t | x_<t) over the rows of an image [B, 784]: a VRNN's memory without its z.
+
+    A recurrent network of gated units, as many that it has the size of `vrnn_mnist_rows`; its
+    log-likelihood is exact.
+    """
+
+    width, units, hidden = 28, 175, 128
+
+    def __init__(self, seed):
+        super().__init__()
+        self.params = {"kind": "rows", "units": self.units, "hidden": self.hidden, "seed": seed}
+        generator = torch.Generator().manual_seed(seed)
+        gru = nn.GRU(self.width, self.units, batch_first=True, device="meta")
+        self.gru = gru.to_empty(device="cpu")
+        for parameter in self.gru.parameters():
+            nn.init.uniform_(parameter, -(self.units**-0.5), self.units**-0.5, generator=generator)
+        self.decoder = mlp([self.units, self.hidden, self.width], "relu", generator=generator)
+
+    def forward(self, x):
+        """The logits of the rows of each image [B, 784], each from the rows above it: [B, 784]."""
+        rows = x.unflatten(1, (-1, self.width))
+        above = pad(rows[:, :-1], (0, 0, 1, 0))  # at step t, row t - 1; h_t knows all before it
+        return self.decoder(self.gru(above)[0]).flatten(1)
+
+    def log_prob(self, x):
+        """log p(x) of each image [B, 784]: [B], nats."""
+        return BernoulliPixels(self(x)).log_prob(x)
+
+    def loss(self, x, generator=None):
+        """−log p(x), averaged over the images; nothing is drawn. In bfloat16, which is faster."""
+        with torch.autocast(x.device.type, torch.bfloat16):
+            outputs = self(x)
+        return -BernoulliPixels(outputs.float()).log_prob(x).mean()
+
+    def check(self, x):
+        """Binary images of 784 pixels are all that it is given."""
+
+
+def rows_without_z(seed, epochs=6):
+    """The log-likelihood of `Rows` on the test images: what memory alone reaches, at least."""
+    model = Rows(seed)
+    train, test = data.mnist("train").x, data.mnist("test", binarize="sample").x
+    settings = {"epochs": epochs, "learning_rate": 3e-3, "schedule": "cosine", "progress": False}
+    fit(model, train, seed=seed, transform=data.binarize, **settings)
+    with torch.no_grad():
+        values = torch.cat([model.log_prob(x) for x in test.split(1_000)])
+    return {
+        "seed": seed,
+        "epochs": epochs,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "log_likelihood": values.mean().item(),
+        "log_likelihood_se": (values.std() / len(values) ** 0.5).item(),
+        "log_likelihood_of_1000": values[:1_000].mean().item(),
+    }
+
+
+def gmvae_start(seed, rows=40_000):
+    """How well a VAE and a mixture of its codes match the digits, where `gmvae_mnist` starts.
+
+    The accuracy of the mixture on the test images; of five mixtures, the likeliest on codes that
+    it was not fitted to.
+    """
+    described = params("gmvae_mnist")
+    settings = described.training.model_dump(include={"batch_size", "learning_rate"})
+    vae = models.VAE(
+        **described.model.model_dump(include={"data_dim", "latent_dim", "hidden"}), seed=seed
+    )
+    train, test = data.mnist("train").x, data.mnist("test", binarize="sample")
+    settings |= {"epochs": described.start.epochs, "seed": seed, "progress": False}
+    fit(vae, train, transform=data.binarize, **settings)
+    vae.requires_grad_(False)
+    images = data.binarize(train[:rows], torch.Generator().manual_seed(seed))
+    codes, half = vae.encode(images).loc.double(), rows // 2
+    mixtures = [
+        GaussianMixture(10, max_steps=100, tol=1e-5, seed=restart).fit(codes[:half])
+        for restart in range(described.start.restarts)
+    ]
+    best = max(mixtures, key=lambda mixture: mixture.score(codes[half:]))
+    kinds = best.responsibilities(vae.encode(test.x).loc.double()).argmax(1)
+    return {"seed": seed, "accuracy": hungarian_accuracy(kinds, test.label)}
