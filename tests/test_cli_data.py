@@ -1,6 +1,8 @@
 """`vaecourse data`: status 0, or 2 with one sentence on stderr."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +114,12 @@ def test_the_command_line_starts_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_stopped_says_so_and_exits_with_130(capsys, monkeypatch, number):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(files, "verify", lambda: os.kill(os.getpid(), number))
+    status, _, err = run(capsys, "data", "verify")
+    assert status == 130 and err.startswith("Stopped; the same command goes on from")
+    assert err.count("\n") == 1 and signal.getsignal(signal.SIGTERM) == before

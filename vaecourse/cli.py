@@ -179,7 +179,10 @@ def reproduce(
         str | None, typer.Option(help="The address of a Dask scheduler; by default, this machine.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="How many runs at once; by default one for each core.", min=1)
+        int | None,
+        typer.Option(
+            help="How many runs at once; by default and at most one for each core.", min=1
+        ),
     ] = None,
 ):
     """Make shipped results again; a run that was killed goes on where it stopped."""

@@ -206,6 +206,7 @@ def test_two_at_once_bring_one_whole_file(toy, server, capsys):
     threads[1].start()
     said = ""
     while "toy.bin: waiting for another download of it." not in said:
+        assert len(server.asked) == 1
         said += capsys.readouterr().err
     server.go_on.set()
     for thread in threads:

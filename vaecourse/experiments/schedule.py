@@ -232,18 +232,17 @@ class _Job:
 
     def take(self, result):
         """Note what `runs.advance` returned, on disk too; returns the number of epochs."""
-        history = self.history
+        history, epochs = self.history, len(result["epoch_loss"])
         if self.done == 0:  # the batches of the first epoch are all that the record keeps
-            steps = len(result["batch_loss"]) // len(result["epoch_loss"])
-            history.batch_loss = result["batch_loss"][:steps]
+            history.batch_loss = result["batch_loss"][: len(result["batch_loss"]) // epochs]
         self.state = result["state"]
         history.epoch_loss += result["epoch_loss"]
-        history.seconds.append(result["seconds"])
+        history.seconds += [result["seconds"] / epochs] * epochs
         for epoch, points in result["snapshots"].items():
             self.snapshots |= {f"{key}.{epoch:03d}": value for key, value in points.items()}
         tensors = {**_prefixed("state.", self.state), **_prefixed("snapshot.", self.snapshots)}
         write_state(self.path, self.settings, tensors, history)
-        return len(result["epoch_loss"])
+        return epochs
 
     def save(self, results, command, report):
         """Write weights and record of every seed, then forget the state; returns the records."""
