@@ -47,13 +47,13 @@ lint: $(ENVIRONMENT) ## style of code and notebooks, and that notebooks carry no
 	@$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
 
 unit: $(ENVIRONMENT) chromium ## tests of the package and the widgets
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/book
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15 --ignore=tests/book
 
 notebooks: $(ENVIRONMENT) ## every chapter, cell by cell, with the smallest budget
 	@VAECOURSE_BUDGET=smoke VAECOURSE_STRICT=1 TQDM_DISABLE=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile chapters
 
 pages: $(ENVIRONMENT) chromium ## the built pages, in a real Chromium
-	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/book
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15 tests/book
 
 portable: $(ENVIRONMENT) chromium ## unit tests and notebooks under every instruction set of this machine
 	@$(BIN)/python tests/portable.py

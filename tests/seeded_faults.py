@@ -190,8 +190,8 @@ FAULTS = [
     ),
     (
         "checkpoint",
-        "model.load_state_dict(load_file(weights))",
-        "load_file(weights)",
+        "model.load_state_dict(tensors)",
+        "model.state_dict()",
         "test_checkpoint",
     ),
 ]

@@ -167,6 +167,7 @@ def test_a_run_stopped_after_any_step_resumes_as_the_unbroken_run(tmp_path, step
     settings |= {"transform": vc.data.binarize, "checkpoint": tmp_path / "run"}
     history = fit(resumed, toy(), resume=True, **settings)
     assert same(weights(unbroken), weights(resumed))
+    assert len(history.batch_loss) == 12
     assert history.batch_loss == expected.batch_loss
     assert history.epoch_loss == expected.epoch_loss
 
