@@ -269,7 +269,8 @@ _ERRORS = [
     ),
     (
         "singular|positive.definite|LinAlgError|ill-conditioned|PositiveDefinite",
-        "A matrix that is singular, or nearly so, is inverted or factored.",
+        "A matrix cannot be inverted or decomposed: it is singular, or not positive definite, or "
+        "holds NaN.",
     ),
     (
         "implicitly created only for scalar",
@@ -504,13 +505,13 @@ def judge(answers, trials, rights, wrong=None, parts=None, names=(), output=""):
     subject = f"{output} " if output else "The answer "
     if answer.shape != right.shape:
         raise Mistake(subject + _misshapen(answer, tried, off[0]))
+    advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
     if all(a.shape == r.shape for a, r, _ in tried) and (fact := _fact(tried, off, parts, names)):
-        raise Mistake(f"In {output}: {fact}" if output else fact)
+        raise Mistake((f"In {output}: {fact}" if output else fact) + advice)
     where = trial.where or (f"For arguments of {_sizes(trial, names)}" if off[0] else "")
     where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
     text = first_difference(answer, right, trial.rtol, trial.atol)
     text = f"{where}, {text}" if where else text
-    advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
     raise Mistake(f"{text[0].upper()}{text[1:]}.{advice}")
 
 
@@ -548,21 +549,21 @@ def _known(tried, wrong):
 def _misshapen(answer, tried, number):
     """What the shape of an answer says, to follow "The answer"."""
     _, right, trial = tried[number]
-    given, wanted = list(answer.shape), list(right.shape)
+    given, wanted = list(answer.shape), list(right.shape) or "one number"
     arguments = [value for value in trial.arguments if isinstance(value, torch.Tensor)]
     if not given:
         for reduced, name in ((right.mean(), "the mean"), (right.sum(), "the sum")):
             if close(answer, reduced):
                 return f"is one number, reduced over the batch as well ({name}); give {wanted}."
         return f"is one number, reduced over the batch as well; give {wanted}."
-    if answer.numel() == right.numel() and given == [*wanted, 1]:
+    if answer.shape == (*right.shape, 1):
         return f"has shape {given}; sum without keepdim, so that it is {wanted}."
     for value in arguments:
-        if len(wanted) < value.ndim == answer.ndim and answer.shape == value.shape:
+        if right.ndim < value.ndim == answer.ndim and answer.shape == value.shape:
             return f"has shape {given}; reduce it over the last axis, so that it is {wanted}."
-        if len(wanted) == 1 and value.ndim == 2 and len(given) == 1 and given[0] in value.shape:
+        if right.ndim == 1 and value.ndim == 2 and len(given) == 1 and given[0] in value.shape:
             return f"has shape {given}; reduced over the wrong axis, it must be {wanted}."
-    if given == wanted[::-1]:
+    if given == list(right.shape[::-1]):
         return f"has shape {given}, turned over; it must be {wanted}."
     return f"has shape {given}; it must be {wanted}."
 
@@ -580,7 +581,11 @@ def _fact(tried, off, parts, names):
             if abs(c + 1) < 1e-4:
                 return "The sign is wrong: the answer is minus what is right."
             return f"The answer is {_factor(c)} times what is right, everywhere."
+        if words := _divisor([(a, r) for a, r, _ in tried], tried):
+            return f"The answer is divided by {words}."
         for name, values in _parts(parts, tried):
+            if words := _divisor([(a - r + v, v) for (a, r, _), v in zip(tried, values)], tried):
+                return f"{name} is divided by {words}."
             pairs = [(a - r, v) for (a, r, _), v in zip(tried, values)]
             if (c := _constant(pairs, tried)) is not None:
                 c = c + 1
@@ -592,7 +597,51 @@ def _fact(tried, off, parts, names):
         shift = [(a - r, torch.ones_like(r)) for a, r, _ in tried]
         if (c := _constant(shift, tried)) is not None:
             return f"The answer is {abs(c):.4g} too {'large' if c > 0 else 'small'}, everywhere."
-    return _edge(tried, off) or _ranges(tried, off, names)
+    return _edge(tried, off) or _ranges(tried, off, names) or _shape_of_values(tried)
+
+
+def _shape_of_values(tried):
+    """Whether right values are cut off, rounded, or have lost their sign."""
+    answers, rights = (torch.cat([item[k].flatten() for item in tried]) for k in (0, 1))
+    bad = torch.cat([~torch.isclose(a, r, t.rtol, t.atol).flatten() for a, r, t in tried])
+    given, right = answers[bad], rights[bad]
+    if len(given) < 2 or not given.isfinite().all():
+        return None
+    for decimals in range(5):
+        if torch.equal(answers, rights.round(decimals=decimals)):
+            return f"The answer is rounded to {decimals} decimals; leave it as it is."
+    if close(given, -right) and (right.sign() == right[0].sign()).all():
+        sign = "positive" if right[0] > 0 else "negative"
+        return f"In some places the sign is wrong, wherever it is the right one is {sign}."
+    for side in (1, -1):  # cut off from above, or from below
+        cut = given[0]
+        beyond = (side * (right - cut) > 0).all() and (side * (rights[~bad] - cut) <= 1e-4).all()
+        if beyond and close(given, cut.expand_as(given)) and len(rights[~bad]):
+            return f"The answer is cut off at {cut:.4g}; beyond that it is wrong.".replace("-", "−")
+    return None
+
+
+_SIZES = {
+    "the number of rows": len,
+    "the length of the last axis": lambda value: value.shape[-1],
+    "the number of entries": torch.numel,
+}
+
+
+def _divisor(pairs, tried):
+    """Which size divides one tensor of each pair to give the other, in words, or None."""
+    for words, size in _SIZES.items():
+        sizes = [size(t.arguments[0]) if _is_array(t.arguments[0]) else 0 for _, _, t in tried]
+        if len(set(sizes)) > 1 and all(
+            n and close(a, b / n, t.rtol, t.atol)
+            for (a, b), n, (_, _, t) in zip(pairs, sizes, tried)
+        ):
+            return words
+    return None
+
+
+def _is_array(value):
+    return isinstance(value, torch.Tensor) and value.ndim > 0
 
 
 def _parts(parts, tried):
@@ -644,8 +693,8 @@ def _ranges(tried, off, names):
     for k in off:
         answer, right, trial = tried[k]
         good = torch.isclose(answer, right, trial.rtol, trial.atol).flatten()
-        if len(good) < 6 or not good.any():
-            continue
+        if not trial.where or len(good) < 13 or not good.any():
+            continue  # by chance a few places lie anywhere
         for name, value in zip(names, trial.arguments):
             if not (isinstance(value, torch.Tensor) and value.numel() == len(good)):
                 continue

@@ -55,6 +55,7 @@ def _wrong_errors(values):
         ),
         (values.std(correction=0), "This is the deviation of one draw; divide it by √S."),
         (deviation / s, "The deviation is divided by S; it must be √S, for variances add."),
+        (deviation / max(s - 1, 1) ** 0.5, "S − 1 is counted twice: the deviation is over √S."),
         (deviation**2, "This is the variance of one draw."),
         (deviation**2 / s, "This is the variance of the mean; take its root."),
         (1.96 * error, "This is half a 95 % interval; the standard error has no factor 1.96."),
@@ -91,6 +92,7 @@ def _log_densities():
         yield _two_densities(normal(size, seed=seed), loc, scale)
     z = normal(8, seed=4).abs()
     yield Trial(_two_densities(z, 0.7, 0.8), "With an estimate below zero")
+    yield Trial(_two_densities(-z, -1.0, 1.0), "With an estimate below zero")
     log_q, log_p = _two_densities(normal(2000, seed=5), 0.2, 1.1)
     yield Trial((log_q, log_p), "With 2,000 draws")
     yield Trial((log_q[:9] - 5000, log_p[:9] - 5000), "With log-densities near −5,000")
@@ -223,6 +225,10 @@ def _wrong_evidences(values):
         (
             values.logsumexp(0) - math.log(values.shape[1]),
             "log B is subtracted, the number of data; it must be log S, that of draws.",
+        ),
+        (
+            values.logsumexp(0) - math.log10(len(values)),
+            "log S is to base 10; take the natural one.",
         ),
         (values.logsumexp(0) - len(values), "You subtracted S; it is log S."),
         (_log_mean(values) / math.log(2), "This is in bits; the unit is the nat."),

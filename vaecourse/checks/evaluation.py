@@ -313,6 +313,7 @@ def _wrong_limits(sizes, distances):
         (_intercept(at.sqrt(), distances), "The line is through distance against 1/√n; take 1/n."),
         (distances.mean(), "This is a mean of the distances, all of which are biased."),
         (limit + slope, "The line is read off at n = 1; read it off where 1/n is 0."),
+        (distances[-1], "This is the distance measured last, with its bias."),
         (distances.min(), "This is the smallest distance measured, with its bias."),
         (distances.median(), "This is a median of the distances, all of which are biased."),
         (

@@ -111,6 +111,8 @@ def _factors():
     yield Trial((10 * column, 1 + 0 * column[:, None]), "For one latent, with means from −60 to 60")
     yield Trial((normal(3, 3), factor(3, 3, 3, 0.02, 0.05)), "With a nearly singular L")
     yield Trial((normal(1, 60), factor(1, 60, 4)), "For 60 latents")
+    large = factor(4, 3, 5) + 10 * normal(4, 3, 3, seed=6).tril(-1)
+    yield Trial((normal(4, 3), large), "With large entries below the diagonal")
     tiny = torch.diag_embed(torch.full((1, 200), 1e-3, dtype=torch.float64))
     advice = "A determinant is rounded to 0; sum the logarithms of the diagonal of L."
     yield Trial((normal(1, 200), tiny), "For 200 latents with σ = 0.001", advice)

@@ -263,6 +263,10 @@ def _wrong_steps(bce, kl):
             bce.sum() + rate / latents,
             "The cross entropy is summed, the KL averaged over rows and latents.",
         ),
+        *(
+            (distortion + rate * rows / number, f"The KL is multiplied by B / {number:,}.")
+            for number in (60_000, 50_000, 10_000)
+        ),
         (distortion, "The KL is missing: this trains a noisy autoencoder."),
         (rate, "The cross entropy is missing: nothing asks for x."),
         (distortion - rate, "The KL has the wrong sign: it is a cost, so the loss adds it."),
@@ -417,7 +421,10 @@ class _Evaluation:
         if not missing:
             return
         if seen == list(range(len(seen))):
-            raise Mistake(f"The last, smaller batch is left out: {missing} of {number} rows.")
+            size = max(len(x) for x, _, _ in self.batches)
+            if len(self.batches) > 1 and missing < size:
+                raise Mistake(f"The last, smaller batch is left out: {missing} of {number} rows.")
+            raise Mistake(f"Only the first {len(seen)} of {number} rows reach the encoder.")
         raise Mistake(f"{missing} of {number} rows never reach the encoder; every row counts.")
 
     def _look_at_draws(self):
@@ -503,7 +510,7 @@ class _Evaluation:
                 ((self.likelihood + kl).mean(), "The KL is added; subtract it."),
                 (
                     self.likelihood.mean() - kl.mean() / 2,
-                    "The KL is averaged over the latents; sum.",
+                    "The KL counts half: averaged over the two latents, or halved.",
                 ),
                 (
                     self.likelihood.mean() / 3 - kl.mean(),

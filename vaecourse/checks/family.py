@@ -108,6 +108,7 @@ def _wrong_means(x, weight, mean, noise):
         ((offset @ gain.T).T, "The means are [J, B]; give one row for each row of x, [B, J]."),
         (covariance, "The covariance comes first; return the means, then the covariance."),
         ((offset @ gain.T)[0], "Only the first row of x is used; each has a mean."),
+        ((x - x.mean(0)) @ gain.T, "The mean of the rows is subtracted; subtract μ from x."),
         (x @ gain.T, "μ is not subtracted from x."),
         ((x + mean) @ gain.T, "μ is added; subtract it from x."),
         (-offset @ gain.T, "The sign of the mean is wrong: it is Σ Wᵀ Ψ⁻¹ (x − μ)."),

@@ -75,6 +75,10 @@ def _wrong_gradients(values, z, loc, log_var):
             (values - (values.sum() - values))[:, None] * score,
             "The baseline is the sum of the others; take their mean.",
         ),
+        (
+            (values - values.median())[:, None] * score,
+            "The baseline is the median of all; take the mean of the others.",
+        ),
         (-right, "The sign is wrong: the score is (z − loc)/σ², upwards where z is above loc."),
         (centred * (z - loc) / scale, "The score divides by σ², the variance; you divided by σ."),
         (centred * (z - loc), "The score is (z − loc)/σ²; you left out the division."),

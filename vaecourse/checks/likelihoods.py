@@ -98,6 +98,11 @@ def _wrong_gaussian(x, loc, log_var):
             "You used log_var as the variance itself; it is log σ², so σ² is exp(log_var).",
         ),
         (-square.sum(-1), "This is a squared error, not a log density."),
+        (right.exp(), "This is the density itself; take its logarithm."),
+        (
+            -(log_var + square / var).sum(-1),
+            "The ½ before both terms is missing, and the constant −½ log 2π.",
+        ),
     ]
 
 
@@ -187,6 +192,10 @@ def _wrong_poisson(x, log_rate):
         (
             right + factorial.sum(-1) - torch.lgamma(x).sum(-1),
             "lgamma(x) is log (x − 1)!; take lgamma(x + 1).",
+        ),
+        (
+            (x * log_rate - x.exp() - torch.lgamma(log_rate + 1)).sum(-1),
+            "x and log_rate are swapped.",
         ),
         (-(x - rate).square().sum(-1), "This is a squared error, not a log probability."),
     ]

@@ -68,6 +68,10 @@ def _wrong_covariances(x, weight, alpha, beta):
             _inverse(alpha**2 * eye + beta**2 * gram),
             "α and β are inverse variances, not inverse deviations: do not square them.",
         ),
+        (
+            _inverse(alpha * eye + beta**2 * gram),
+            "β is squared; it is an inverse variance already.",
+        ),
         (_inverse(beta * gram), "The prior is missing: add αI before you invert."),
         (torch.linalg.pinv(beta * gram), "The prior is missing: add αI before you invert."),
         (_inverse(eye + beta * gram), "The prior's precision is taken to be 1; it is α."),

@@ -79,6 +79,7 @@ def _wrong_kl(loc, log_var):
         (right + 0.5 * j, "The −1 is missing: where q is the prior the KL must be zero."),
         (right + 0.5 * (j - 1), "The −1 was subtracted once a row; it belongs to every latent."),
         (right + j, "The −1 has the wrong sign: where q is the prior the KL must be zero."),
+        (half_sum(var + loc.abs() - 1 - log_var), "The mean enters squared, not as |μ|."),
         (half_sum(var + loc - 1 - log_var), "The mean enters squared; yours does not."),
         (
             half_sum(var - 1 - log_var),
@@ -167,9 +168,9 @@ def _noise_is_independent(noise):
     eps = noise / noise.std(0)
     half = len(eps) // 2
     pairs = [(eps[:, 0], eps[:, 1]), (eps[:-1, 0], eps[1:, 0]), (eps[:half, 0], eps[half:, 0])]
-    pairs += [(eps[:, 0], eps[:, 0].flip(0)), (eps[:, 0].square(), eps[:, 1].square())]
+    pairs.append((eps[:, 0], eps[:, 0].flip(0)))
     related = [torch.corrcoef(torch.stack(pair))[0, 1].abs() > 0.06 for pair in pairs]
-    if related[0] or related[-1]:
+    if related[0]:
         raise Mistake("The same ε is used for every latent of a row; draw ε in the shape of loc.")
     if any(related):
         raise Mistake("The ε of some rows are those of others; draw ε in the shape of loc.")
@@ -379,6 +380,8 @@ def _wrong_totals(terms, n):
         (total / n, "The sum over the minibatch is divided by N; multiply it by N/M."),
         (-n / m * total, "The sign is wrong: the total of negative terms is negative."),
         (n // m * total, "N // M is rounded down, so part of the data is lost; divide with N / M."),
+        (n / 100 * total, "100 is written in; divide by the number of terms, M."),
+        (n / m * terms.abs().sum(), "Absolute values are summed; the sign of a term counts."),
         (n * terms.median(), "The median is taken; the mean is what estimates a sum."),
         (n / max(m - 1, 1) * total, "The mean is over M terms, not M − 1."),
         ((n - m) / m * total, "The N − M others alone are counted; the minibatch is data as well."),
