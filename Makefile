@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides test serve lab archive claims lint unit notebooks pages portable chromium lock clean
+.PHONY: help book slides test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -51,6 +51,9 @@ unit: $(ENVIRONMENT) chromium ## tests of the package and the widgets
 
 notebooks: $(ENVIRONMENT) ## every chapter, cell by cell, with the smallest budget
 	@VAECOURSE_BUDGET=smoke VAECOURSE_STRICT=1 TQDM_DISABLE=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile chapters
+
+students: $(ENVIRONMENT) ## every student's notebook as it is handed out, to its end
+	@VAECOURSE_BUDGET=smoke TQDM_DISABLE=1 $(BIN)/python _ext/run_students.py
 
 pages: $(ENVIRONMENT) chromium ## the built pages, in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15 tests/book

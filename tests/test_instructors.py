@@ -103,6 +103,23 @@ def test_the_grader_gives_points_and_reasons(tmp_path):
     )
 
 
+def test_the_check_of_your_own_takes_what_is_right_and_names_what_is_wrong():
+    names = {}
+    exec(program("from vaecourse.checks.answers"), names)
+    look = names["weighted_mean"]
+    assert look(lambda x, w: (x * w / w.sum()).sum()).startswith("Right: a mean in which")
+    assert look(lambda x, w: np.average(x, weights=w)).startswith("Right: ")
+    for fn, words in (
+        (lambda x, w: x.mean(), "The weights are missing"),
+        (lambda x, w: x @ w, "not divided by their sum"),
+        (lambda x, w: 2 * x @ w / w.sum(), "The answer is 2 times what is right"),
+        (lambda x, w: x.detach() @ w / w.sum(), "detached"),
+        (lambda x, w: x * w / w.sum(), "so that it is one number"),
+    ):
+        with pytest.raises(vc.checks.Mistake, match=words):
+            look(fn)
+
+
 def test_a_mistake_fails_an_assert_based_test():
     assert issubclass(vc.checks.Mistake, AssertionError)
 

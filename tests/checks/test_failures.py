@@ -291,7 +291,7 @@ WRONG_EVALUATIONS = [
     (of_terms(lambda r, kl: r.mean()), "log p.x.z. alone"),
     (of_terms(lambda r, kl: (r + kl).mean()), "KL is added"),
     (of_terms(lambda r, kl: (kl - r).mean()), "The sign is wrong"),
-    (of_terms(lambda r, kl: (r - kl / 2).mean()), "averaged over the latents"),
+    (of_terms(lambda r, kl: (r - kl / 2).mean()), "averaged over the two latents"),
     (of_terms(lambda r, kl: (r / 3 - kl).mean()), "averaged over dimensions"),
     (of_terms(lambda r, kl: (r - kl).sum()), "sum over the rows"),
     (of_terms(lambda r, kl: r - kl), "one number, the mean"),

@@ -432,15 +432,12 @@ def _one_draw_goes_everywhere(student):
         seen["next_state"].append(z)
         return move(x_t, z, state)
 
-    answers = []
-    for seed in (1, 1, 2):
-        for calls in seen.values():
-            calls.clear()
-        model.encode, model.decode, model.next_state = watched_encode, watched_decode, watched_move
-        answers.append(as_tensor(student(model, x, seeded(seed))))
-        del model.encode, model.decode, model.next_state
+    model.encode, model.decode, model.next_state = watched_encode, watched_decode, watched_move
+    as_tensor(student(model, x, seeded(1)))
+    del model.encode, model.decode, model.next_state
+    answers = [as_tensor(student(model, x[:5], seeded(seed))) for seed in (1, 1, 2)]
     _look_at_draws(*(seen[name] for name in ("encode", "decode", "next_state")))
-    if not torch.equal(answers[0], answers[1]):
+    if not close(answers[0], answers[1], 1e-6, 1e-6):
         raise Mistake("The same generator gave another bound: pass it to rsample.")
     if torch.equal(answers[0], answers[2]):
         raise Mistake("Every generator gives the same bound: a seed is fixed inside.")

@@ -140,7 +140,7 @@ def reparameterize(student):
         raise Mistake("z has NaN or infinite values; log_var is log σ², so it may be negative.")
     if close(z, loc):
         raise Mistake("z is loc itself: the noise σ ⊙ ε is missing.")
-    _noise_comes_from_the_generator(student, loc, log_var, z)
+    _noise_comes_from_the_generator(student, loc[:50], log_var[:50])
     _noise_is_independent(z - loc)
     _noise_is_standard_normal(z, loc, log_var)
     _noise_is_scaled_everywhere(student)
@@ -148,9 +148,9 @@ def reparameterize(student):
     return "z = loc + σ ⊙ ε with fresh ε from the generator, and gradients reach both."
 
 
-def _noise_comes_from_the_generator(student, loc, log_var, z):
-    again, other = (as_tensor(student(loc, log_var, seeded(seed))) for seed in (0, 1))
-    if not torch.equal(z, again):
+def _noise_comes_from_the_generator(student, loc, log_var):
+    z, again, other = (as_tensor(student(loc, log_var, seeded(seed))) for seed in (0, 0, 1))
+    if not close(z, again, 1e-6, 1e-6):
         raise Mistake(
             "The same generator gave another z: your function ignores the generator; "
             "pass it to torch.randn."

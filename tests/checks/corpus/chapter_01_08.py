@@ -426,7 +426,50 @@ SAMPLE = {
     ],
 }
 
+
+def sweep(x, mu0, l0, a0, b0, tau):
+    n = len(x)
+    mu, lam = (l0 * mu0 + x.sum()) / (l0 + n), (l0 + n) * tau
+    squares = ((x - mu) ** 2).sum() + n / lam + l0 * ((mu - mu0) ** 2 + 1 / lam)
+    return mu, lam, a0 + 0.5 * (n + 1), b0 + 0.5 * squares
+
+
+def sweep_with(place, change):
+    def fn(*given):
+        answer = list(sweep(*given))
+        answer[place] = change(answer[place], *given)
+        return answer
+
+    return fn
+
+
+SWEEP = {
+    "wrong": [
+        (sweep_with(0, lambda mu, x, *_: x.mean()), "mu is the mean of x"),
+        (sweep_with(1, lambda lam, x, m, l0, *_: l0 + len(x)), "E.τ. is missing in lambda_"),
+        (sweep_with(1, lambda lam, *_: 1 / lam), "you return the variance"),
+        (sweep_with(2, lambda a, x, m, l0, a0, b0, t: a0 + len(x) / 2), "a lacks a half"),
+        (sweep_with(3, lambda b, *_: 1 / b), "scale, its inverse"),
+        (sweep_with(3, lambda b, x, m, l0, a0, b0, t: b - b0), "b0 is missing"),
+        (sweep_with(3, lambda b, *_: b.sqrt()), "n b, your answer"),
+        (lambda *given: sweep(*given)[::-1], "order is not"),
+        (lambda *given: sweep(*given)[:2], "return 4 things"),
+        (lambda *given: dict(zip("mlab", sweep(*given))), "returns a dict"),
+        (lambda x, *given: sweep(x.sub_(1), *given), "change x in place"),
+        (lambda x, m, l0, a0, b0, t: sweep(x, m, l0, a0, b0, a0 / b0), "a0/b0"),
+        (lambda x, m, l0, a0, b0, t: sweep(x, 0, l0, a0, b0, t), "mu0 is missing"),
+        (lambda x, m, l0, a0, b0, t: sweep(x[:-1], m, l0, a0, b0, t), "n mu, your answer"),
+    ],
+    "right": [
+        sweep,
+        lambda *given: [float(value) for value in sweep(*given)],
+        lambda *given: np.array([float(value) for value in sweep(*given)]),
+        lambda x, *given: sweep(torch.tensor(x.tolist(), dtype=torch.float64), *given),
+    ],
+}
+
 CORPUS = {
+    "normal_gamma_sweep": SWEEP,
     "log_evidence": EVIDENCE,
     "reconstruction_loss": LOSS,
     "mask_corruption": MASK,
