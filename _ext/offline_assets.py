@@ -15,6 +15,7 @@ ASSETS = HERE / "assets"
 # Pixels that an explorer takes in the column of a chapter, and on a phone. The page keeps them
 # free from the beginning, so that nothing moves when the explorer starts.
 ROOM = {
+    "CorrelationExplorer": (525, 880),
     "ElboExplorer": (490, 880),
     "EMStepper": (550, 990),
     "FamilyExplorer": (710, 1030),

@@ -39,6 +39,7 @@ def training(**arguments):
 
 
 MAKERS = {
+    "CorrelationExplorer": widgets.CorrelationExplorer,
     "ElboExplorer": widgets.ElboExplorer,
     "EMStepper": widgets.EMStepper,
     "FamilyExplorer": family,
