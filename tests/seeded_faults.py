@@ -66,15 +66,15 @@ FAULTS = [
     ),
     (
         "inference/label_gradients",
-        "signal = f.detach()",
-        "signal = f",
+        "log_q - log_q.detach()",
+        "log_q",
         "inference/test_label_gradients",
     ),
     (
-        "inference/gradients",
-        "(0.5 * log_var).exp() * eps).detach()",
-        "(0.5 * log_var).exp() * eps)",
-        "inference/test_gradients",
+        "inference/elbo_identities",
+        "z = z.detach().clone().requires_grad_()",
+        "z = z.clone()",
+        "inference/test_elbo_identities",
     ),
     ("inference/mean_field", "(len(x) + 1) / 2", "len(x) / 2", "inference/test_mean_field"),
     (
