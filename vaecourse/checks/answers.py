@@ -131,7 +131,11 @@ def watched(*names):
                         f"You passed {_kind(fn)}; pass the function itself, without calling it."
                     )
                 with _restored():
-                    return Verdict(f"Right: {judge(Student(fn, names))}")
+                    try:
+                        return Verdict(f"Right: {judge(Student(fn, names))}")
+                    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+                        words = (str(error).splitlines() or [""])[0][:120]
+                        raise Mistake(f"Your answer cannot be judged ({words}).") from error
             except Mistake as mistake:
                 if not _in_a_notebook():
                     raise
