@@ -396,6 +396,8 @@ FREE = {
         lambda k, f: sum(torch.clamp(c.mean(), min=f) for c in k.T),
         lambda k, f: torch.nn.functional.relu(k.mean(0) - f).sum() + f * k.shape[1],
         lambda k, f: float(np.maximum(k.numpy().mean(0), f).sum()),
+        lambda k, f: torch.stack([max(m, torch.tensor(f, dtype=k.dtype)) for m in k.mean(0)]).sum(),
+        lambda k, f: torch.max(k.mean(0), torch.tensor(f, dtype=k.dtype)).sum(),
     ],
 }
 
