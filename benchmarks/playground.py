@@ -1,4 +1,4 @@
-"""Training steps a second in the page, beside TensorFlow.js doing the same step in the same browser.
+"""Training steps a second in the page, beside TensorFlow.js with the same step in that browser.
 
     .venv/bin/python benchmarks/playground.py [FOLDER]
 
