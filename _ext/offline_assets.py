@@ -75,6 +75,20 @@ def with_room(render_widget_view):
     return render_with_room
 
 
+def write_encoder(app, exception):
+    """The encoder of chapter 09's opening picture, for those who draw: pages load it on demand."""
+    if exception is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / "mnist_vae_2d_encoder.js"
+    if target.exists():
+        return
+    import vaecourse as vc
+    from vaecourse.widgets.pipeline_explorer import encoder_script
+
+    vae, _ = vc.checkpoint.pretrained("mnist_vae_2d")
+    target.write_text(encoder_script(vae, target.stem), encoding="utf-8")
+
+
 def setup(app):
     # MyST-NB escapes "</script>" in the state of widgets, in lower case only: "</SCRIPT>" in a
     # title ended it, and "<!--<script>" swallowed the rest of the page.
@@ -93,4 +107,5 @@ def setup(app):
     app.add_js_file("predict.js", loading_method="defer", priority=400)
     app.connect("builder-inited", add_static_folder)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", write_encoder)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -38,6 +38,12 @@ def training(**arguments):
     return widgets.TrainingExplorer([run()], **arguments)
 
 
+def pipeline(**arguments):
+    """An untrained VAE on two empty images."""
+    vae = vc.models.VAE(784, 2, (8,))
+    return widgets.PipelineExplorer(vae, torch.zeros(2, 784), **arguments)
+
+
 MAKERS = {
     "CorrelationExplorer": widgets.CorrelationExplorer,
     "ElboExplorer": widgets.ElboExplorer,
@@ -47,5 +53,6 @@ MAKERS = {
     "GradientExplorer": widgets.GradientExplorer,
     "KLExplorer": widgets.KLExplorer,
     "LatentExplorer": latent,
+    "PipelineExplorer": pipeline,
     "TrainingExplorer": training,
 }

@@ -22,6 +22,7 @@ INK = {
     "GradientExplorer": ("inference", 0),
     "KLExplorer": ("inference", 0),
     "LatentExplorer": ("latent", 0),
+    "PipelineExplorer": ("latent", 4),
     "TrainingExplorer": ("inference", 3),
 }
 # what is said after one step up
@@ -35,6 +36,7 @@ SPEECH = {
     "GradientExplorer": "μ = 1.60, 100 samples. Score function ",
     "KLExplorer": "q = N(0.55, 1.00²). KL(p ‖ q) ",
     "LatentExplorer": "z = (0.00, 0.07), test points nearby are ",
+    "PipelineExplorer": "Distortion ",
     "TrainingExplorer": "Three blobs, full covariance, epoch 1 of 1, loss 2.000 nats.",
 }
 STAGES = ".vw-stage > canvas"

@@ -1,0 +1,209 @@
+"""The pipeline explorer: networks and log p(x) against torch, drawings, parts that light."""
+
+import base64
+import math
+
+import numpy as np
+import pytest
+import torch
+from widget_page import PHONE, press, script, settle, static_page
+
+import vaecourse as vc
+from vaecourse.widgets import PipelineExplorer
+from vaecourse.widgets.pipeline_explorer import encoder_script
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return vc.checkpoint.pretrained("mnist_vae_2d")[0]
+
+
+@pytest.fixture(scope="module")
+def images():
+    test = vc.data.mnist("test", binarize="sample")
+    return test.x[[(test.label == digit).nonzero()[0, 0].item() for digit in range(10)]]
+
+
+@pytest.fixture(scope="module")
+def widget(vae, images):
+    return PipelineExplorer(vae, images)
+
+
+BYTES = """
+const bytes = (text) =>
+  new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+"""
+
+
+def bill(page):
+    rows = page.locator(".px-bill tr").evaluate_all(
+        "rows => rows.map(r => [r.dataset.kind, r.cells[1].textContent])"
+    )
+    return {kind: text.replace("−", "-") for kind, text in rows}
+
+
+def evidence(vae, x, side=301):
+    """log p(x) [B] by a finer grid than the page's."""
+    axis = torch.linspace(-4.5, 4.5, side)
+    z = torch.cartesian_prod(axis, axis)
+    parts = []
+    for rows in z.split(5_000):
+        logits = vae.decoder(rows)
+        prior = vae.prior.log_prob(rows)[:, None]
+        softplus = torch.nn.functional.softplus(logits).sum(1, keepdim=True)
+        parts.append(logits @ x.T - softplus + prior)
+    return torch.cat(parts).double().logsumexp(0) + 2 * math.log(9 / (side - 1))
+
+
+def test_the_page_encodes_and_decodes_as_torch(tab, widget, vae, images):
+    got = tab.evaluate(
+        script(
+            widget,
+            BYTES
+            + """const { decoder, images } = await js.unpack(bytes(arg.arrays), arg.spec.table);
+            const size = arg.spec.encoder.reduce((n, [i, o]) => n + o * (i + 1), 0);
+            const table = [['encoder', 'float16', [size]]];
+            const { encoder } = await js.unpack(bytes(arg.encoder), table);
+            const encode = js.makeNetwork(arg.spec.encoder, encoder);
+            const decode = js.makeNetwork(arg.spec.decoder, decoder);
+            return Array.from({ length: 10 }, (_, k) => {
+              const q = [...encode(images.subarray(784 * k, 784 * (k + 1)))];
+              return [q, [...decode(q.slice(0, 2))].map(js.sigmoid)];
+            });""",
+        ),
+        {
+            "spec": widget.spec,
+            "arrays": base64.b64encode(widget.arrays).decode(),
+            "encoder": base64.b64encode(widget.encoder).decode(),
+        },
+    )
+    with torch.no_grad():
+        q = vae.encode(images)
+        pixels = vae.decode(q.loc).mean
+    codes = np.array([code for code, _ in got])
+    np.testing.assert_allclose(codes[:, :2], q.loc, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(np.exp(0.5 * codes[:, 2:]), q.scale, rtol=0, atol=1e-3)
+    np.testing.assert_allclose([p for _, p in got], pixels, rtol=0, atol=1 / 255)
+
+
+def test_log_p_is_a_finer_grids(tab, widget, vae, images):
+    got = tab.evaluate(
+        script(
+            widget,
+            BYTES
+            + """const { decoder, images } = await js.unpack(bytes(arg.arrays), arg.spec.table);
+            const decode = js.makeNetwork(arg.spec.decoder, decoder), cache = {};
+            return [0, 1, 2, 3].map((k) => {
+              const steps = js.evidence(decode, images.subarray(784 * k, 784 * (k + 1)), cache);
+              let step;
+              do step = steps.next(); while (!step.done);
+              return step.value;
+            });""",
+        ),
+        {"spec": widget.spec, "arrays": base64.b64encode(widget.arrays).decode()},
+    )
+    with torch.no_grad():
+        exact = evidence(vae, images[:4])
+    # weights of float16 in the page; half of the last digit that it shows is 0.05
+    np.testing.assert_allclose(got, exact, rtol=0, atol=0.05)
+
+
+def test_a_drawing_is_made_as_mnist_was(tab, widget):
+    side = 280
+    ink = np.zeros((side, side))
+    ink[20:200, 200:224] = 1  # a one, up in the right corner
+    got = tab.evaluate(
+        script(widget, "return [...js.prepare(Float64Array.from(arg), 280)]"), ink.ravel().tolist()
+    )
+    x = np.array(got).reshape(28, 28)
+    rows, columns = np.nonzero(x)
+    assert rows.max() - rows.min() + 1 == 20  # the longer side
+    assert columns.max() - columns.min() + 1 in (2, 3)
+    centre = np.array([rows.mean(), columns.mean()]) + 0.5
+    assert (np.abs(centre - 14) <= 0.75).all()
+    nothing = tab.evaluate(
+        script(widget, "return js.prepare(new Float64Array(280 * 280), 280).some(Boolean)")
+    )
+    assert nothing is False
+
+
+def test_pixels_survive_their_address(tab, widget, images):
+    x = images[3].int().tolist()
+    got = tab.evaluate(script(widget, "return [...js.fromHex(js.toHex(arg))]"), x)
+    assert got == x
+
+
+def test_the_bill_is_torchs(visit, widget, vae, images):
+    page = visit(static_page(widget), viewport={"width": 1000, "height": 800})
+    page.locator(".px-picks button").nth(4).click()
+    settle(page)
+    page.locator(".vw-handle").focus()
+    press(page, "ArrowRight", 3)
+    shown = bill(page)
+    with torch.no_grad():
+        q = vae.encode(images[4:5])
+        z = q.loc + q.scale * torch.tensor([0.8, -0.5])
+        distortion = -vae.decode(z).log_prob(images[4:5]).item()
+        rate = torch.distributions.kl_divergence(q, vae.prior).item()
+    assert abs(float(shown["distortion"]) - distortion) < 0.1
+    assert abs(float(shown["rate"]) - rate) < 0.06
+    assert abs(float(shown["elbo"]) + distortion + rate) < 0.15
+
+
+def test_a_digit_is_drawn_by_mouse_and_cleared(visit, widget):
+    page = visit(static_page(widget), viewport={"width": 1000, "height": 800})
+    before = bill(page)["distortion"]
+    box = page.locator(".px-pen").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 120, steps=8)
+    page.mouse.up()
+    page.wait_for_function(
+        "before => document.querySelector('[data-kind=distortion] td').textContent !== before",
+        arg=before.replace("-", "−"),
+    )
+    page.click(".px-clear")
+    settle(page)
+    assert bill(page)["distortion"] == before
+
+
+def test_a_part_lights_its_term_and_its_line(visit, widget):
+    page = visit(static_page(widget), viewport={"width": 1000, "height": 800})
+    lit = """part => [...document.querySelectorAll(`[data-part="${part}"]`)]
+        .map((one) => getComputedStyle(one).backgroundColor !== 'rgba(0, 0, 0, 0)')"""
+    for part in ("encoder", "distortion", "rate"):
+        assert not any(page.evaluate(lit, part))
+        page.locator(f'.px-code [data-part="{part}"]').hover()
+        assert all(page.evaluate(lit, part))
+        page.mouse.move(2, 2)
+    page.locator(".px-encoder .px-arrow").focus()  # and by the keyboard
+    assert all(page.evaluate(lit, "encoder"))
+
+
+def test_the_encoder_comes_as_a_script_on_first_use(visit, vae, images, tmp_path):
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "weights.js").write_text(encoder_script(vae, "weights"))
+    page = visit(static_page(PipelineExplorer(vae, images, weights="weights")), **PHONE)
+    assert page.evaluate("window.vaecourseWeights === undefined")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".px-pen").tap()
+    page.wait_for_function("() => window.vaecourseWeights !== undefined")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"images": torch.rand(2, 784)}, "images has grey levels"),
+        ({"images": torch.zeros(21, 784)}, "images has 21 rows; it must have 1 to 20"),
+        ({"images": torch.zeros(2, 783)}, "images"),
+        ({"model": vc.models.VAE(784, 3, (8,))}, "two latents and 784 pixels"),
+        ({"model": vc.models.VAE(784, 2, (8,), posterior="full")}, "diagonal posterior"),
+        ({"model": torch.nn.Linear(2, 784)}, "model.decoder is a NoneType"),
+        ({"picked": 2}, "picked is 2; it must be an integer from 0 to 1"),
+        ({"eps": [9, 0]}, r"eps\[0\] is 9; it must be a number from -3 to 3"),
+    ],
+)
+def test_what_it_cannot_show_is_refused(change, sentence):
+    made = {"model": vc.models.VAE(784, 2, (8,)), "images": torch.zeros(2, 784)} | change
+    with pytest.raises(ValueError, match=sentence):
+        PipelineExplorer(made.pop("model"), made.pop("images"), **made)
