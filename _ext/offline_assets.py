@@ -23,6 +23,8 @@ ROOM = {
     "GradientExplorer": (725, 1095),
     "KLExplorer": (590, 960),
     "LatentExplorer": (650, 800),
+    "PipelineExplorer": (560, 830),
+    "Playground": (1020, 1480),
     "TrainingExplorer": (605, 840),
 }
 
