@@ -20,6 +20,7 @@ RESULTS = PRETRAINED.parent / "results"
 IMAGES = {
     "MNIST, pixels drawn anew each time": {
         "mnist_vae_2d": "2 latents",
+        "mnist_vae_10d": "10 latents, the network of the 10 kinds",
         "vae_mnist_same_size": "16 latents, a small network",
         "mnist_dynamic_vae_50d": "50 latents",
         "mnist_dynamic_iwae5_50d": "50 latents, trained with five weights",
