@@ -29,7 +29,7 @@ class ElboExplorer(anywidget.AnyWidget):
     positive, and for a posterior too narrow or too far out to be seen beside the prior.
     """
 
-    _esm, _css = page_files("elbo_explorer")
+    _esm, _css = page_files("elbo_explorer", "normal_plot.js")
     spec = traitlets.Dict().tag(sync=True)
     q = Hand(list(START))
 

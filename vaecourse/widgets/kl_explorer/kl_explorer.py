@@ -38,7 +38,7 @@ class KLExplorer(anywidget.AnyWidget):
     [Bis06] section 10.1.2.
     """
 
-    _esm, _css = page_files("kl_explorer")
+    _esm, _css = page_files("kl_explorer", "normal_plot.js")
     spec = traitlets.Dict().tag(sync=True)
     q = Hand(START["q"])
     direction = Hand(START["direction"])
