@@ -203,5 +203,29 @@ def reproduce(
             program.run(folder / f"{name}.json", command=f"vaecourse reproduce {name}")
 
 
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(help="The submissions: .ipynb and .py files.")],
+    assignment: Annotated[
+        Path,
+        typer.Argument(help="The notebook or Python file whose checks the submissions must pass."),
+    ],
+    seconds: Annotated[float, typer.Option(help="The time of one submission.", min=1)] = 300,
+    csv: Annotated[Path | None, typer.Option(help="Write the table to this file, too.")] = None,
+):
+    """Grade a folder of submissions, each in a process of its own; print a table and reasons."""
+    from tqdm.auto import tqdm
+
+    from vaecourse import _files, grading
+
+    if csv is not None:
+        _files.check_writable(csv)
+    asked = grading.asked_in(assignment)
+    graded = list(tqdm(grading.grade(folder, asked, seconds), unit="submission", leave=False))
+    print(grading.table(graded, asked))
+    if csv is not None:
+        _files.write_text(csv, grading.csv_text(graded))
+
+
 if __name__ == "__main__":
     sys.exit(main())
