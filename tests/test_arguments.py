@@ -157,7 +157,7 @@ def test_numbers_keep_or_change_their_type_by_one_rule():
     [
         (None, "x is a NoneType that cannot be read as numbers; it must be a torch tensor, a num"),
         ("data.csv", "x is a str that cannot be read as numbers"),
-        ([[1.0, 2.0], [3.0]], "x is a list that cannot be read as numbers"),
+        ([[1.0, 2.0], [3.0]], "x has rows of different length; cut sequences to one length"),
         ([["a", "b"]], "x is a list that cannot be read as numbers"),
         ([{"a": 1}], "x is a list that cannot be read as numbers"),
         (np.array(["2020-01-01"], dtype="datetime64[D]"), "x is a ndarray that cannot be read"),

@@ -13,6 +13,8 @@ import operator
 
 import numpy as np
 
+UNEQUAL = "cut sequences to one length, or pad them (a padded step counts as data)"
+
 
 def check_choice(argument, value, accepted):
     """Raise ValueError, naming the nearest, unless `value` is one of `accepted`."""
@@ -91,6 +93,19 @@ def check_shape(argument, value, shape):
         raise ValueError(f"{argument} has shape {found}; it must be [{wanted}].")
 
 
+def check_axes(argument, axes, wanted):
+    """Raise ValueError, naming the permutation that fits if one does, unless the axes agree."""
+    axes, wanted = list(axes), list(wanted)
+    if axes == wanted:
+        return
+    hint = ""
+    if len(axes) == 3 and axes[2:] + axes[:2] == wanted:
+        hint = " (move the channel axis first: numpy.moveaxis(x, -1, 1))"
+    elif sorted(axes) == sorted(wanted):
+        hint = " (the axes are there in another order: numpy.transpose)"
+    raise ValueError(f"each row of {argument} has the axes {axes}; it must have {wanted}{hint}.")
+
+
 def check_covariance(argument, matrix, dim):
     """Raise ValueError unless `matrix` is a symmetric positive definite [dim, dim]."""
     array = as_array(matrix, argument)
@@ -140,6 +155,8 @@ def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
     if x.ndim != 2 or columns not in (None, x.shape[1]):
         wanted = "N, D" if columns is None else f"N, {columns}"
         raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}].")
+    if len(x) == 0:
+        raise ValueError(f"{argument} has no rows.")
     # A thousand rows at a time, so that a check needs no copy of x.
     wrong = sum(int((~part.isfinite()).any(1).sum()) for part in x.split(1_000))
     if wrong:
@@ -157,7 +174,9 @@ def _readable(argument, x):
             array = np.asarray(x, dtype=np.float64)
         if array.dtype.kind not in "biufc":
             raise TypeError
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError) as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{argument} has rows of different length; {UNEQUAL}.") from None
         kind = type(x).__name__
         raise ValueError(
             f"{argument} is a {kind} that cannot be read as numbers; it must be a torch tensor, "

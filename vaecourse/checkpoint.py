@@ -131,6 +131,9 @@ def record(path):
     found = read_json(path)
     if not isinstance(found, dict) or not {"params", "weights_sha256"} <= found.keys():
         raise ValueError(f"{plain(path.name)} is not the record of a trained model.")
+    params = found["params"]
+    if isinstance(params, dict) and params.get("likelihood") == "poisson":
+        params.setdefault("encoder_input", "raw")  # what records without the key mean
     return found
 
 

@@ -21,6 +21,7 @@ from vaecourse.distributions import (
 )
 
 VARIANCE_FLOOR = 1e-6  # about the variance of rounding to 256 grey levels, (1/255)² / 12
+LARGEST = 1_000  # beyond it a VAE of one hidden layer overflows in its first epoch
 LEARNED_VARIANCES = ("shared", "per_dimension", "from_z")
 NoiseVariance = Annotated[
     Annotated[float, Gt(0)] | Literal[LEARNED_VARIANCES] | None,
@@ -28,7 +29,41 @@ NoiseVariance = Annotated[
 ]
 
 
-class Likelihood:
+def _bytes_hint(x):
+    """What to do about 8-bit images that nobody divided yet; else an empty text."""
+    low, high = x.min().item(), x.max().item()
+    if low < 0 or not 16 < high <= 255:
+        return ""
+    whole = "whole numbers" if bool((x == x.round()).all()) else "numbers"
+    return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
+
+
+def _check_range(x):
+    """Raise ValueError, naming the column, for values that no Gaussian model here can learn."""
+    high = x.abs().amax(dim=0)
+    column = int(high.argmax())
+    if high[column] > LARGEST:
+        raise ValueError(
+            f"column {column + 1} of x has values from {x[:, column].min():g} to "
+            f"{x[:, column].max():g}, of which training breaks: use standardize."
+        )
+    hint = _bytes_hint(x)
+    if hint.endswith("divide by 255") and "whole" in hint and high[column] > 127:
+        raise ValueError(f"x has values up to {high[column]:g}{hint}, or use standardize.")
+
+
+class AsItIs:
+    """What a likelihood does with data beside giving their density: here, nothing."""
+
+    def scaled(self, x):
+        """x [..., D] as an encoder is to see it."""
+        return x
+
+    def prepare(self, x):
+        """Look at the training data x [N, D], once, before training."""
+
+
+class Likelihood(AsItIs):
     """Outputs of a network, head by head of `dim` each, as a distribution over x [..., dim]."""
 
     per_dimension = 1  # outputs for each dimension of x
@@ -50,7 +85,7 @@ class BernoulliLikelihood(Likelihood):
         if low < 0 or high > 1:
             raise ValueError(
                 f"x has values from {low:g} to {high:g}; "
-                "a Bernoulli likelihood takes pixels in [0, 1]."
+                f"a Bernoulli likelihood takes pixels in [0, 1]{_bytes_hint(x)}."
             )
 
 
@@ -59,6 +94,10 @@ class PoissonLikelihood(Likelihood):
 
     def __call__(self, outputs):
         return PoissonCounts(outputs)
+
+    def scaled(self, x):
+        """log(1 + x): counts of any size, within reach of a network."""
+        return x.log1p()
 
     def check(self, x):
         """Raise ValueError where x is not a whole number from zero."""
@@ -69,7 +108,7 @@ class PoissonLikelihood(Likelihood):
             )
 
 
-class GaussianLikelihood(nn.Module):
+class GaussianLikelihood(AsItIs, nn.Module):
     """p(x|z) = N(mean, diag σ²), where `noise_variance` says what σ² is:
 
     a number: that, for every dimension; a network gives the D means.
@@ -83,10 +122,19 @@ class GaussianLikelihood(nn.Module):
     can hit a point, the density grows without bound as σ² falls to zero, and a fit chases that
     instead of the data. Below the precision to which the data were recorded the density says
     nothing; the default is that of grey levels over 255. Chapter 10.
+
+    With `standardize` the network's outputs mean (x − shift) / scale, the mean and the standard
+    deviation of each column of the training data, which `prepare` sets: so do the variances and
+    the floor. The distribution is that of x itself, so that its log density, in nats, compares
+    with that of any other model of x: the factor 1 / scale of the density is kept.
     """
 
-    def __init__(self, dim, noise_variance=None, variance_floor=None):
+    def __init__(self, dim, noise_variance=None, variance_floor=None, standardize=False):
         super().__init__()
+        self.standardize = standardize
+        if standardize:
+            self.register_buffer("shift", torch.zeros(dim))
+            self.register_buffer("scale", torch.ones(dim))
         self.fixed = not (noise_variance is None or isinstance(noise_variance, str))
         if self.fixed:
             check_positive("noise_variance", noise_variance)
@@ -115,15 +163,33 @@ class GaussianLikelihood(nn.Module):
     def forward(self, outputs):
         """The distribution of x [..., D] from a network's outputs."""
         if self.fixed:
-            log_var = torch.full_like(outputs, math.log(self.noise_variance))
-            return DiagonalGaussian(outputs, log_var)
-        if self.from_z:
+            loc, log_var = outputs, torch.full_like(outputs, math.log(self.noise_variance))
+        elif self.from_z:
             loc, log_var = outputs.chunk(2, dim=-1)
         else:
             loc, log_var = outputs, self.log_var.expand_as(outputs)
         if self.variance_floor is not None:
             log_var = at_least(log_var, math.log(self.variance_floor))
+        if self.standardize:
+            loc, log_var = self.shift + self.scale * loc, log_var + 2 * self.scale.log()
         return DiagonalGaussian(loc, log_var)
+
+    def scaled(self, x):
+        """(x − shift) / scale with `standardize`, x without."""
+        return (x - self.shift) / self.scale if self.standardize else x
+
+    def prepare(self, x):
+        """Take mean and standard deviation of the columns of x [N, D], if that is still to be done.
+
+        A constant column keeps a scale of 1. Without `standardize`, raise ValueError where x is
+        far beyond what the networks can take.
+        """
+        if not self.standardize:
+            _check_range(x)
+        elif not self.shift.any() and (self.scale == 1).all():
+            scale, shift = torch.std_mean(x.double(), dim=0, correction=0)
+            self.shift.copy_(shift)
+            self.scale.copy_(torch.where(scale > 0, scale, 1))
 
     def check(self, x):
         """Every finite x is possible under a Gaussian: nothing to refuse."""
@@ -149,7 +215,7 @@ class DiscretizedLogisticLikelihood(Likelihood):
         if off > 1e-3:
             raise ValueError(
                 f"x has values that are {off:.2g} grey levels from the nearest of 0, 1/255, …, 1; "
-                "a discretized logistic likelihood takes only those."
+                f"a discretized logistic likelihood takes only those{_bytes_hint(x)}."
             )
 
 
@@ -161,12 +227,16 @@ LIKELIHOODS = {
 }
 
 
-def likelihood_of(name, dim, noise_variance=None, variance_floor=None):
-    """The likelihood of that name over x [..., dim]; ValueError for a name or variance it lacks."""
+def likelihood_of(name, dim, noise_variance=None, variance_floor=None, standardize=False):
+    """The likelihood of that name over x [..., dim]; ValueError for an argument that it lacks."""
     family = chosen("likelihood", name, LIKELIHOODS)
     if family is GaussianLikelihood:
-        return family(dim, noise_variance, variance_floor)
-    given = {"noise_variance": noise_variance, "variance_floor": variance_floor}
+        return family(dim, noise_variance, variance_floor, standardize)
+    given = {
+        "noise_variance": noise_variance,
+        "variance_floor": variance_floor,
+        "standardize": standardize or None,
+    }
     for argument, value in given.items():
         if value is not None:
             raise ValueError(f"{argument} is {value!r}; a {name} likelihood has none.")

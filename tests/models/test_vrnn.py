@@ -320,7 +320,7 @@ def test_data_it_cannot_take_is_refused_in_a_sentence():
     x = pixels(2, 3)
     for wrong, sentence in [
         (x[0], r"shape \[3, 3\]; it must be \[B, T, 3\]"),
-        (x[..., :2], r"shape \[6, 2\]; it must be"),
+        (x[..., :2], r"shape \[2, 3, 2\]; it must be"),
         (x * 2, r"pixels in \[0, 1\]"),
         ("rows", "x is a str that cannot be read as numbers"),
     ]:

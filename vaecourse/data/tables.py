@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vaecourse._arguments import UNEQUAL
 from vaecourse._files import plain
 
 READERS = (".npy", ".npz", ".csv")
@@ -38,7 +39,9 @@ def read_array(path, array=None):
         raise ValueError(str(error)) from None
     except Exception as error:  # numpy raises nearly anything on a damaged file
         reason = plain(error).rstrip(".") or type(error).__name__
-        if "pickle" in reason:  # numpy takes all it does not know for that, and says how to load it
+        if reason.startswith("Object arrays"):
+            reason = "its rows differ in length, or hold other things than numbers; " + UNEQUAL
+        elif "pickle" in reason:  # what numpy takes all for that it does not know
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
     return _checked(values, path)
@@ -54,20 +57,45 @@ def _read_csv(file):
     except UnicodeDecodeError:
         raise _Refusal(f"{_name(file.name)} is not text in UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if lines and _are_names(lines[0][1]):
+    names = _cells(lines[0][1]) if lines and _are_names(lines[0][1]) else []
+    if names:
         del lines[0]
     if not lines:
         raise _Refusal(f"{_name(file.name)} has no rows of numbers.")
     try:
         rows = [line for _, line in lines]
-        return np.loadtxt(rows, delimiter=",", quotechar='"', ndmin=2, comments=None)
+        values = np.loadtxt(rows, delimiter=",", quotechar='"', ndmin=2, comments=None)
     except ValueError:
-        raise _Refusal(f"{_name(file.name)}, {_first_fault(lines)}.") from None
+        raise _Refusal(f"{_name(file.name)}, {_first_fault(lines, names)}.") from None
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        row, column = wrong[0]
+        raise _Refusal(
+            f"{_name(file.name)}, line {lines[row][0]}, {_column(column, names)}: "
+            f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
+        )
+    count = np.arange(len(values))
+    if names and not names[0] and len(values) > 1 and (values[:, 0] - values[0, 0] == count).all():
+        raise _Refusal(
+            f"{_name(file.name)}: the first column has no name and counts rows; it looks like an "
+            "index: write the table without it (pandas: to_csv(..., index=False))."
+        )
+    return values
+
+
+def _cells(line):
+    return [cell.strip() for cell in next(csv.reader([line]))]
+
+
+def _column(index, names):
+    """ "column 2", with its name if it has one."""
+    name = names[index] if index < len(names) else ""
+    return f"column {index + 1}" + (f" ({_shown(name)})" if name else "")
 
 
 def _are_names(line):
     """Whether no cell of `line` is a number and it has letters, each name once."""
-    cells = [cell.strip() for cell in next(csv.reader([line]))]
+    cells = _cells(line)
     names = [cell for cell in cells if cell]
     return (
         not any(map(_is_number, cells))
@@ -84,14 +112,17 @@ def _is_number(cell):
     return "_" not in cell and cell.isascii()
 
 
-def _first_fault(lines):
+def _first_fault(lines, names):
     """Where, by the file's own lines, the first cell stands that is no number, or is too many."""
     first, width = lines[0][0], len(next(csv.reader([lines[0][1]])))
     for number, line in lines:
         cells = next(csv.reader([line]))
-        for column, cell in enumerate(cells, 1):
+        for index, cell in enumerate(cells):
+            where = f"line {number}, {_column(index, names)}"
+            if not cell.strip():
+                return f"{where} is empty"
             if not _is_number(cell):
-                return f"line {number}, column {column}: {_shown(cell)} is not a number"
+                return f"{where}: {_shown(cell)} is not a number"
         if len(cells) != width:
             return f"line {number}: {len(cells)} cells, where line {first} has {width}"
     return f"line {first} and those below cannot be read as rows of numbers"

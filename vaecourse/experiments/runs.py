@@ -9,6 +9,7 @@ import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from vaecourse.evaluation import evaluate
 from vaecourse.experiments import gmvae_start
 from vaecourse.experiments.datasets import (
     NOT_SHIPPED,
+    own_axes,
     own_data_sha256,
     stand_in,
     test_data,
@@ -63,10 +65,14 @@ def check(task):
     params, seed = task.params, task.seeds[0]
     model = _build(task, seed)
     labels = model.needs_labels
-    for x in (train_data(params.data, seed, labels)[0], test_data(params.data, labels).x):
+    axes = own_axes(params.data)
+    if axes is not None:
+        model.check_axes(axes, plain(Path(params.data.path).name))
+    for x in (test_data(params.data, labels).x, train_data(params.data, seed, labels)[0]):
         check_width(model, x.shape[1] - labels)
         check_covariances(params, len(x))
-        model.check(model.arrange(x))
+        x = model.check(model.arrange(x))
+    model.prepare(x)
     return own_data_sha256(params.data)
 
 

@@ -124,10 +124,10 @@ def mean_autoencoder(vae):
     params = vae.params
     plain = params["posterior"] == "diagonal" and params["likelihood"] == "gaussian"
     own_decoder = params["decoder_hidden"] or params["decoder_activation"]
-    if not plain or own_decoder or params["separate_heads"]:
+    if not plain or own_decoder or params["separate_heads"] or params["standardize"]:
         raise ValueError(
-            "vae must have a diagonal posterior, a Gaussian likelihood, one body for all heads, "
-            "and a decoder that mirrors its encoder."
+            "vae must have a diagonal posterior, a Gaussian likelihood that does not standardize, "
+            "one body for all heads, and a decoder that mirrors its encoder."
         )
     shared = {key: params[key] for key in ("data_dim", "latent_dim", "hidden", "activation")}
     autoencoder = Autoencoder(**shared, output="linear")

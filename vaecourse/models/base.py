@@ -53,11 +53,20 @@ class Model(nn.Module):
         """Rows of a data set, [N, D], in the shape that the model takes: here as they are."""
         return rows
 
+    def prepare(self, x):
+        """Look at the training data, checked, before the first step: here nothing is needed."""
+
     def check_width(self, columns, data="the data"):
         """Raise ValueError unless rows of that many columns can be data for this model."""
         name = "image_shape" if "image_shape" in self.params else "data_dim"
         if columns != self.data_dim:
             raise ValueError(f"{name} is {self.params[name]}; {data} have {columns} columns.")
+
+    def check_axes(self, axes, data="x"):
+        """Raise ValueError unless rows with these axes, made flat, are in the model's order.
+
+        Here any order will do: the networks of most models know of no neighbours.
+        """
 
     def codes(self, x):
         """A point of the latent space for each row of x [B, D], for a map: [B, J]."""

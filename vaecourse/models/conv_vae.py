@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from vaecourse._arguments import check_counts, chosen
+from vaecourse._arguments import check_axes, check_counts, chosen
 from vaecourse.convolutions import conv_decoder, conv_encoder
 from vaecourse.distributions import POSTERIORS
 from vaecourse.likelihoods import likelihood_of
@@ -60,3 +60,17 @@ class ConvVAE(VAE):
         self.decoder = conv_decoder(
             latent_dim, channels, (planes, *image_shape[1:]), activation, generator=generator
         )
+
+    def check_axes(self, axes, data="x"):
+        """Raise ValueError unless the axes are (C, H, W), one by one; (H, W) will do for grey."""
+        shape = self.params["image_shape"]
+        if len(axes) > 1 and [1, *axes] != list(shape):
+            check_axes(data, axes, shape)
+
+    def check(self, x):
+        """x [B, C·H·W] or [B, C, H, W] as rows; ValueError where it is not data for this model."""
+        x = self.tensor(x)
+        if x.ndim > 2:
+            self.check_axes(x.shape[1:])
+            x = x.flatten(1)
+        return super().check(x)

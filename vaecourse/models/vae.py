@@ -5,11 +5,13 @@ from typing import Literal
 import torch
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, check_counts, chosen
+from vaecourse._arguments import as_rows, check_choice, check_counts, chosen
 from vaecourse.distributions import POSTERIORS, PRIORS
 from vaecourse.likelihoods import LIKELIHOODS, NoiseVariance, likelihood_of
 from vaecourse.models.base import Count, Dimension, Model, Positive, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
+
+ENCODER_INPUTS = ("scaled", "raw")
 
 
 class LatentModel(Model):
@@ -71,6 +73,11 @@ class VAE(LatentModel):
     decoder_hidden: widths of the decoder's hidden layers, from z to x; by default the encoder's,
         reversed.
     decoder_activation: of the decoder; by default the encoder's.
+    standardize: of a Gaussian likelihood: let the networks work on columns of mean 0 and variance
+        1, which `fit` takes from the training data. Samples and bounds are those of x itself;
+        variances and their floor are in the standardized units.
+    encoder_input: "scaled", log(1 + x) for a Poisson likelihood and x for the others but for
+        `standardize`; or "raw", x itself, as models before version 0.2 see it.
     seed: of the initial weights.
     """
 
@@ -92,6 +99,8 @@ class VAE(LatentModel):
         variance_floor: Positive | None = None,
         decoder_hidden: Widths | None = None,
         decoder_activation: Literal[tuple(ACTIVATIONS)] | None = None,
+        standardize: bool = False,
+        encoder_input: Literal[ENCODER_INPUTS] = "scaled",
         seed: Seed = 0,
     ):
         super().__init__(locals())
@@ -100,7 +109,10 @@ class VAE(LatentModel):
         )
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.importance_samples = importance_samples
-        self.likelihood = likelihood_of(likelihood, data_dim, noise_variance, variance_floor)
+        check_choice("encoder_input", encoder_input, ENCODER_INPUTS)
+        self.likelihood = likelihood_of(
+            likelihood, data_dim, noise_variance, variance_floor, standardize
+        )
         self.posterior = chosen("posterior", posterior, POSTERIORS)(latent_dim, prior)
         if decoder_hidden is None:
             decoder_hidden = tuple(reversed(hidden))
@@ -125,11 +137,21 @@ class VAE(LatentModel):
 
     def encode(self, x):
         """q_φ(z|x) for x [..., D]: a distribution over z [..., J]."""
-        return self.posterior(self.encoder(self.tensor(x)))
+        x = self.tensor(x)
+        if self.params.get("encoder_input") != "raw":
+            x = self.likelihood.scaled(x)
+        return self.posterior(self.encoder(x))
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
         return self.likelihood(self.decoder(self.tensor(z)))
+
+    def prepare(self, x):
+        """Look at the training data, checked, before the first step; `fit` does this.
+
+        Sets what `standardize` needs. Raises ValueError where training on x cannot but break.
+        """
+        self.likelihood.prepare(x)
 
     def loss(self, x, generator=None):
         """−ELBO averaged over the rows of x, one draw of z each: what training minimizes.

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch.distributions import kl_divergence
 
-from vaecourse._arguments import as_rows, check_choice, check_count, check_counts
+from vaecourse._arguments import as_rows, check_axes, check_choice, check_count, check_counts
 from vaecourse.distributions import DiagonalPosterior
 from vaecourse.likelihoods import NoiseVariance, likelihood_of
 from vaecourse.models.base import Dimension, Seed, Widths
@@ -122,6 +122,11 @@ class VRNN(LatentModel):
                 f"data_dim is {self.data_dim}, the width of a step; {data} have {columns} columns, "
                 "no multiple of it."
             )
+
+    def check_axes(self, axes, data="x"):
+        """Raise ValueError unless a row is flat, or [T, D] with the model's D."""
+        if len(axes) > 1:
+            check_axes(data, axes, [axes[0], self.data_dim])
 
     # --- a sequence ------------------------------------------------------------------------------
 
@@ -241,9 +246,8 @@ class VRNN(LatentModel):
     def check(self, x):
         """x [B, T, D] as a tensor; ValueError where it is not data for this model."""
         x = self.tensor(x)
-        if x.ndim != 3:
+        if x.ndim != 3 or x.shape[2] != self.data_dim:
             raise ValueError(f"x has shape {list(x.shape)}; it must be [B, T, {self.data_dim}].")
-        flat = as_rows(x.flatten(0, 1), self.data_dim)
-        if len(flat) > 0:
-            self.likelihood.check(flat)
+        if x.shape[1] > 0:  # before its first step a sequence has no values to check
+            self.likelihood.check(as_rows(x.flatten(0, 1)))
         return x

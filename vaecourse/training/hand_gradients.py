@@ -154,6 +154,7 @@ def _check_covered(models):
         "posterior": isinstance(model.posterior, DiagonalPosterior | FullPosterior),
         "importance_samples": model.importance_samples == 1,
         "activation": model.params["activation"] == "relu",
+        "standardize": not model.params["standardize"],
         "hidden": len(model.params["hidden"]) > 0,
         "variance_floor": getattr(model.likelihood, "variance_floor", None) is None,
         "decoder_hidden": model.params["decoder_hidden"] is None,

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from vaecourse._arguments import check_counts, check_positive
 from vaecourse._files import below, check_writable, digest
+from vaecourse.training.broken import what_broke
 from vaecourse.training.optimizers import build_optimizer, scheduled_rate
 from vaecourse.training.state import History, read_state, write_state
 
@@ -37,7 +38,9 @@ def fit(
 ):
     """Train `model` in place on x [N, D], and return its `History`.
 
-    model: anything with `loss(batch, generator)`, and `check(x)`, which returns x as a tensor.
+    model: any nn.Module with `loss(batch, generator)`, and `check(x)`, which returns x as a tensor;
+        `vc.models.wrap` makes one of an encoder and a decoder. If it has `prepare(x)`, that sees x
+        before the first step.
     optimizer, schedule: names in `vc.training.optimizers`; a schedule changes the rate from epoch
         to epoch.
     transform: called as `transform(batch, generator)` on every batch, for example
@@ -51,6 +54,7 @@ def fit(
     of another run; FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate)
+    check_protocol(model)
     x = model.check(x)
     if validation is not None:
         validation = model.check(validation)
@@ -73,6 +77,24 @@ def fit(
     return run.history
 
 
+def check_protocol(model):
+    """Raise ValueError, naming what is missing, unless `model` can be trained."""
+    for method, what in (("loss", "loss(x, generator)"), ("check", "check(x)")):
+        if not callable(getattr(model, method, None)):
+            raise ValueError(
+                f"model is a {type(model).__name__} without {what}; `vc.models.wrap` makes a model "
+                "of a module with encode and decode."
+            )
+
+
+def _described(model):
+    """What tells one model from another where a run is taken up again."""
+    if hasattr(model, "params"):
+        return model.params
+    shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
+    return {"kind": type(model).__name__, "weights": shapes}
+
+
 def check_settings(epochs, batch_size, learning_rate):
     """Raise ValueError for a setting that no run can have."""
     check_counts(epochs=epochs, batch_size=batch_size)
@@ -83,10 +105,12 @@ class Run:
     """The state of a training run: what must be saved so that it can go on as if never stopped."""
 
     def __init__(self, model, x, batch_size, learning_rate, seed, transform, optimizer="adam"):
+        if hasattr(model, "prepare"):
+            model.prepare(x)
         self.model, self.x, self.batch_size, self.transform = model, x, batch_size, transform
         self.seed = seed
         self.settings = {
-            "model": model.params,
+            "model": _described(model),
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "optimizer": optimizer,
@@ -135,8 +159,7 @@ class Run:
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
             raise FloatingPointError(
-                f"The loss became {value} in epoch {epoch}; "
-                "a smaller learning_rate or a floor on the variances is the usual cure."
+                f"The loss became {value} in epoch {epoch}: {what_broke(self.model, batch)}"
             )
         loss.backward()
         self.optimizer.step()

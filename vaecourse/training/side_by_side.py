@@ -142,6 +142,8 @@ def _checked(models, x, batch_size):
     if len(x) != len(models):
         raise ValueError(f"x has {len(x)} sets of data for {len(models)} models; give one to each.")
     x = [model.check(data) for model, data in zip(models, x)]
+    for model, data in zip(models, x):
+        model.prepare(data)
     sizes = {len(data) for data in x}
     if len(sizes) > 1 or len(x[0]) % batch_size:
         raise ValueError(

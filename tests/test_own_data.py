@@ -1,0 +1,306 @@
+"""What becomes of a reader's own data, a test a report: it works, or one sentence says why not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import vaecourse as vc
+from vaecourse import cli
+
+GAUSSIAN = {"kind": "vae", "data_dim": 3, "latent_dim": 2, "likelihood": "gaussian"}
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch, capsys):
+    """A function that trains a model on a file by the command line: its exit status and words."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(path, model=GAUSSIAN, epochs=2, **data):
+        content = {"model": model, "data": {"name": "file", "path": path, **data}}
+        Path("own.json").write_text(json.dumps({**content, "training": {"epochs": epochs}}))
+        status = cli.main(["train", "own.json", "--output", "out"])
+        err = capsys.readouterr().err
+        assert "Traceback" not in err
+        assert status == 0 or not Path("out").exists()
+        return status, err
+
+    return run
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def test_images_whose_channels_come_last_are_refused_with_the_way_to_turn_them(train):
+    np.save("a.npy", np.zeros((20, 32, 32, 3), dtype=np.float32))
+    model = {"kind": "conv_vae", "image_shape": [3, 32, 32], "latent_dim": 2}
+    status, words = train("a.npy", model)
+    assert status == 2
+    assert words == (
+        "each row of a.npy has the axes [32, 32, 3]; it must have [3, 32, 32] (move the channel "
+        "axis first: numpy.moveaxis(x, -1, 1)).\n"
+    )
+    np.save("a.npy", np.moveaxis(np.zeros((20, 32, 32, 3), dtype=np.float32), -1, 1))
+    assert train("a.npy", model, epochs=1)[0] == 0
+
+
+def test_sequences_whose_axes_are_turned_are_refused(train):
+    np.save("a.npy", np.zeros((20, 6, 4), dtype=np.float32))
+    model = {"kind": "vrnn", "data_dim": 6, "latent_dim": 1, "state_dim": 2}
+    assert "each row of a.npy has the axes [6, 4]; it must have [6, 6]" in train("a.npy", model)[1]
+
+
+def test_a_tensor_of_images_is_taken_in_the_order_of_the_model_only():
+    model = vc.models.ConvVAE([3, 4, 8], 2, channels=[2])
+    x = torch.linspace(0, 1, 4 * 96).mul(255).round().div(255).view(4, 3, 4, 8)
+    assert torch.equal(model.check(x), x.flatten(1))
+    with pytest.raises(ValueError, match=r"axes \[4, 8, 3\]; it must have \[3, 4, 8\] \(move the"):
+        model.check(x.movedim(1, -1))
+    with pytest.raises(ValueError, match=r"axes \[8, 3, 4\].*\(the axes are there in another"):
+        model.check(x.movedim(3, 1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_grey_levels_to_255_are_recognized_by_every_likelihood(train, dtype):
+    x = np.random.default_rng(0).integers(0, 256, (20, 4, 4)).astype(dtype)
+    np.save("a.npy", x)
+    np.save("b.npy", x / np.float32(255))
+    for model in (
+        {"kind": "conv_vae", "image_shape": [1, 4, 4], "latent_dim": 2, "channels": [2]},
+        {"kind": "vae", "data_dim": 16, "latent_dim": 2, "likelihood": "bernoulli"},
+        {"kind": "vae", "data_dim": 16, "latent_dim": 2, "likelihood": "gaussian"},
+    ):
+        status, words = train("a.npy", model)
+        assert status == 2
+        assert "whole numbers from 0 to 255: divide by 255" in words
+    for model_of_b in (model, {**model, "likelihood": "bernoulli"}):
+        assert train("b.npy", model_of_b, epochs=1)[0] == 0
+
+
+@pytest.mark.parametrize("far", ["column", "cell"])
+def test_a_far_column_is_named_at_the_door_and_standardize_trains_it(train, far):
+    x = normal(300, 3)
+    if far == "column":
+        x[:, 1] = 1e6 + 1e5 * x[:, 1]
+    else:
+        x[7, 1] = 4_000
+    np.savetxt("a.csv", x.numpy(), delimiter=",", header="a,b,c", comments="")
+    status, words = train("a.csv")
+    assert status == 2
+    assert words.startswith("column 2 of x has values from ")
+    assert words.endswith(", of which training breaks: use standardize.\n")
+    assert train("a.csv", {**GAUSSIAN, "standardize": True})[0] == 0
+    model, record = vc.checkpoint.load("out/own_seed0")
+    if far == "column":  # samples are in the units of the data
+        assert model.sample(500, torch.Generator().manual_seed(0)).mean(0)[1].item() == (
+            pytest.approx(1e6, rel=0.05)
+        )
+    assert record["params"]["standardize"] is True
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("a,b\n1,2\n3,4\n5,6\n7,\n", "a.csv, line 5, column 2 ('b') is empty."),
+        ("a,b\n1,2\n3,NA\n", "a.csv, line 3, column 2 ('b'): 'NA' is not a number."),
+        ("a,b\n1,2\nnan,4\n", "line 3, column 1 ('a'): nan is no finite number (1 such cells"),
+        (",a,b\n0,1.5,2\n1,3,4\n2,5,6\n", "the first column has no name and counts rows; it looks"),
+    ],
+)
+def test_what_a_table_lacks_is_named_by_line_and_column(train, content, sentence):
+    Path("a.csv").write_text(content)
+    status, words = train("a.csv")
+    assert status == 2
+    assert sentence in words
+
+
+def test_what_pandas_writes_without_its_index_is_read(train):
+    rows = normal(20, 3).numpy()
+    with_index = np.column_stack([np.arange(20), rows])
+    np.savetxt("a.csv", with_index, delimiter=",", header=",a,b,c", comments="")
+    assert "it looks like an index: write the table without it (pandas: to_csv" in train("a.csv")[1]
+    np.savetxt("a.csv", rows, delimiter=",", header="a,b,c", comments="")
+    assert train("a.csv")[0] == 0
+
+
+def test_sequences_of_unequal_length_are_explained(train):
+    ragged = np.array([np.zeros((3, 2)), np.zeros((5, 2))], dtype=object)
+    np.save("a.npy", ragged, allow_pickle=True)
+    status, words = train("a.npy")
+    assert status == 2
+    assert "its rows differ in length" in words and "pad them" in words
+    with pytest.raises(ValueError, match="x has rows of different length; cut sequences to one"):
+        vc.models.VAE(2, 1, likelihood="gaussian").check([[1.0, 2.0], [3.0]])
+
+
+# --- arrays ---------------------------------------------------------------------------------------
+
+
+def test_an_empty_tensor_is_refused_by_every_door():
+    model = vc.models.VAE(3, 2)
+    for door in (model.check, model.elbo, lambda x: vc.training.fit(model, x, epochs=1)):
+        with pytest.raises(ValueError, match=r"^x has no rows\.$"):
+            door(torch.zeros(0, 3))
+
+
+def test_arrays_and_lists_pass_the_doors_that_take_data():
+    x = normal(60, 3).double().numpy()
+    forms = [x, x.tolist(), torch.tensor(x), torch.tensor(x, dtype=torch.float32)]
+    for form in forms:
+        model = vc.models.VAE(3, 2, [4], likelihood="gaussian")
+        vc.training.fit(model, form, epochs=1, progress=False)
+        assert np.isfinite(vc.evaluation.evaluate(model, form, 2)["elbo"])
+        vc.inference.GaussianMixture(3).fit(form)
+
+
+def test_covariances_of_the_wrong_shape_say_which_is_wanted():
+    mixture = vc.inference.GaussianMixture(2)
+    with pytest.raises(ValueError, match=r"covariances has shape .*; it must be \[2, 3, 3\]"):
+        mixture.initialize(normal(9, 3), covariances=torch.ones(2, 3, 3, 1))
+
+
+def test_half_precision_is_refused_in_a_sentence():
+    model = vc.models.VAE(3, 2).half()
+    with pytest.raises(ValueError, match=r"of torch\.float16; it must be of float32 or float64"):
+        model.elbo(torch.zeros(2, 3))
+
+
+def test_a_run_is_taken_up_only_with_its_own_settings_and_both_are_shown(tmp_path):
+    def fit(hidden, **options):
+        model = vc.models.VAE(3, 2, [hidden], likelihood="gaussian")
+        file = tmp_path / "run"
+        vc.training.fit(model, normal(20, 3), epochs=1, checkpoint=file, progress=False, **options)
+
+    fit(16)
+    with pytest.raises(ValueError, match=r"hidden: \[16\] there, \[32\] here"):
+        fit(32, resume=True)
+
+
+# --- standardize ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variance", [{}, {"noise_variance": 0.5}, {"noise_variance": "shared"}])
+def test_a_standardized_model_is_the_plain_one_of_standardized_data_in_the_datas_own_units(
+    variance,
+):
+    x = 50 + normal(40, 3) * torch.tensor([1.0, 20.0, 300.0])
+    wide = vc.models.VAE(3, 2, [8], likelihood="gaussian", standardize=True, **variance)
+    wide.prepare(x)
+    plain = vc.models.VAE(3, 2, [8], likelihood="gaussian", **variance)
+    scale, shift = torch.std_mean(x.double(), dim=0, correction=0)
+    z = ((x - shift) / scale).float()
+
+    def seeded():
+        return torch.Generator().manual_seed(3)
+
+    # p(x) = p((x − shift) / scale) / Π scale: the bound loses Σ log scale.
+    expected = plain.elbo(z, 2, seeded()).double() - scale.log().sum()
+    torch.testing.assert_close(wide.elbo(x, 2, seeded()).double(), expected, rtol=1e-5, atol=1e-4)
+    undone = shift + scale * plain.sample(5, seeded())
+    torch.testing.assert_close(wide.sample(5, seeded()).double(), undone, rtol=1e-5, atol=1e-3)
+
+
+def test_the_first_training_data_set_the_units_once_and_a_file_keeps_them(tmp_path):
+    x = normal(40, 3) * 100 + 5
+    x[:, 2] = 7  # a constant column keeps its unit
+    model = vc.models.VAE(3, 2, [8], likelihood="gaussian", standardize=True)
+    vc.training.fit(model, x, epochs=1, progress=False)
+    torch.testing.assert_close(model.likelihood.shift, x.mean(0))
+    assert model.likelihood.scale[2] == 1
+    vc.training.fit(model, x + 9, epochs=1, progress=False)
+    torch.testing.assert_close(model.likelihood.shift, x.mean(0))
+    vc.checkpoint.save(tmp_path / "wide", model, {})
+    loaded, _ = vc.checkpoint.load(tmp_path / "wide")
+    assert torch.equal(loaded.likelihood.shift, model.likelihood.shift)
+
+
+def test_only_a_gaussian_likelihood_standardizes():
+    with pytest.raises(ValueError, match="standardize is True; a bernoulli likelihood has none"):
+        vc.models.VAE(3, 2, standardize=True)
+
+
+# --- counts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("largest", [20, 200, 2_000])
+def test_counts_of_every_scale_train_at_the_default_settings(largest):
+    generator = torch.Generator().manual_seed(0)
+    rates = largest * torch.rand(2_000, 5, generator=generator)
+    x = torch.poisson(rates, generator=generator)
+    model = vc.models.VAE(5, 2, likelihood="poisson")
+    history = vc.training.fit(model, x, epochs=20, progress=False)
+    # Better than one rate a column, the best that a model without latents can do.
+    rate = x.mean(0)
+    alone = -(x * rate.log() - rate - torch.lgamma(x + 1)).sum(1).mean().item()
+    assert history.epoch_loss[-1] < alone < history.epoch_loss[0]
+
+
+def test_a_record_of_counts_that_names_no_input_means_the_counts_themselves():
+    model, record = vc.checkpoint.pretrained("mnist_poisson_normal")
+    assert record["params"]["encoder_input"] == "raw"
+    x = torch.poisson(torch.full((4, 784), 3.0), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model.encode(x).loc, model.encoder(x)[:, :2])
+    new = vc.models.VAE(784, 2, likelihood="poisson")
+    torch.testing.assert_close(new.encode(x).loc, new.encoder(x.log1p())[:, :2])
+
+
+# --- a loss that breaks ---------------------------------------------------------------------------
+
+
+def broken(x, **settings):
+    """The sentence that training a Gaussian VAE on x ends with."""
+    model = vc.models.VAE(x.shape[1], 2, likelihood="gaussian")
+    with pytest.raises(FloatingPointError) as caught:
+        vc.training.fit(model, x, epochs=3, progress=False, **settings)
+    return str(caught.value)
+
+
+def test_a_loss_that_breaks_names_the_column_and_standardize_helps():
+    x = normal(2_000, 6)
+    x[:, 3] = 100 + 100 * x[:, 3]
+    sentence = broken(x)
+    assert "not finite, for x from -" in sentence
+    assert sentence.endswith("Column 4 of x is farthest from 0: try standardize.")
+    model = vc.models.VAE(6, 2, likelihood="gaussian", standardize=True)
+    losses = vc.training.fit(model, x, epochs=3, progress=False).epoch_loss
+    assert losses[0] > losses[-1]
+
+
+def test_a_loss_that_breaks_names_the_terms_and_a_smaller_rate_helps():
+    x = normal(2_000, 6)
+    sentence = broken(x, learning_rate=1.0)
+    assert "log p(x|z) and the KL are not finite" in sentence
+    assert sentence.endswith("A smaller learning_rate may help.")
+    model = vc.models.VAE(6, 2, likelihood="gaussian")
+    losses = vc.training.fit(model, x, epochs=3, progress=False).epoch_loss
+    assert losses[0] > losses[-1]
+
+
+# --- a module of one's own ------------------------------------------------------------------------
+
+
+class Line(torch.nn.Linear):
+    """A model with no more than the documented `loss` and `check`."""
+
+    def loss(self, x, generator):
+        return (self(x) - x).square().mean()
+
+    def check(self, x):
+        return torch.as_tensor(x)
+
+
+def test_a_module_with_loss_and_check_is_trained_and_resumed(tmp_path):
+    x, file = normal(50, 3), tmp_path / "run"
+    torch.manual_seed(0)
+    model = Line(3, 3)
+    vc.training.fit(model, x, epochs=1, checkpoint=file, progress=False)
+    history = vc.training.fit(model, x, epochs=3, checkpoint=file, resume=True, progress=False)
+    assert len(history.epoch_loss) == 3 and history.epoch_loss[-1] < history.epoch_loss[0]
+    with pytest.raises(ValueError, match=r"model is a Linear without loss\(x, generator\)"):
+        vc.training.fit(torch.nn.Linear(3, 3), x, epochs=1)

@@ -1,0 +1,42 @@
+"""What to say when a loss is no longer finite: which term broke, on what data, and what helps.
+
+Each cure is named only where a test has seen it help. Taught in chapter 14.
+"""
+
+import torch
+
+from vaecourse.likelihoods import GaussianLikelihood
+
+TERMS = {"reconstruction": "log p(x|z)", "kl": "the KL"}
+FAR = 30  # beyond it, values of x are the first thing to mend
+
+
+@torch.no_grad()
+def what_broke(model, x):
+    """One or two sentences on the batch x [B, ...] at which the loss of `model` broke."""
+    low, high = x.min().item(), x.max().item()
+    return f"{_term(model, x)}, for x from {low:g} to {high:g}. {_cure(model, x)}"
+
+
+def _term(model, x):
+    if not all(weight.isfinite().all() for weight in model.parameters()):
+        return "the step before left weights that are not finite"
+    if not hasattr(model, "elbo_terms"):
+        return "the weights are finite still"
+    terms = model.elbo_terms(x, 1, torch.Generator(device=x.device).manual_seed(0))
+    broken = [
+        TERMS.get(name, name)
+        for name, value in zip(terms._fields, terms)
+        if not value.isfinite().all()
+    ]
+    verb = "are" if len(broken) > 1 else "is"
+    return f"{' and '.join(broken) or 'the mean'} {verb} not finite"
+
+
+def _cure(model, x):
+    likelihood = getattr(model, "likelihood", None)
+    if isinstance(likelihood, GaussianLikelihood) and not likelihood.standardize:
+        high = x.flatten(0, -2).abs().amax(dim=0)
+        if high.max() > FAR:
+            return f"Column {int(high.argmax()) + 1} of x is farthest from 0: try standardize."
+    return "A smaller learning_rate may help."
