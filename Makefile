@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
+.PHONY: help book slides assignments test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -26,6 +26,9 @@ book: $(ENVIRONMENT) ## execute the chapters and build the pages in _build/html
 
 slides: book ## make slides of every chapter in _build/slides
 	@$(BIN)/python _ext/build_slides.py
+
+assignments: $(ENVIRONMENT) ## make notebooks for nbgrader of every chapter in _build/assignments
+	@$(BIN)/python _ext/build_assignments.py
 
 test: chromium lint unit book notebooks pages ## everything that must hold, in the order that fails soonest
 

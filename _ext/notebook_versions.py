@@ -219,43 +219,51 @@ def unique_ids(cells):
     return cells
 
 
-def stub(code, exercise, before="", after=""):
-    """What a student finds where a solution stands: what to write, and the check that judges it.
-
-    The function may stand in the code `before`; where the code `after` needs it, the check's own
-    takes its place until it is right.
-    """
+def asked(code, before=""):
+    """The calls of checks in the code of a solution, and the functions that they look at."""
     tree = ast.parse(code)
     calls = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and re.fullmatch(r"vc\.checks\.\w+", ast.unparse(node.func))
     ]
-    if not calls:
-        return f"# Exercise: {exercise}\n# Your lines go here."
     wanted = {argument.id for call in calls for argument in call.args if hasattr(argument, "id")}
-    parts = [f"# Exercise: {exercise}\n# Write what is missing; the check says what it thinks."]
     functions = [
         [node for node in part.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
-        for part in (tree, ast.parse(before))
+        for part in (tree, ast.parse(before if calls else ""))
     ]
-    functions = functions[0] or functions[1]
+    return sorted(calls, key=lambda call: call.lineno), functions[0] or functions[1]
+
+
+def judged(check, name, after):
+    """The lines that ask a check, and lend its own function where the code `after` needs one."""
+    if not re.search(rf"\b{name}\(", after):
+        return f"print({check}({name}))"
+    return (
+        f'verdict = {check}({name})\nprint(verdict)\nif not verdict.startswith("Right:"):\n'
+        f"    {name} = {check}.right  # until yours is, so that the cells below run"
+    )
+
+
+def stub(code, exercise, before="", after=""):
+    """What a student finds where a solution stands: what to write, and the check that judges it.
+
+    The function may stand in the code `before`; where the code `after` needs it, the check's own
+    takes its place until it is right.
+    """
+    calls, functions = asked(code, before)
+    if not calls:
+        return f"# Exercise: {exercise}\n# Your lines go here."
+    parts = [f"# Exercise: {exercise}\n# Write what is missing; the check says what it thinks."]
     for node in functions:
         described = ast.get_docstring(node) is not None
         node.body = [*node.body[:described], ast.Return(ast.Constant(...))]
         parts.append(ast.unparse(node) + "\n\n")
-    for call in sorted(calls, key=lambda call: call.lineno):
+    names = {node.name for node in functions}
+    for call in calls:
         check, name = ast.unparse(call.func), ast.unparse(call.args[0])
-        if name not in {node.name for node in functions} or f"print({check}({name}))" in parts:
-            continue
-        if re.search(rf"\b{name}\(", after):
-            parts.append(
-                f"verdict = {check}({name})\nprint(verdict)\n"
-                f'if not verdict.startswith("Right:"):\n'
-                f"    {name} = {check}.right  # until yours is, so that the cells below run"
-            )
-        else:
-            parts.append(f"print({check}({name}))")
+        if name in names and judged(check, name, after) not in parts:
+            parts.append(judged(check, name, after))
     return "\n".join(parts)
 
 
