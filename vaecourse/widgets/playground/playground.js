@@ -21,8 +21,6 @@ const BROKEN = {
   bound: "The bound is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then reset.",
 };
 
-const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-
 class Playground extends Figure {
   name = "playground";
   own = { lesson: "", drawn: [] };
@@ -45,8 +43,8 @@ class Playground extends Figure {
     this.digits = bitsOf(digits, 64 * 1797);
     this.labels = new Uint8Array(digits.buffer, digits.byteOffset + this.digits.length / 8);
     const options = (key) => knobs[key].choices.map(([value, text]) =>
-      `<option value="${escapeHtml(JSON.stringify(value))}">${escapeHtml(text)}</option>`).join("");
-    const knob = (key) => `<label class="pg-knob" data-knob="${key}"><span>${escapeHtml(knobs[key].label)}</span>
+      `<option value="${plain(JSON.stringify(value))}">${plain(text)}</option>`).join("");
+    const knob = (key) => `<label class="pg-knob" data-knob="${key}"><span>${plain(knobs[key].label)}</span>
       <select data-setting="${key}">${options(key)}</select></label>`;
     const group = (name, keys) => `<fieldset class="pg-group"><legend>${name}</legend>${keys.map(knob).join("")}</fieldset>`;
     this.body.innerHTML = `
@@ -55,7 +53,7 @@ class Playground extends Figure {
         <button type="button" class="pg-step">One step</button>
         <button type="button" class="pg-anew">Start again</button>
         <label class="pg-lessons">Lesson <select><option value="">none</option>${Object.entries(lessons).map(([name, { title }]) =>
-          `<option value="${escapeHtml(name)}">${escapeHtml(title)}</option>`).join("")}</select></label>
+          `<option value="${plain(name)}">${plain(title)}</option>`).join("")}</select></label>
       </div>
       <div class="pg-lesson" hidden></div>
       <div class="pg-panel pg-data"><p class="pg-head"></p><div class="pg-plot-data"></div></div>
@@ -471,7 +469,7 @@ class Playground extends Figure {
     const lesson = lessons[state.lesson], box = this.find(".pg-lesson");
     box.hidden = !lesson;
     if (lesson)
-      write(box, `<p><b>${escapeHtml(lesson.question)}</b></p><p>${escapeHtml(lesson.task)}</p><details><summary>What to see</summary><p>${escapeHtml(lesson.answer)}</p></details>`);
+      write(box, `<p><b>${plain(lesson.question)}</b></p><p>${plain(lesson.task)}</p><details><summary>What to see</summary><p>${plain(lesson.answer)}</p></details>`);
     const stage = this.planes.data.stage;
     if (state.data === "own") {
       stage.tabIndex = 0;
