@@ -119,7 +119,12 @@ def test_the_command_line_starts_without_torch():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_is_stopped_says_so_and_exits_with_130(capsys, monkeypatch, number):
     before = signal.getsignal(signal.SIGTERM)
+    # a process that a shell started in the background ignores SIGINT, and so do its children
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(files, "verify", lambda: os.kill(os.getpid(), number))
-    status, _, err = run(capsys, "data", "verify")
+    try:
+        status, _, err = run(capsys, "data", "verify")
+    finally:
+        signal.signal(signal.SIGINT, ignored)
     assert status == 130 and err.startswith("Stopped; the same command goes on from")
     assert err.count("\n") == 1 and signal.getsignal(signal.SIGTERM) == before

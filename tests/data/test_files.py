@@ -79,8 +79,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         stop = HALF if manner in ("cut", "stall") else len(content)
+        self.server.sent.append(stop - start)  # before whoever asked can have it and look here
         self.wfile.write(content[start:stop])
-        self.server.sent.append(stop - start)
         if manner == "stall":
             self.server.go_on.wait(60)
 
