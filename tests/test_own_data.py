@@ -304,3 +304,160 @@ def test_a_module_with_loss_and_check_is_trained_and_resumed(tmp_path):
     assert len(history.epoch_loss) == 3 and history.epoch_loss[-1] < history.epoch_loss[0]
     with pytest.raises(ValueError, match=r"model is a Linear without loss\(x, generator\)"):
         vc.training.fit(torch.nn.Linear(3, 3), x, epochs=1)
+
+
+class Own(torch.nn.Module):
+    """A VAE as tutorials write it, with networks of layers or of convolutions."""
+
+    def __init__(self, dim=16, convolutions=False, outputs=16):
+        super().__init__()
+        torch.manual_seed(0)
+        first = torch.nn.Conv2d(1, 4, 4) if convolutions else torch.nn.Linear(dim, 4)
+        flat = torch.nn.Flatten()
+        self.encoder = torch.nn.Sequential(first, torch.nn.Tanh(), flat, torch.nn.Linear(4, 4))
+        layers = [torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, outputs)]
+        self.decoder = torch.nn.Sequential(*layers)
+
+    def encode(self, x):
+        return self.encoder(x).chunk(2, dim=-1)
+
+    def decode(self, z):
+        return self.decoder(z)
+
+
+class WithNormals(Own):
+    def encode(self, x):
+        loc, log_var = super().encode(x)
+        return torch.distributions.Normal(loc, (0.5 * log_var).exp())
+
+    def decode(self, z):
+        logits = super().decode(z)
+        return torch.distributions.Independent(torch.distributions.Bernoulli(logits=logits), 1)
+
+
+class WithCovariances(Own):
+    def encode(self, x):
+        loc, log_var = super().encode(x)
+        return torch.distributions.MultivariateNormal(loc, torch.diag_embed(log_var.exp()))
+
+
+def of_the_course(module):
+    """The VAE of the course with the weights of `Own`."""
+    vae = vc.models.VAE(
+        16, 2, [4], decoder_hidden=[8], activation="tanh", decoder_activation="relu"
+    )
+    vae.encoder[0], vae.encoder[2] = module.encoder[0], module.encoder[3]
+    vae.decoder[0], vae.decoder[2] = module.decoder[0], module.decoder[2]
+    return vae
+
+
+@pytest.mark.parametrize("kind", [Own, WithNormals, WithCovariances, "two networks"])
+def test_a_module_of_ones_own_has_the_bounds_of_the_model_it_is(kind):
+    x = (torch.rand(30, 16, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    module = Own() if kind == "two networks" else kind()
+    if kind == "two networks":
+        pair = torch.nn.Sequential(module.encoder, torch.nn.Unflatten(1, (2, 2)))
+
+        class Encoder(torch.nn.Sequential):
+            def forward(self, x):
+                return list(super().forward(x).unbind(1))
+
+        own = vc.models.wrap(Encoder(*pair), module.decoder, shape=(16,))
+    else:
+        own = vc.models.wrap(module, shape=(16,))
+    same = of_the_course(module)
+
+    def seeded():
+        return torch.Generator().manual_seed(0)
+
+    close = {"rtol": 1e-5, "atol": 1e-4}
+    torch.testing.assert_close(own.elbo(x, 3, seeded()), same.elbo(x, 3, seeded()), **close)
+    torch.testing.assert_close(
+        vc.objectives.importance_weighted_bound(own, x, 5, seeded()),
+        vc.objectives.importance_weighted_bound(same, x, 5, seeded()),
+        **close,
+    )
+    here, there = (vc.evaluation.evaluate(model, x.numpy(), 5) for model in (own, same))
+    assert here == pytest.approx(there, rel=1e-4)
+    estimate = vc.evaluation.importance_log_likelihood(own, x, 7, seeded(), progress=False)
+    assert estimate.shape == (30,)
+    assert own.sample(4, seeded()).shape == own.reconstruct(x[:4]).shape == (4, 16)
+    explorer = vc.widgets.LatentExplorer(own, x)
+    assert explorer.spec["output"] == {"kind": "bernoulli"}
+    before = own.elbo(x, 20, seeded()).mean()
+    vc.training.fit(own, x, epochs=30, learning_rate=1e-2, progress=False)
+    assert own.elbo(x, 20, seeded()).mean() > before + 0.3
+
+
+def test_a_network_of_images_gets_images_and_data_go_in_either_way():
+    own = vc.models.wrap(Own(convolutions=True), shape=(1, 4, 4))
+    x = torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(0)).round()
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    torch.testing.assert_close(
+        own.elbo(x, 1, generators[0]), own.elbo(x.flatten(1), 1, generators[1])
+    )
+    with pytest.raises(ValueError, match=r"axes \[4, 4, 1\]; it must have \[1, 4, 4\] \(move"):
+        own.elbo(x.movedim(1, -1))
+
+
+class Squashed(Own):
+    def decode(self, z):
+        return super().decode(z).sigmoid()
+
+
+class Probabilities(Own):
+    def decode(self, z):
+        return torch.distributions.Bernoulli(probs=super().decode(z).sigmoid())
+
+
+class OneTensor(Own):
+    def encode(self, x):
+        return self.encoder(x)
+
+
+class Laplacian(Own):
+    def decode(self, z):
+        return torch.distributions.Laplace(super().decode(z), 1.0)
+
+
+def test_a_module_that_ends_in_a_sigmoid_is_told_how_to_go_on():
+    with pytest.raises(ValueError, match="as a sigmoid does; give the logits before it, or return"):
+        vc.models.wrap(Squashed(), shape=(16,))
+    x = torch.ones(3, 16)
+    values = [
+        vc.models.wrap(kind(), shape=(16,)).elbo(x, 2, torch.Generator().manual_seed(0))
+        for kind in (Own, Probabilities)
+    ]
+    torch.testing.assert_close(*values, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [
+        (torch.nn.Linear(16, 2), "Linear has no method encode; it needs encode and decode"),
+        (OneTensor(), r"encode gives a Tensor; it must give a pair \(mean, log_var\) or a torch"),
+        (Laplacian(), "decode gives a Laplace; it must give a tensor or a torch.distributions"),
+        (Own(dim=7), r"x of shape \[2, 16\] does not go through encode and decode: mat1 and mat2"),
+        (Own(outputs=9), r"decode gives \[2, 9\]; it must be \[2, 16\]"),
+        ("text", "encoder is a str; it must be an nn.Module"),
+        (torch.nn.ReLU(), "ReLU has no method encode"),
+    ],
+)
+def test_a_module_that_lacks_something_is_told_what(module, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        vc.models.wrap(module, shape=(16,))
+
+
+def test_data_are_held_to_the_likelihood_of_ones_own_module(tmp_path):
+    own = vc.models.wrap(WithNormals(), shape=(16,))
+    with pytest.raises(ValueError, match=r"a Bernoulli likelihood takes pixels in \[0, 1\]"):
+        own.elbo(torch.full((2, 16), 3.0))
+    with pytest.raises(ValueError, match=r"Only models of the course are saved here; torch\.save"):
+        vc.checkpoint.save(tmp_path / "own", own, {})
+
+
+def test_a_trained_model_leaves_the_course_as_a_plain_module():
+    model = vc.models.VAE(16, 2, [4])
+    program = torch.export.export(model.decoder, (torch.zeros(1, 2),))
+    z = normal(1, 2)
+    torch.testing.assert_close(program.module()(z), model.decode(z).logits)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import vaecourse
 from vaecourse._files import check_writable, plain, read_json, write_tensors, write_text
-from vaecourse.models import build
+from vaecourse.models import KINDS, build
 
 PACKAGE = Path(vaecourse.__file__).parent
 PRETRAINED = PACKAGE.parent / "data" / "pretrained"
@@ -47,6 +47,8 @@ def save(path, model, provenance):
     command, settings, seed, wall time, metrics. Raises ValueError when it cannot be written.
     """
     path = Path(path)
+    if model.params["kind"] not in KINDS:
+        raise ValueError("Only models of the course are saved here; torch.save keeps a module.")
     check_writable(path)
     weights = path.with_name(path.name + ".safetensors")
     write_tensors(weights, model.state_dict())

@@ -8,6 +8,7 @@ from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.vae import VAE
 from vaecourse.models.vrnn import VRNN
+from vaecourse.models.wrapped import wrap
 
 MODELS = (VAE, ConvVAE, Autoencoder, Classifier, FactorAnalysis, GMVAE, VRNN)
 KINDS = {model.kind: model for model in MODELS}
@@ -23,6 +24,7 @@ __all__ = [
     "build",
     "labelled",
     "mean_autoencoder",
+    "wrap",
 ]
 
 

@@ -1,0 +1,190 @@
+"""A module of one's own as a model of the course: bounds, evaluation, training, explorers."""
+
+import math
+
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, Poisson
+
+from vaecourse import objectives
+from vaecourse._arguments import as_rows, check_axes, check_counts
+from vaecourse._files import plain
+from vaecourse.distributions import (
+    BernoulliPixels,
+    DiagonalGaussian,
+    DiagonalPosterior,
+    FullGaussian,
+    FullPosterior,
+    PoissonCounts,
+)
+from vaecourse.likelihoods import likelihood_of
+from vaecourse.models.vae import LatentModel
+
+ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
+DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
+FAMILIES = {BernoulliPixels: "bernoulli", DiagonalGaussian: "gaussian", PoissonCounts: "poisson"}
+
+
+def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance=None):
+    """A model of the course from a module of your own; it shares the module's weights.
+
+    encoder: a module that takes x [B, *shape] to q(z|x): (mean, log_var), each [B, J], or a Normal
+        or MultivariateNormal of torch.distributions. Without a decoder, a module with `encode`
+        and `decode` that do so.
+    decoder: a module that takes z [B, J] to p(x|z): a tensor [B, *shape], which is what
+        `likelihood` says, or a Bernoulli, Normal or Poisson of torch.distributions.
+    shape: of a data point: (784,), or (3, 32, 32) for a network of images. Data go in as rows
+        [N, D], plane after plane, or as [N, *shape].
+    likelihood: what a tensor means: "bernoulli", logits; "gaussian", means, with a
+        `noise_variance` as in `VAE`; "poisson", log rates.
+
+    p(z) is N(0, I). With dropout or batch normalization, call `eval()` before judging. Raises
+    ValueError, which names the method, for what it cannot take.
+    """
+    return Wrapped(encoder, decoder, tuple(shape), likelihood, noise_variance)
+
+
+class Wrapped(LatentModel):
+    """What `wrap` returns."""
+
+    kind = "own"
+
+    def __init__(self, encoder, decoder, shape, likelihood, noise_variance):
+        nn.Module.__init__(self)
+        check_counts(**{f"shape[{axis}]": length for axis, length in enumerate(shape)})
+        self.shape, self.data_dim = shape, math.prod(shape)
+        if not isinstance(encoder, nn.Module):
+            raise ValueError(f"encoder is a {type(encoder).__name__}; it must be an nn.Module.")
+        if decoder is None:
+            for method in ("encode", "decode"):
+                if not callable(getattr(encoder, method, None)):
+                    raise ValueError(
+                        f"{type(encoder).__name__} has no method {method}; it needs encode and "
+                        "decode, or give an encoder and a decoder."
+                    )
+            self.module, self._encode, self._decode = encoder, encoder.encode, encoder.decode
+        else:
+            self._encode, self._decode = encoder, decoder
+        weights = {name: list(weight.shape) for name, weight in self.named_parameters()}
+        if not weights:
+            raise ValueError(f"{type(encoder).__name__} has no weights to train.")
+        self.likelihood = likelihood_of(likelihood, self.data_dim, noise_variance)
+        self.params = {"kind": self.kind, "shape": list(shape), "likelihood": likelihood}
+        self.params |= {"noise_variance": noise_variance, "weights": weights}
+        self._probe()
+
+    @property
+    def decoder(self):
+        """The decoder's own network, for a page that runs it."""
+        return getattr(self.module, "decoder", None) if "module" in self._modules else self._decode
+
+    @property
+    def prior(self):
+        """p(z) = N(0, I), over [J]."""
+        return self.posterior.prior(like=next(self.parameters()))
+
+    @torch.no_grad()
+    def _probe(self):
+        """Ask for q(z|x) and p(x|z) once, so that what does not fit is refused at once."""
+        training, weight = self.training, next(self.parameters())
+        self.eval()
+        try:
+            q = self.encode(weight.new_zeros(2, self.data_dim))
+            p = self.decode(q.mean)
+        except ValueError:
+            raise
+        except Exception as error:  # whatever a strange module does with an x or a z
+            raise ValueError(
+                f"x of shape {[2, *self.shape]} does not go through encode and decode: "
+                f"{plain(str(error).splitlines()[0] if str(error) else type(error).__name__)}"
+            ) from None
+        finally:
+            self.train(training)
+        self.latent_dim = q.mean.shape[1]
+        full = isinstance(q, FullGaussian)
+        self.posterior = (FullPosterior if full else DiagonalPosterior)(self.latent_dim)
+        if not self.is_tensor:
+            self.likelihood = likelihood_of(FAMILIES[type(p)], self.data_dim)
+        elif isinstance(p, BernoulliPixels) and self.data_dim > 15 and _like_odds(p.logits):
+            raise ValueError(
+                "decode gives values between 0 and 1, as a sigmoid does; give the logits before "
+                "it, or return torch.distributions.Bernoulli(probs=...)."
+            )
+
+    def encode(self, x):
+        """q(z|x) for x [..., D] or [..., *shape]: a distribution over z [..., J]."""
+        x = self.tensor(x)
+        lead = x.shape[:-1] if x.shape[-1] == self.data_dim else x.shape[: -len(self.shape)]
+        q = self._encode(x.reshape(-1, *self.shape))
+        if isinstance(q, tuple | list) and len(q) == 2:
+            mean, log_var = q
+        elif isinstance(q, MultivariateNormal):
+            return FullGaussian(
+                self._latents(q.mean, lead), q.scale_tril.reshape(*lead, *q.scale_tril.shape[-2:])
+            )
+        elif isinstance(_base(q), Normal):
+            mean, log_var = q.mean, 2 * _base(q).scale.log()
+        else:
+            raise ValueError(f"encode gives a {type(q).__name__}; it must give {ENCODES}.")
+        return DiagonalGaussian(self._latents(mean, lead), self._latents(log_var, lead))
+
+    def _latents(self, values, lead):
+        if not isinstance(values, torch.Tensor) or values.ndim != 2:
+            found = (
+                list(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+            )
+            raise ValueError(f"encode gives latents of shape {found}; it must be [B, J].")
+        return values.reshape(*lead, values.shape[-1])
+
+    def decode(self, z):
+        """p(x|z) for z [..., J]: a distribution over x [..., D]."""
+        z = self.tensor(z)
+        out = self._decode(z.reshape(-1, z.shape[-1]))
+        self.is_tensor = isinstance(out, torch.Tensor)
+        p = _base(out)
+
+        def rows(values):
+            if values.numel() != z[..., 0].numel() * self.data_dim:
+                raise ValueError(
+                    f"decode gives {list(values.shape)}; it must be {[len(values), *self.shape]}."
+                )
+            return values.reshape(*z.shape[:-1], self.data_dim)
+
+        if self.is_tensor:
+            return self.likelihood(rows(out))
+        if isinstance(p, Bernoulli):
+            return BernoulliPixels(rows(p.logits))
+        if isinstance(p, Normal):
+            return DiagonalGaussian(rows(p.loc), rows(2 * p.scale.log()))
+        if isinstance(p, Poisson):
+            return PoissonCounts(rows(p.rate.log()))
+        raise ValueError(f"decode gives a {type(out).__name__}; it must give {DECODES}.")
+
+    def loss(self, x, generator=None):
+        """−ELBO averaged over the rows of x, one draw of z each."""
+        return -objectives.elbo_terms(self, x, 1, generator).elbo.mean()
+
+    def check_axes(self, axes, data="x"):
+        """Raise ValueError unless the axes are those of `shape`, one by one."""
+        if len(axes) > 1:
+            check_axes(data, axes, self.shape)
+
+    def check(self, x):
+        """x as rows [B, D]; ValueError where it is not data for this model."""
+        x = self.tensor(x)
+        if x.ndim > 2:
+            self.check_axes(x.shape[1:])
+            x = x.flatten(1)
+        x = as_rows(x, self.data_dim)
+        self.likelihood.check(x)
+        return x
+
+
+def _like_odds(values):
+    return bool(values.min() > 0 and values.max() < 1)
+
+
+def _base(p):
+    while isinstance(p, Independent):
+        p = p.base_dist
+    return p
