@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides assignments test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
+.PHONY: help book slides assignments instructors test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -29,6 +29,9 @@ slides: book ## make slides of every chapter in _build/slides
 
 assignments: $(ENVIRONMENT) ## make notebooks for nbgrader of every chapter in _build/assignments
 	@$(BIN)/python _ext/build_assignments.py
+
+instructors: $(ENVIRONMENT) ## build the exam bank and how to grade, in _build/instructors
+	@$(BIN)/python _ext/build_instructors.py
 
 test: chromium lint unit book notebooks pages ## everything that must hold, in the order that fails soonest
 

@@ -6,24 +6,16 @@ VAECOURSE_BUDGET; without numbers, all fourteen.
 
 import os
 import sys
-from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from notebook_versions import Bibliography, install_cell, versions
-
-ROOT = Path(__file__).parents[1]
+from write_students import ROOT, students
 
 
 def main(numbers):
     os.environ.pop("VAECOURSE_STRICT", None)
-    bibliography, failed = Bibliography(str(ROOT / "references.bib")), 0
-    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
-        if numbers and path.name[:2] not in numbers:
-            continue
-        source = nbformat.read(path, as_version=4)
-        notebook = versions(source, bibliography, install_cell(ROOT))["student"]
+    failed = 0
+    for path, notebook in students(numbers):
         resources = {"metadata": {"path": str(ROOT / "chapters")}}
         try:
             NotebookClient(notebook, timeout=1200, resources=resources).execute()

@@ -1,0 +1,28 @@
+"""Write the students' notebooks into a folder: `write_students.py FOLDER [NN ...]`."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from notebook_versions import Bibliography, install_cell, versions
+
+ROOT = Path(__file__).parents[1]
+
+
+def students(numbers=()):
+    """(path of the chapter, its student's notebook) for chapters of these numbers, or for all."""
+    bibliography, install = Bibliography(str(ROOT / "references.bib")), install_cell(ROOT)
+    for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb")):
+        if not numbers or path.name[:2] in numbers:
+            source = nbformat.read(path, as_version=4)
+            yield path, versions(source, bibliography, install)["student"]
+
+
+def write(folder, numbers=()):
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, notebook in students(numbers):
+        nbformat.write(notebook, folder / path.name)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), sys.argv[2:])
