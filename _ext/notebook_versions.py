@@ -11,6 +11,7 @@ import copy
 import re
 import tomllib
 from html import escape
+from itertools import count
 from pathlib import Path
 
 import nbformat
@@ -33,6 +34,7 @@ OPTION = re.compile(r"^:([\w-]+): *(.*)$")
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]*)`")
 TARGET = re.compile(r"^\(([\w-]+)\)=$", re.M)
 NAMED = re.compile(r"^(.*?)\s*<(.*)>$", re.S)
+FORMULA = re.compile(r"(?s)\$\$(.+?)(\s*)\$\$")
 SOLUTION = re.compile(r"(?ms)(^(`{3,}|:{3,})\{solution\}.*?^\2 *$)")
 NOTICES = ("note", "tip", "hint", "important", "warning", "caution", "seealso")
 
@@ -78,7 +80,7 @@ class Plain:
     Raises ValueError for a directive or a role that it does not know.
     """
 
-    def __init__(self, notebook, bibliography):
+    def __init__(self, notebook, bibliography, chapter=""):
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         roles = [role for text in texts for role in ROLE.findall(text)]
         self.cited = {
@@ -91,6 +93,7 @@ class Plain:
             for title, label in re.findall(r"\{exercise\} *(.*)\n:label: *(\S+)", text)
         )
         self.bibliography = bibliography
+        self.chapter, self.exercises = chapter, 0
 
     def text(self, source):
         """The Markdown of a cell or of the body of a directive."""
@@ -124,7 +127,9 @@ class Plain:
             return self.bibliography.references(self.cited)
         body = self.text(body)
         if name == "exercise":
-            return f"**Exercise: {title}**\n\n{body}"
+            self.exercises += 1
+            number = f" {self.chapter}.{self.exercises}" if self.chapter else ""
+            return f"**Exercise{number}: {title}**\n\n{body}"
         if name == "solution":
             return folded("Solution", body)
         if name == "dropdown" or "dropdown" in classes:
@@ -294,9 +299,29 @@ def install_cell(root):
     return nbformat.v4.new_code_cell(INSTALL.format(how=how, get=get), id="install")
 
 
-def versions(notebook, bibliography, install):
+def numbered(notebook, chapter):
+    """The notebook with the numbers that chapter_numbers.py gives the formulas of the page."""
+    notebook, places = copy.deepcopy(notebook), count(1)
+
+    def tag(found):
+        return rf"$${found[1]} \tag{{{chapter}.{next(places)}}}{found[2]}$$"
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = FORMULA.sub(tag, cell.source)
+    return notebook
+
+
+def chapter_number(path):
+    """The 7 of 07_elbo.ipynb."""
+    return Path(path).name[:2].lstrip("0")
+
+
+def versions(notebook, bibliography, install, chapter=""):
     """The notebooks of one chapter by the names of `VERSIONS`."""
-    plain = Plain(notebook, bibliography)
+    if chapter:
+        notebook = numbered(notebook, chapter)
+    plain = Plain(notebook, bibliography, chapter)
     cells = marked_cells(notebook)
     for cell in cells:
         if cell.cell_type == "markdown":
@@ -366,7 +391,8 @@ def write_versions(app, exception):
     install = install_cell(root)
     for docname, path in old:
         try:
-            made = versions(nbformat.read(path, as_version=4), bibliography, install)
+            source = nbformat.read(path, as_version=4)
+            made = versions(source, bibliography, install, chapter_number(path))
         except ValueError as error:
             logger.warning("its notebooks were not made: %s", error, location=docname)
             continue

@@ -27,24 +27,53 @@
       entry.setAttribute("role", "listitem");
   }
 
-  /** A formula that is wider than its box scrolls: by the arrow keys too. */
-  function reachWideFormulas() {
+  const FORMULA = "mjx-container[display]";
+  const WIDE = `${FORMULA}, .cell_output pre, .cell_output .text_html, .pst-scrollable-table-container`;
+  const SMALLEST = 0.75; // of the size of the text; below that a formula scrolls
+
+  /** A formula that is wider than its box is set smaller, down to a size that can be read. */
+  function fit(formula, smallest) {
+    formula.style.fontSize = "";
+    const share = formula.clientWidth / formula.scrollWidth;
+    if (share > 0 && share < 1) {
+      const size = parseFloat(getComputedStyle(formula).fontSize);
+      formula.style.fontSize = `${Math.floor(100 * size * Math.max(smallest, share)) / 100}px`;
+    }
+  }
+
+  /** What is still wider than its box scrolls: by the arrow keys too, and its edge fades. */
+  function reachWide(box) {
+    const hidden = box.scrollWidth - box.clientWidth;
+    if (hidden > 0) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+    box.classList.toggle("goes-on", hidden - box.scrollLeft > 1);
+  }
+
+  function watchWide() {
+    const widths = new Map();
     // Folds open, phones turn, and fonts arrive: the box changes its size, or what is in it.
     const observer = new ResizeObserver((changes) => {
-      for (const { target } of changes) {
-        const formula = target.closest("mjx-container");
-        if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
-        else formula.removeAttribute("tabindex");
+      for (const box of new Set(changes.map(({ target }) => target.closest(WIDE)))) {
+        if (box.matches(FORMULA) && widths.get(box) !== box.clientWidth) fit(box, SMALLEST);
+        widths.set(box, box.clientWidth);
+        reachWide(box);
       }
     });
-    const formulas = "mjx-container[display]";
-    for (const part of document.querySelectorAll(`${formulas}, ${formulas} > mjx-math`))
-      observer.observe(part);
+    for (const box of document.querySelectorAll(WIDE)) {
+      observer.observe(box);
+      if (box.firstElementChild) observer.observe(box.firstElementChild);
+      box.addEventListener("scroll", () => reachWide(box), { passive: true });
+    }
+    const formulas = document.querySelectorAll(FORMULA);
+    matchMedia("print").addEventListener("change", ({ matches }) =>
+      formulas.forEach((formula) => fit(formula, matches ? 0.3 : SMALLEST))
+    );
   }
 
   nameSidebar();
   emptyCorners();
   listReferences();
   // It runs just after MathJax has been loaded, on pages that load it.
-  if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(reachWideFormulas);
+  if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(watchWide);
+  else watchWide();
 })();

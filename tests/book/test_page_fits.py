@@ -1,0 +1,101 @@
+"""Nothing of a page is cut: code wraps, formulas shrink, and what is still wide says so."""
+
+import re
+
+import nbformat
+import pytest
+from book_page import DEVICES, READY
+
+WIDTHS = (390, 768, 1440)
+
+WIDER = """(boxes) => boxes.filter((box) => box.checkVisibility()
+  && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 60))"""
+
+# Boxes that scroll without telling so, by a faded edge to the eye and by a stop to the keyboard.
+SILENT = """(boxes) => boxes.filter((box) => box.checkVisibility()
+  && box.scrollWidth > box.clientWidth + 1
+  && !(box.classList.contains("goes-on") && box.tabIndex === 0)
+).map((box) => box.textContent.slice(0, 60))"""
+
+SCROLLING = "mjx-container[display], .cell_output pre"
+
+SMALLEST = """(formulas) => Math.min(99, ...formulas.filter((formula) => formula.checkVisibility())
+  .map((formula) => parseFloat(getComputedStyle(formula).fontSize)))"""
+
+UNFOLD = "() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
+
+# Left edges of prose, code, outputs and folds that stand in a section, not in a box of its own.
+EDGES = """() => [...new Set([...document.querySelectorAll(
+  ".bd-article section > p, .bd-article .cell_input, .bd-article .cell > details")]
+  .filter((part) => part.checkVisibility() && !part.parentElement.closest(".admonition, details"))
+  .map((part) => Math.round(part.getBoundingClientRect().left)))]"""
+
+
+def test_nothing_is_cut(chromium, addresses, page):
+    context = chromium.new_context(**DEVICES["phone"])
+    tab = context.new_page()
+    tab.goto(f"{addresses['file']}/{page}")
+    tab.evaluate(READY)
+    tab.evaluate(UNFOLD)
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.wait_for_timeout(300)  # what fits itself to the width has done so
+        assert tab.locator(".cell_input pre").evaluate_all(WIDER) == [], width
+        assert tab.locator(SCROLLING).evaluate_all(SILENT) == [], width
+        assert tab.locator("mjx-container[display]").evaluate_all(SMALLEST) >= 11, width
+        assert len(tab.evaluate(EDGES)) <= 1, width
+    tab.emulate_media(media="print")
+    assert tab.locator(".bd-article pre").evaluate_all(WIDER) == []
+    context.close()
+
+
+@pytest.fixture
+def chapter(chromium, addresses):
+    """Chapter 07 in a tab, with what it throws."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    tab, errors = context.new_page(), []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
+    tab.evaluate(READY)
+    yield tab, errors
+    context.close()
+
+
+def test_a_click_anywhere_on_its_title_opens_a_solution(chapter):
+    tab, errors = chapter
+    solution = tab.locator(".solution.toggle").first
+    title = solution.locator("> .admonition-title a")
+    assert title.count() == 1  # its bold words, a link to the exercise
+    title.scroll_into_view_if_needed()
+    box = title.bounding_box()
+    for hidden in (False, True):
+        tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        assert ("toggle-hidden" in solution.get_attribute("class")) is hidden
+    assert "#" not in tab.url
+    assert errors == []
+
+
+def test_formulas_and_exercises_carry_the_numbers_of_their_notebook(chapter, site):
+    tab, _ = chapter
+    numbers = tab.locator(".eqno").all_text_contents()
+    count = len(numbers)
+    assert count > 10
+    assert [number[1:].partition(")")[0] for number in numbers] == [
+        f"7.{place}" for place in range(1, count + 1)
+    ]
+    links = tab.locator(".eqno a").evaluate_all("links => links.map((link) => link.hash)")
+    assert links == [f"#equation-{place}" for place in range(1, count + 1)]
+    assert all(tab.locator(link).count() == 1 for link in links)
+    exercises = tab.locator(".exercise .caption-number").all_text_contents()
+    assert [text.strip() for text in exercises] == [
+        f"Exercise 7.{place}" for place in range(1, len(exercises) + 1)
+    ]
+    solutions = tab.locator(".solution > .admonition-title a").all_text_contents()
+    assert {text.split()[1] for text in solutions} <= {text.split()[1] for text in exercises}
+
+    notebook = nbformat.read(site / "notebooks" / "07_elbo_solutions.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert re.findall(r"\\tag\{(.*?)\}", text) == [f"7.{place}" for place in range(1, count + 1)]
+    titled = re.findall(r"\*\*(Exercise [\d.]+): (.*?)\*\*", text)
+    on_page = tab.locator(".exercise > .admonition-title").all_text_contents()
+    assert [" ".join(title.split()) for title in on_page] == [f"{a} ({b})" for a, b in titled]
