@@ -461,3 +461,50 @@ def test_a_trained_model_leaves_the_course_as_a_plain_module():
     program = torch.export.export(model.decoder, (torch.zeros(1, 2),))
     z = normal(1, 2)
     torch.testing.assert_close(program.module()(z), model.decode(z).logits)
+
+
+# --- away from the repository ---------------------------------------------------------------------
+
+
+def test_shipped_models_are_found_where_data_are_or_the_place_is_told(tmp_path, monkeypatch):
+    shipped = vc.checkpoint.PRETRAINED
+    monkeypatch.setattr(vc.checkpoint, "PRETRAINED", tmp_path / "site-packages")
+    monkeypatch.setattr(vc.checkpoint, "folders", lambda: [Path(tmp_path / "data")])
+    with pytest.raises(
+        ValueError, match=r"mnist_vae_2d_seed0 was not found in any of .*: the ship"
+    ):
+        vc.checkpoint.pretrained("mnist_vae_2d")
+    (tmp_path / "data" / "pretrained").mkdir(parents=True)
+    for file in shipped.glob("mnist_vae_2d_seed0.*"):
+        (tmp_path / "data" / "pretrained" / file.name).write_bytes(file.read_bytes())
+    model, _ = vc.checkpoint.pretrained("mnist_vae_2d")
+    assert model.latent_dim == 2
+    with pytest.raises(
+        ValueError, match=r"mnist_gan_seed0 is not a shipped model; there are: mnis"
+    ):
+        vc.checkpoint.pretrained("mnist_gan")
+
+
+# --- another machine ------------------------------------------------------------------------------
+
+
+def test_fit_trains_on_the_device_it_is_given(monkeypatch):
+    x = normal(40, 3).double().numpy()
+    models = [vc.models.VAE(3, 2, [4], likelihood="gaussian") for _ in range(2)]
+    for model, device in zip(models, ({}, {"device": "cpu"})):
+        vc.training.fit(model, x, epochs=2, progress=False, **device)
+    for one, other in zip(models[0].parameters(), models[1].parameters()):
+        torch.testing.assert_close(one, other)
+    meta = vc.models.VAE(3, 2, [4], likelihood="gaussian").to("meta")
+    assert meta.tensor(x).device.type == "meta" and meta.tensor(x).dtype == torch.float32
+    with pytest.raises(
+        ValueError, match=r"device is 'gpu' .*it must be one of 'cpu', 'cuda', 'mps'"
+    ):
+        vc.training.fit(models[0], x, epochs=1, device="gpu")
+    for name, backend in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
+        monkeypatch.setattr(backend, "is_available", lambda: False)
+        with pytest.raises(ValueError, match=f"device is '{name}', which is not there: "):
+            vc.training.fit(models[0], x, epochs=1, device=name)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ValueError, match=r"device is 'mps', which has no float64; call model\.fl"):
+        vc.training.fit(models[0].double(), x, epochs=1, device="mps")

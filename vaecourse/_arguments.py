@@ -136,7 +136,7 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
     if like is not None and like.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"The model is of {like.dtype}; it must be of float32 or float64.")
     if like is not None:
-        return x.to(like)
+        return x.to(like.dtype).to(like.device)  # in this order: mps has no float64
     if x.dtype in (torch.float32, torch.float64) or (keep_whole and not x.is_floating_point()):
         return x
     return x.float() if x.is_floating_point() else x.double()

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 import vaecourse
 from vaecourse._files import check_writable, plain, read_json, write_tensors, write_text
+from vaecourse.data.files import folders
 from vaecourse.models import KINDS, build
 
 PACKAGE = Path(vaecourse.__file__).parent
@@ -91,13 +92,23 @@ def load(path):
 def pretrained(name, seed=0):
     """A model the course ships, `data/pretrained/NAME_seedN`, and its record.
 
-    Raises ValueError that lists the shipped names when there is none of that name.
+    Away from the repository it is looked for in the folder `pretrained` of those that are searched
+    for data. Raises ValueError that lists the shipped names when there is none of that name, or
+    says where they are to be had when there are none at all.
     """
-    shipped = sorted(file.stem for file in PRETRAINED.glob("*.json"))
-    if f"{name}_seed{seed}" not in shipped:
-        there = ", ".join(shipped)
-        raise ValueError(f"{plain(name)}_seed{seed} is not a shipped model; there are: {there}.")
-    return load(PRETRAINED / f"{name}_seed{seed}")
+    places = [PRETRAINED, *(folder / "pretrained" for folder in folders())]
+    shipped = {file.stem: place for place in reversed(places) for file in place.glob("*.json")}
+    if f"{name}_seed{seed}" in shipped:
+        return load(shipped[f"{name}_seed{seed}"] / f"{name}_seed{seed}")
+    if not shipped:
+        looked = ", ".join(dict.fromkeys(str(place) for place in places))
+        raise ValueError(
+            f"{plain(name)}_seed{seed} was not found in any of {looked}: the shipped models are in "
+            "the repository's folder data, not in the package; copy it, and name it in "
+            "VAECOURSE_DATA."
+        )
+    there = ", ".join(sorted(shipped))
+    raise ValueError(f"{plain(name)}_seed{seed} is not a shipped model; there are: {there}.")
 
 
 def provenance(command, seconds, metrics):

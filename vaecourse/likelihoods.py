@@ -187,7 +187,7 @@ class GaussianLikelihood(AsItIs, nn.Module):
         if not self.standardize:
             _check_range(x)
         elif not self.shift.any() and (self.scale == 1).all():
-            scale, shift = torch.std_mean(x.double(), dim=0, correction=0)
+            scale, shift = torch.std_mean(x.cpu().double(), dim=0, correction=0)
             self.shift.copy_(shift)
             self.scale.copy_(torch.where(scale > 0, scale, 1))
 

@@ -62,11 +62,11 @@ def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, pro
 
 
 def _estimate(model, x, num_samples, rows, generator):
-    log_sum = x.new_full((len(x),), -math.inf, dtype=torch.float64)
+    log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)  # mps has no float64
     log_sum_of_squares = log_sum.clone()
     chunk = max(1, rows // len(x))
     for log_w in log_weight_chunks(model, x, num_samples, chunk, generator):
-        log_w = log_w.double()
+        log_w = log_w.cpu().double()
         log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
         log_sum_of_squares = torch.logaddexp(log_sum_of_squares, (2 * log_w).logsumexp(0))
     effective = (2 * log_sum - log_sum_of_squares).exp()
@@ -96,11 +96,12 @@ def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress
     q = model.encode(x)
     if not hasattr(q, "log_var"):
         raise ValueError("The posterior of this model is not diagonal; its mixture needs that.")
-    loc, log_var = q.loc.double(), q.log_var.double()
+    loc, log_var = q.loc.cpu().double(), q.log_var.cpu().double()
     parts = q.sample((num_samples,), generator).flatten(0, 1).split(chunk)
     bar = tqdm(parts, "mixture", delay=2, disable=not progress)
     log_ratios = [
-        _log_mixture(z.double(), loc, log_var) - model.prior.log_prob(z).double() for z in bar
+        _log_mixture(z.cpu().double(), loc, log_var) - model.prior.log_prob(z).cpu().double()
+        for z in bar
     ]
     return monte_carlo(torch.cat(log_ratios))
 

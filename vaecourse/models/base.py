@@ -79,7 +79,7 @@ class Model(nn.Module):
         Here of a model with a bound; one without says its own.
         """
         x = self.check(x)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator(device=x.device).manual_seed(seed)
         parts = [self.elbo_terms(rows, 1, generator) for rows in x.split(CHUNK)]
         elbo = torch.cat([part.elbo for part in parts])
         dim = math.prod(x.shape[1:])

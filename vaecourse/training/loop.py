@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vaecourse._arguments import check_counts, check_positive
+from vaecourse._arguments import check_choice, check_counts, check_positive
 from vaecourse._files import below, check_writable, digest
 from vaecourse.training.broken import what_broke
 from vaecourse.training.optimizers import build_optimizer, scheduled_rate
@@ -34,6 +34,7 @@ def fit(
     validation=None,
     checkpoint=None,
     resume=False,
+    device=None,
     progress=True,
 ):
     """Train `model` in place on x [N, D], and return its `History`.
@@ -49,12 +50,16 @@ def fit(
     checkpoint: a file that is rewritten, whole, after each epoch.
     resume: go on from `checkpoint` if it is there. The settings, the data and the code must be
         those it was made with, except that `epochs` may be larger.
+    device: "cpu", "cuda" or "mps", to which the model is moved, and the data with it; by default
+        they stay where the model is. What judges the model afterwards follows it there.
 
     Raises ValueError for data the model cannot take, settings out of range, or a checkpoint
     of another run; FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate)
     check_protocol(model)
+    if device is not None:
+        model.to(available(device, model))
     x = model.check(x)
     if validation is not None:
         validation = model.check(validation)
@@ -75,6 +80,17 @@ def fit(
             if checkpoint is not None:
                 run.save(checkpoint)
     return run.history
+
+
+def available(device, model):
+    """`device` if it is here and takes `model`; ValueError if not."""
+    check_choice("device", device, ("cpu", "cuda", "mps"))
+    here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if not here.get(device, lambda: True)():
+        raise ValueError(f"device is {device!r}, which is not there: torch finds none.")
+    if device == "mps" and any(weight.dtype == torch.float64 for weight in model.parameters()):
+        raise ValueError("device is 'mps', which has no float64; call model.float() first.")
+    return device
 
 
 def check_protocol(model):
