@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides assignments instructors test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
+.PHONY: help book slides assignments instructors strip test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -42,8 +42,12 @@ serve: ## show the built pages at http://127.0.0.1:8000 (PORT=8000)
 lab: $(ENVIRONMENT) ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=chapters --allow-root
 
-archive: ## pack the course for Colab into _build/course.tar.gz
+archive: $(if $(CHAPTER),$(ENVIRONMENT)) ## pack the course into _build/course.tar.gz (CHAPTER=09: what that one needs)
+ifdef CHAPTER
+	@$(BIN)/python _ext/pack_chapter.py $(CHAPTER)
+else
 	@mkdir -p _build && git archive --prefix=course/ --output=_build/course.tar.gz HEAD
+endif
 
 claims: $(ENVIRONMENT) ## list the sentences that claim a cause, a law or a best (PAGES=03 for one chapter)
 	@$(BIN)/python _ext/claims.py $(PAGES)
@@ -51,6 +55,9 @@ claims: $(ENVIRONMENT) ## list the sentences that claim a cause, a law or a best
 lint: $(ENVIRONMENT) ## style of code and notebooks, and that notebooks carry no outputs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
+
+strip: $(ENVIRONMENT) ## take the outputs out of the chapters, after work in JupyterLab, for lint
+	@$(BIN)/nbstripout --keep-id chapters/*.ipynb
 
 unit: $(ENVIRONMENT) chromium ## tests of the package and the widgets
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15 --ignore=tests/book

@@ -162,6 +162,8 @@ def split(source):
         inside = []
         while lines and not re.fullmatch(rf"{opening['fence']}[`~:]*\s*", lines[0]):
             inside.append(lines.pop(0))
+        if not lines and opening["name"]:
+            raise ValueError(f"{line.strip()} is never closed by {opening['fence']}.")
         closing = lines.pop(0) if lines else ""
         blocks.append(("", "\n".join(text)))
         text = []
@@ -276,11 +278,22 @@ INSTALL = """\
 # {how}
 import importlib.util
 import site
+import subprocess
 import sys
+from importlib.metadata import requires, version
 
 if importlib.util.find_spec("vaecourse") is None:
-    !{get} && pip install --quiet --editable course
+    !{get} && pip install --quiet --no-deps --editable course
     site.main()  # what was installed just now is found without a restart
+    from packaging.requirements import Requirement
+
+    needs = [Requirement(need) for need in requires("vaecourse") if "extra ==" not in need]
+    if importlib.util.find_spec("torch") is not None:  # it stays, whichever it is
+        (tested,) = (need for need in needs if need.name == "torch")
+        needs.remove(tested)
+        if version("torch") not in tested.specifier:
+            print(f"This torch, {{version('torch')}}, was not tested ({{tested}} was).")
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *map(str, needs)], check=True)
 if "google.colab" in sys.modules:
     from google.colab import output
 

@@ -117,8 +117,10 @@ def check_pages(app, env, docnames):
             continue
         for cell, number, sentence in unaccounted(notebook):
             logger.warning(
-                "cell %s states %s, and no cell computes it: %s",
-                *(cell, number, sentence),
+                "cell %s states %s, and no cell computes it: %s  (Hold it in a hidden cell, "
+                'vc.says("%s", value); write what nothing computes, as a count of students, in '
+                "words or as `code`.)",
+                *(cell, number, sentence, number),
                 location=docname,
             )
 

@@ -244,3 +244,17 @@ def test_caches_used_last_are_kept(tmp_path):
     drop_old_caches(tmp_path / "cache0")
     kept = {path.name for path in tmp_path.iterdir()}
     assert kept == {"cache0"} | {f"cache{k}" for k in range(3, CACHES_KEPT + 2)}
+
+
+@pytest.mark.parametrize(
+    ("prose", "said"),
+    [
+        (r"So $\lgo p(x)$.", r"MathJax knows no \lgo: \lgo p(x)"),
+        ("```{exercise} One\n:label: ex\n\nDo.", "{exercise} One is never closed by ```"),
+    ],
+)
+def test_a_slip_of_the_pen_fails_the_build_and_is_named(book, prose, said):
+    book.write(prose, COUNT)
+    status, printed = book.build()
+    assert status != 0
+    assert said in printed

@@ -2,7 +2,11 @@
 
 import ast
 import builtins
+import importlib.metadata
+import importlib.util
 import re
+import site
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -10,6 +14,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from notebook_versions import VERSIONS, Bibliography, Plain, install_cell, stub, versions
+from packaging.requirements import Requirement
 
 import vaecourse as vc
 
@@ -216,6 +221,7 @@ def test_references_are_those_that_are_cited(bibliography):
     [
         ("```{figure} x.png\n```", "{figure} has no counterpart in plain Markdown"),
         ("{abbr}`x`", "{abbr} has no counterpart in plain Markdown"),
+        ("```{exercise} One\n:label: ex\n\nDo.", "{exercise} One is never closed by ```"),
         ("{cite}`nobody1900`", "nobody1900 is not among the references"),
     ],
 )
@@ -274,6 +280,28 @@ def test_every_untouched_stub_is_still_open(path, make):
 
 def test_a_stub_without_a_check_is_a_place_to_write():
     assert stub("assert 1 + 1 == 2", "How wide?") == "# Exercise: How wide?\n# Your lines go here."
+
+
+@pytest.mark.parametrize(
+    ("installed", "said"),
+    [
+        ("2.13.0+cpu", ""),
+        ("2.15.1", "This torch, 2.15.1, was not tested (torch<2.14,>=2.6 was).\n"),
+        (None, ""),
+    ],
+)
+def test_an_installed_torch_stays(installed, said, monkeypatch, capsys):
+    """Run the cell as where only torch is installed, or nothing, without its line for the shell."""
+    ran = []
+    there = {"torch"} if installed else set()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in there or None)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: installed)
+    monkeypatch.setattr(site, "main", lambda: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: ran.append(command))
+    exec(re.sub(r"(?m)^    !.*\n", "", install_cell(ROOT).source), {})
+    assert capsys.readouterr().out == said
+    names = {Requirement(need).name for need in ran[0][5:]}
+    assert ("torch" in names) == (installed is None) and {"anywidget", "numpy"} <= names
 
 
 def test_the_install_cell_uses_the_repository_where_one_is_named(tmp_path):

@@ -85,6 +85,12 @@ def test_an_exercise_gives_its_numbers_to_its_solution():
     assert len(unaccounted(notebook(solution, "x"))) == 1
 
 
+def test_a_count_that_nothing_computes_has_the_ways_out_that_the_message_names():
+    assert len(unaccounted(notebook("Of 41 students 23 said so.", "x"))) == 2
+    assert unaccounted(notebook("Of `41` students twenty-three said so.", "x")) == []
+    assert unaccounted(notebook("Of 41 students 23 said so.", 'vc.says("41 23", x)')) == []
+
+
 @pytest.mark.parametrize("prose", ["12 % of it", "12 per cent", "12 in a hundred", "12 of 100"])
 def test_shares_may_be_stated_by_the_hundred(prose):
     assert unaccounted(notebook(prose, "assert x == 0.12 and y == 100")) == []
