@@ -203,7 +203,7 @@ WRONG_MASKS = {
     "everything": (lambda x, level, g: 0 * x, "Everything is masked"),
     "another level": (
         lambda x, level, g: x * (uniform(x, g) >= 0.3),
-        "At level 0.8 a share of 0.300",
+        "At level 0.85 a share of 0.300",
     ),
     "shape": (lambda x, level, g: with_where(x, level, g)[:, :-1], r"has shape \[200, 499\]"),
     "nothing returned": (lambda x, level, g: None, "is the return statement missing"),

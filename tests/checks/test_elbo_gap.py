@@ -93,7 +93,7 @@ WRONG = [
     ),
     (
         lambda m, s, *a: log_evidence(*a) - bound(m, s, *a) - to_the_prior(m, s),
-        "missing from the ELBO",
+        "KL to the prior is missing",
     ),
     (
         from_parts(lambda r, d: 0.5 * (r**0.5 - 1 - (r**0.5).log() + d)),

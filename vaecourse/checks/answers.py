@@ -185,19 +185,13 @@ class Student:
         self.fn, self.names, self.left_torch = fn, names, False
 
     def __call__(self, *arguments):
-        given = [
-            value.clone() if isinstance(value, torch.Tensor) and not value.requires_grad else value
-            for value in arguments
-        ]
-        call, before = self._bound(given), _random_states()
-        with _Watch() as watch, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = _limited(call, self._explained)
-        self.left_torch = self.left_torch or watch.left
+        spare, before = [_copied(value, chance=True) for value in arguments], _random_states()
+        given = [_copied(value) for value in arguments]
+        value = self._run(given)
         for name, old, new in zip(self.names, arguments, given):
-            if isinstance(old, torch.Tensor) and not _same(old, new):
+            if not _same(old, new):
                 raise Mistake(f"You change {name} in place; the caller still needs it.")
-        if before != _random_states():
+        if before != (after := _random_states()) and not self._repeats(value, spare, after):
             raise Mistake(
                 "Your function draws from the global random numbers, or sets their seed; all "
                 "chance must come from the generator: pass generator=generator to whatever draws."
@@ -205,6 +199,23 @@ class Student:
                 else "Your function draws random numbers, or sets a seed; no random draw is needed."
             )
         return value
+
+    def _run(self, given):
+        call = self._bound(given)
+        with _Watch() as watch, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = _limited(call, self._explained)
+        self.left_torch = self.left_torch or watch.left
+        return value
+
+    def _repeats(self, value, spare, after):
+        """Whether other global numbers, not seeded, give the same; a DataLoader draws some idly."""
+        if "generator" not in self.names:
+            return False
+        with contextlib.suppress(Mistake):
+            again = self._run(spare)
+            return after != _random_states() and _alike(as_tensor(value), as_tensor(again))
+        return False
 
     def _bound(self, given):
         """The call without arguments, by place or by name."""
@@ -282,7 +293,7 @@ _ERRORS = [
     ),
     (
         "does not require grad",
-        "backward() finds no way back: the loss is detached from the weights.",
+        "A gradient is asked of something that is detached, or in which nothing requires one.",
     ),
     ("second time|retain_graph", "backward() is called twice through one graph."),
     ("math domain|division by zero|range error|Overflow", "A number leaves its range ({first})."),
@@ -333,7 +344,20 @@ class Caught(BaseException):
     """Carries out of a student's function what a check has laid in wait for."""
 
 
+def _copied(value, chance=False):
+    """Tensors and lists anew, so that a change is seen; generators too for a call by `chance`."""
+    if isinstance(value, torch.Tensor) and not value.requires_grad:
+        return value.clone()
+    if isinstance(value, torch.Generator) and chance:
+        return torch.Generator().set_state(value.get_state())
+    return list(value) if isinstance(value, list) else value
+
+
 def _same(old, new):
+    if isinstance(old, list):
+        return [*map(id, old)] == [*map(id, new)]
+    if not isinstance(old, torch.Tensor):
+        return True
     return old.shape == new.shape and torch.equal(old.nan_to_num(), new.nan_to_num())
 
 
@@ -591,10 +615,10 @@ def _fact(tried, off, parts, names):
                 return "The sign is wrong: the answer is minus what is right."
             return f"The answer is {_factor(c)} times what is right, everywhere."
         if words := _divisor([(a, r) for a, r, _ in tried], tried):
-            return f"The answer is divided by {words}."
+            return f"The answer is {words}."
         for name, values in _parts(parts, tried):
             if words := _divisor([(a - r + v, v) for (a, r, _), v in zip(tried, values)], tried):
-                return f"{name} is divided by {words}."
+                return f"{name} is {words}."
             pairs = [(a - r, v) for (a, r, _), v in zip(tried, values)]
             if (c := _constant(pairs, tried)) is not None:
                 c = c + 1
@@ -638,14 +662,17 @@ _SIZES = {
 
 
 def _divisor(pairs, tried):
-    """Which size divides one tensor of each pair to give the other, in words, or None."""
+    """By which size one tensor of each pair is divided or multiplied, in words, or None."""
     for words, size in _SIZES.items():
         sizes = [size(t.arguments[0]) if _is_array(t.arguments[0]) else 0 for _, _, t in tried]
-        if len(set(sizes)) > 1 and all(
-            n and close(a, b / n, t.rtol, t.atol)
-            for (a, b), n, (_, _, t) in zip(pairs, sizes, tried)
-        ):
-            return words
+        if len(set(sizes)) == 1 or not all(sizes):
+            continue
+        for how, power in (("divided", -1), ("multiplied", 1)):
+            if all(
+                close(a, b * n**power, t.rtol, t.atol)
+                for (a, b), n, (_, _, t) in zip(pairs, sizes, tried)
+            ):
+                return f"{how} by {words}"
     return None
 
 

@@ -258,6 +258,7 @@ def _one_maximum(values):
     _likelihoods,
     "the logarithm of the mean, also where every single likelihood underflows.",
     _wrong_evidences,
+    parts=lambda values: {"log S": torch.full_like(values[0], -math.log(len(values)))},
 )
 def log_evidence(log_likelihood):
     """Check `fn(log_likelihood)`: log of the mean over draws of the prior, [S, B] to [B], nats."""

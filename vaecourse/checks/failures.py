@@ -59,6 +59,10 @@ def _wrong_floors(kl, floor):
         (kl.clamp(min=floor).sum(), "The floor cuts row by row; average over rows first."),
         (average.sum().clamp(min=floor), "The floor cuts the sum; every latent has its own."),
         (
+            average.sum().clamp(min=floor * kl.shape[1]),
+            "The floor of all latents together cuts their sum; every latent has its own.",
+        ),
+        (
             kl.sum(1).clamp(min=floor).mean(),
             "The floor cuts the sum of a row; every latent has its own.",
         ),
@@ -583,11 +587,9 @@ def model_selection(student):
         ([-80.25, -85.0, -81.0], [-84.75, -79.0, -83.0]),
         ([3.5, 1.0, 2.25, 7.75, 9.0], [2.0, 8.5, 1.25, 4.5, 3.75]),
         ([-1000.0, -2000.0], [-2500.0, -1500.0]),
-        ([-120.0], [-130.0]),
     ]
-    chosen = [_choice(student, *table) for table in tables]
-    _name_choice(chosen, tables)
-    return "the validation data choose, and the test data are asked about one model."
+    _name_choice([_choice(student, *table) for table in tables], tables)
+    return "the validation data choose, and the number is that model's on the test data."
 
 
 def _choice(student, valid_scores, test_scores):
@@ -605,6 +607,8 @@ def _choice(student, valid_scores, test_scores):
 
     answer = student(models, score, valid, test)
     model, number = parts_of(answer, ("the chosen model", "the number to report"))
+    if model is None and max(valid_scores) < 0:
+        raise Mistake("No model is chosen, None is returned, where every score is below zero.")
     if not isinstance(model, _Candidate):
         raise Mistake("The first thing returned must be one of the models.")
     number = as_tensor(number)
@@ -631,6 +635,9 @@ def _name_choice(chosen, tables):
         for known, which in ((lambda n: 0, "first"), (lambda n: n - 1, "last")):
             if places == [known(len(valid)) for valid, _ in tables]:
                 raise Mistake(f"The {which} model is chosen, whatever the scores are.")
+        for part, which in ((slice(1, None), "first"), (slice(None, -1), "last")):
+            if places == [valid.index(max(valid[part])) for valid, _ in tables]:
+                raise Mistake(f"The {which} model is never considered.")
         raise Mistake("The chosen model is not the best on the validation data.")
     numbers = [number for _, number in chosen]
     picked = list(zip(places, tables))

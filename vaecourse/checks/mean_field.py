@@ -30,6 +30,17 @@ def _squares(x, mu, mu0, lambda0):
     return (x - mu).square().sum().item() + lambda0 * (mu - mu0) ** 2
 
 
+def _parts(x, mu0, lambda0, a0, b0, tau):
+    """The terms of b after b0, by name."""
+    n, _, mu, lambda_, _, _ = _parameters(x, mu0, lambda0, a0, b0, tau)
+    terms = {
+        "The sum of the squares around mu": (x - mu).square().sum(),
+        "The prior's square lambda0 (μ − mu0)²": torch.tensor(lambda0 * (mu - mu0) ** 2),
+        "The variance of μ": torch.tensor((n + lambda0) / lambda_),
+    }
+    return {name: 0.5 * value.double() for name, value in terms.items()}
+
+
 def _wrong_mu(x, mu0, lambda0, a0, b0, tau):
     n, total, _, lambda_, a, b = _parameters(x, mu0, lambda0, a0, b0, tau)
     order = "The numbers are right and their order is not: return mu, lambda_, a, b."
@@ -165,6 +176,7 @@ def _wrong_b(x, mu0, lambda0, a0, b0, tau):
     "q(μ) from E[τ], then q(τ) with the spread of q(μ) counted at every square.",
     (_wrong_mu, _wrong_lambda, _wrong_a, _wrong_b),
     outputs=("mu", "lambda_", "a", "b"),
+    parts=_parts,
 )
 def normal_gamma_sweep(x, mu0, lambda0, a0, b0, expected_tau):
     """Check `fn(x, mu0, lambda0, a0, b0, expected_tau) -> (mu, lambda_, a, b)`, one sweep.

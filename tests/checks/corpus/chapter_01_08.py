@@ -39,6 +39,7 @@ EVIDENCE = {
         (lambda v: v.exp().sum(0).log(), "not divided by S"),
         (lambda v: v.logsumexp(0) - math.log(v.shape[1]), "log B"),
         (lambda v: v.logsumexp(0) - math.log10(len(v)), "base 10"),
+        (lambda v: v.logsumexp(0) - math.log2(len(v)), "log S counts 1.443 times"),
         (lambda v: log_mean(v) / math.log(2), "bits"),
         (lambda v: v.logsumexp(1) - math.log(v.shape[1]), "over the data"),
         (lambda v: log_mean(v).mean(), "one number"),
@@ -119,6 +120,7 @@ def column_heavy(x, p, g):
 MASK = {
     "wrong": [
         (half_and_half, "same pixels"),
+        (lambda x, p, g: x * (uniform(x, g) >= round(p, 1)), "level 0.85 a share of 0.8"),
         (column_heavy, "more often"),
         (lambda x, p, g: x * (torch.rand(x.shape) >= p), "generator"),
         (lambda x, p, g: x * (uniform(x, g) > 1 - p), "probability level"),
@@ -327,6 +329,11 @@ def of(change):
     return lambda *a: change(evidence_minus_elbo(*a), *a)
 
 
+def squared_distance(m, s, w, n, x):
+    precision = 1 + (w / n) ** 2
+    return 0.5 * precision * (m - w * x / n**2 / precision) ** 2
+
+
 GAP = {
     "wrong": [
         (of(lambda g, m, s, w, n, x: g.abs() + 0 * m if w > 0 else -g), "sign is wrong"),
@@ -334,6 +341,11 @@ GAP = {
         (of(lambda g, *_: g / math.log(2)), "1.443 times"),
         (of(lambda g, *_: 2 * g), "½ is missing"),
         (of(lambda g, *_: -g), "sign is wrong"),
+        (
+            of(lambda g, m, s, *_: g + 0.5 * (s**2 + m**2 - 1 - 2 * s.log())),
+            "KL to the prior counts 2 times",
+        ),
+        (of(lambda g, *a: g + squared_distance(*a)), "distance of the means counts 2 times"),
         (
             of(lambda g, m, s, *_: g - 0.5 * (s**2 + m**2 - 1 - 2 * s.log())),
             "KL to the prior is missing",
@@ -374,6 +386,7 @@ SCORE = {
         (lambda f, z, m, v: score(f, z, m, v.clamp(-2, 2)), "your answer"),
         (lambda f, z, m, v: score(f, z, m, v).sum(), "one number"),
         (lambda f, z, m, v: 3 * score(f, z, m, v), "3 times"),
+        (lambda f, z, m, v: torch.autograd.grad(f.sum(), z)[0], "nothing requires one"),
     ],
     "right": [
         lambda f, z, m, v: len(f) / (len(f) - 1) * (f - f.mean())[:, None] * (z - m) * (-v).exp(),
@@ -443,6 +456,14 @@ def sweep_with(place, change):
     return fn
 
 
+def mean_of(x, mu0, l0):
+    return (l0 * mu0 + x.sum()) / (l0 + len(x))
+
+
+def scatter(x, mu0, l0):
+    return ((x - mean_of(x, mu0, l0)) ** 2).sum()
+
+
 SWEEP = {
     "wrong": [
         (sweep_with(0, lambda mu, x, *_: x.mean()), "mu is the mean of x"),
@@ -452,6 +473,14 @@ SWEEP = {
         (sweep_with(3, lambda b, *_: 1 / b), "scale, its inverse"),
         (sweep_with(3, lambda b, x, m, l0, a0, b0, t: b - b0), "b0 is missing"),
         (sweep_with(3, lambda b, *_: b.sqrt()), "n b, your answer"),
+        (
+            sweep_with(3, lambda b, x, m, l0, *_: b - 0.5 * l0 * (mean_of(x, m, l0) - m) ** 2),
+            "prior's square .* is missing",
+        ),
+        (
+            sweep_with(3, lambda b, x, m, l0, *_: b - 0.5 * (1 - 1 / len(x)) * scatter(x, m, l0)),
+            "around mu is divided by the number of rows",
+        ),
         (lambda *given: sweep(*given)[::-1], "order is not"),
         (lambda *given: sweep(*given)[:2], "return 4 things"),
         (lambda *given: dict(zip("mlab", sweep(*given))), "returns a dict"),

@@ -7,6 +7,7 @@ import torch
 from scipy import linalg, special
 from torch.distributions import MultivariateNormal, kl_divergence
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+from torch.utils.data import DataLoader
 
 # --- chapter 11 ------------------------------------------------------------------------------
 
@@ -211,6 +212,15 @@ def kl_at_the_draw(model, x, generator):
     return total
 
 
+def fits(model, x, generator):
+    state, total = model.first_state(len(x)), 0
+    for x_t in x.unbind(1):
+        z = model.encode(x_t, state).rsample((), generator)
+        total = total + model.decode(z, state).log_prob(x_t)
+        state = model.next_state(x_t, z, state)
+    return total
+
+
 SEQUENCE = {
     "wrong": [
         (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: q.mean), "mean of q"),
@@ -226,6 +236,8 @@ SEQUENCE = {
         (lambda m, x, g: sequence(m, x, g).mean(), "one number"),
         (lambda m, x, g: sequence(m, x, g) / x.shape[1], "averaged"),
         (lambda m, x, g: -sequence(m, x, g), "this is the loss"),
+        (lambda m, x, g: 2 * sequence(m, x, g) - fits(m, x, g), "KL counts 2 times"),
+        (lambda m, x, g: sequence(m, x, g) + fits(m, x, g), "x_t . …. counts 2 times"),
         (lambda m, x, g: sequence(m, x.flip(1), g), "your answer"),
         (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: 0 * z), "z_t does not enter"),
         (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: z.detach()), "gradient"),
@@ -387,6 +399,8 @@ FREE = {
         (lambda k, f: torch.maximum(k.mean(0).detach(), k.mean(0) * 0 + f).sum(), "gradient"),
         (lambda k, f: floor_of(k, f) / k.shape[1], "averaged over the latents"),
         (lambda k, f: k.mean().clamp(min=f), "our answer"),
+        (lambda k, f: len(k) * floor_of(k, f), "multiplied by the number of rows"),
+        (lambda k, f: k.mean(0).sum().clamp(min=f * k.shape[1]), "all latents together"),
         (lambda k, f: floor_of(k.T, f), "over the latents|our answer"),
         (lambda k, f: (k.mean(0) - f).relu().sum(), "floor is subtracted"),
         (lambda k, f: floor_of(k.clamp_(min=f), f), "change kl in place"),
@@ -486,6 +500,14 @@ def fixed_seed(model, x, generator):
     return model.elbo(x, 1, torch.Generator().manual_seed(0)).mean().item()
 
 
+def loaded(shuffle):
+    def evaluation(model, x, generator):
+        batches = DataLoader(x, batch_size=128, shuffle=shuffle)
+        return sum(model.elbo(b, 1, generator).sum().item() for b in batches) / len(x)
+
+    return evaluation
+
+
 def every_second(model, x, generator):
     parts = x.split(100)[::2]
     return sum(model.elbo(b, 1, generator).sum() for b in parts) / sum(len(b) for b in parts)
@@ -508,6 +530,8 @@ EVALUATE = {
             for size in (100, 128, 200, 256, 500)
         ),
         (fixed_seed, "seed is fixed"),
+        (loaded(True), "draws from the global random numbers"),
+        (lambda m, x, g: torch.manual_seed(0) and m.elbo(x, 1, g).mean(), "sets their seed"),
         (every_second, "never reach"),
         (with_terms(lambda f, k: (f - k).mean() / math.log(2)), "bits"),
         (with_terms(lambda f, k: (f - k).median()), "median"),
@@ -525,6 +549,7 @@ EVALUATE = {
         evaluate(),
         evaluate(64, 3),
         evaluate(1000),
+        loaded(False),
         with_terms(lambda f, k: (f - k).mean()),
         lambda m, x, g: float(np.mean([m.elbo(x, 1, g).detach().numpy() for _ in range(3)])),
     ],
@@ -544,6 +569,14 @@ def choosing(key, report=lambda s, m, v, t: s(m, t)):
     return choice
 
 
+def above_zero(models, score, valid, test):
+    best, top = None, 0
+    for model in models:
+        if score(model, valid) > top:
+            best, top = model, score(model, valid)
+    return best, score(best, test) if best else top
+
+
 CHOOSE = {
     "wrong": [
         (choosing(lambda v, t: t), "test data choose"),
@@ -554,13 +587,17 @@ CHOOSE = {
         (choosing(lambda v, t: v, lambda s, m, v, t: 0.5 * (s(m, v) + s(m, t))), "mean of both"),
         (lambda m, s, v, t: (m[-1], s(m[-1], t)), "last model"),
         (lambda m, s, v, t: (0, s(m[0], t)), "one of the models"),
-        (lambda m, s, v, t: choose(m[1:], s, v, t), "not the best|stops|first"),
+        (lambda m, s, v, t: choose(m[1:], s, v, t), "first model is never considered"),
+        (lambda m, s, v, t: choose(m[:-1], s, v, t), "last model is never considered"),
+        (above_zero, "every score is below zero"),
+        (lambda m, s, v, t: m.sort(key=lambda k: s(k, v)) or (m[-1], s(m[-1], t)), "change models"),
         (lambda m, s, v, t: (choose(m, s, v, t)[0], max(s(k, t) for k in m)), "best test score"),
         (lambda m, s, v, t: choose(m, s, torch.cat([v, t]), t), "joined or cut"),
         (lambda m, s, v, t: choose(m, s, v[:2], t), "joined or cut"),
     ],
     "right": [
         choose,
+        lambda m, s, v, t: [s(k, t) for k in m] and choose(m, s, v, t),
         lambda m, s, v, t: list(choose(m, s, v, t)),
         lambda m, s, v, t: (
             sorted(m, key=lambda k: s(k, v))[-1],
