@@ -77,18 +77,22 @@ def with_room(render_widget_view):
     return render_with_room
 
 
-def write_encoder(app, exception):
-    """The encoder of chapter 09's opening picture, for those who draw: pages load it on demand."""
+def write_scripts(app, exception):
+    """What pages load on demand: the encoder, for who draws a digit; the playground's MNIST."""
     if exception is not None or app.builder.format != "html":
         return
-    target = Path(app.outdir) / "_static" / "mnist_vae_2d_encoder.js"
-    if target.exists():
+    static = Path(app.outdir) / "_static"
+    encoder, mnist = static / "mnist_vae_2d_encoder.js", static / "playground_mnist.js"
+    if encoder.exists() and mnist.exists():
         return
     import vaecourse as vc
     from vaecourse.widgets.pipeline_explorer import encoder_script
+    from vaecourse.widgets.playground.playground import packed_mnist
+    from vaecourse.widgets.shared import static_script
 
     vae, _ = vc.checkpoint.pretrained("mnist_vae_2d")
-    target.write_text(encoder_script(vae, target.stem), encoding="utf-8")
+    encoder.write_text(encoder_script(vae, encoder.stem), encoding="utf-8")
+    mnist.write_text(static_script(mnist.stem, packed_mnist()), encoding="utf-8")
 
 
 def setup(app):
@@ -109,5 +113,5 @@ def setup(app):
     app.add_js_file("predict.js", loading_method="defer", priority=400)
     app.connect("builder-inited", add_static_folder)
     app.connect("build-finished", copy_mathjax)
-    app.connect("build-finished", write_encoder)
+    app.connect("build-finished", write_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

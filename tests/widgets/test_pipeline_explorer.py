@@ -184,10 +184,10 @@ def test_the_encoder_comes_as_a_script_on_first_use(visit, vae, images, tmp_path
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "weights.js").write_text(encoder_script(vae, "weights"))
     page = visit(static_page(PipelineExplorer(vae, images, weights="weights")), **PHONE)
-    assert page.evaluate("window.vaecourseWeights === undefined")
+    assert page.evaluate("window.vaecourseBytes === undefined")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator(".px-pen").tap()
-    page.wait_for_function("() => window.vaecourseWeights !== undefined")
+    page.wait_for_function("() => window.vaecourseBytes !== undefined")
 
 
 @pytest.mark.parametrize(

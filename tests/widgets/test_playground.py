@@ -12,8 +12,10 @@ from widget_page import PHONE, script, settle, static_page
 
 import vaecourse as vc
 from vaecourse.widgets import Playground
+from vaecourse.widgets.packing import unpack
 from vaecourse.widgets.playground.lessons import FIVE_POINTS, LESSONS
-from vaecourse.widgets.playground.playground import KNOBS, START
+from vaecourse.widgets.playground.playground import KNOBS, START, packed_mnist
+from vaecourse.widgets.shared import static_script
 
 NOISES = ("from_z", "shared", "bernoulli")
 CASES = [
@@ -452,6 +454,28 @@ def test_a_rate_of_ten_ends_in_a_sentence(page):
         "() => document.querySelector('.pg-said').textContent.includes('no longer a number')"
     )
     assert "NaN" not in page.locator(".playground").inner_text()
+
+
+def test_mnist_comes_as_a_script_when_it_is_asked_for(visit, tmp_path):
+    (tmp_path / "_static").mkdir()
+    packed = packed_mnist()
+    (tmp_path / "_static" / "playground_mnist.js").write_text(
+        static_script("playground_mnist", packed)
+    )
+    page = visit(static_page(Playground()))
+    assert page.evaluate("window.vaecourseBytes === undefined")
+    page.locator('select[data-setting="data"]').select_option('"mnist"')
+    page.wait_for_function("() => window.vaecourseBytes !== undefined")
+    page.locator('select[data-setting="width"]').select_option("8")
+    page.wait_for_function(
+        "() => document.querySelector('[data-kind=elbo] td').textContent.startsWith('−5')"
+    )  # of 784 pixels before training: 784 log 2 = 543 nats
+    page.click(".pg-play")
+    trained(page, 2)
+    x = vc.data.mnist("train", binarize="sample").x[:10_000]
+    table = [["bits", "uint8", [10_256 * 98]], ["labels", "uint8", [256]]]
+    bits = np.unpackbits(unpack(packed, table)["bits"]).reshape(-1, 784)
+    assert (bits[:10_000] == x.numpy()).all()
 
 
 def test_where_workers_are_forbidden_the_page_trains_itself(visit):

@@ -407,6 +407,17 @@ export class Figure {
   }
 }
 
+/** The bytes that a script among the book's static files leaves under its name, as a DataView. */
+export async function bytesOfScript(name) {
+  const script = document.createElement("script");
+  script.src = `${document.documentElement.dataset.content_root ?? "./"}_static/${name}.js`;
+  await new Promise((done, fail) => {
+    Object.assign(script, { onload: done, onerror: () => fail(new Error(`${name} is not there`)) });
+    document.head.append(script);
+  });
+  return new DataView(Uint8Array.from(atob(window.vaecourseBytes[name]), (c) => c.charCodeAt(0)).buffer);
+}
+
 /** Put `html` into an element, unless it is there. */
 export function write(element, html) {
   if (element.written === html) return;

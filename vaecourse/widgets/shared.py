@@ -1,5 +1,7 @@
 """What the widgets share: one program and one style put before each widget's own, and checks."""
 
+import base64
+import json
 import re
 from numbers import Real
 from pathlib import Path
@@ -47,6 +49,12 @@ def read_files(*names):
     every page carries it."""
     text = "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
     return re.sub(r"^\s*(//.*|/\*(?:[^*]|\*(?!/))*\*/)?\s*", "", text, flags=re.MULTILINE)
+
+
+def static_script(name, packed):
+    """A script for the book's static files, of which `bytesOfScript` in shared.js has the bytes."""
+    text = base64.b64encode(packed).decode()
+    return f"(window.vaecourseBytes ??= {{}})[{json.dumps(name)}] = {json.dumps(text)};\n"
 
 
 def check_number(name, value, low, high):

@@ -198,7 +198,7 @@ class PipelineExplorer extends Figure {
     const light = ({ target }) => {
       const part = target.closest?.("[data-part]")?.dataset.part ?? "";
       this.root.dataset.lit = part;
-      this.find(".px-said").textContent = part ? PARTS[part][1] : this.remark ?? "";
+      this.find(".px-said").textContent = part ? PARTS[part][1] : "";
     };
     this.on(this.root, "pointerover focusin click", light);
     this.on(this.root, "pointerleave", () => light({ target: this.root }));
@@ -224,19 +224,12 @@ class PipelineExplorer extends Figure {
     const { weights } = this.spec;
     this.model.on("change:encoder", () => this.loadEncoder(this.model.get("encoder")));
     if (this.key === undefined) return void this.model.send({ kind: "encoder" }); // a kernel has it
-    const script = document.createElement("script");
-    script.src = `${document.documentElement.dataset.content_root ?? "./"}_static/${weights}.js`;
-    script.onload = () => {
-      const text = atob(window.vaecourseWeights[weights]);
-      const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-      this.loadEncoder(new DataView(bytes.buffer));
-    };
-    script.onerror = () => {
-      this.remark = "The encoder could not be loaded; pick an image instead.";
+    try {
+      await this.loadEncoder(await bytesOfScript(weights));
+    } catch {
+      this.find(".px-said").textContent = "The encoder could not be loaded; pick an image instead.";
       this.asked = false;
-      this.schedule();
-    };
-    document.head.append(script);
+    }
   }
 
   async loadEncoder(view) {

@@ -1,8 +1,5 @@
 """The pipeline explorer, Python side: images to pick, the decoder, and the encoder on demand."""
 
-import base64
-import json
-
 import anywidget
 import numpy as np
 import torch
@@ -12,7 +9,7 @@ from vaecourse._arguments import as_rows
 from vaecourse.distributions import DiagonalGaussian
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files
+from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files, static_script
 
 MOST_IMAGES = 20
 SIDE = 28
@@ -87,8 +84,7 @@ class PipelineExplorer(anywidget.AnyWidget):
 
 def encoder_script(model, name):
     """A script for the book's static files, which `PipelineExplorer(weights=name)` loads."""
-    packed = base64.b64encode(_encoder(model)[1]).decode()
-    return f"(window.vaecourseWeights ??= {{}})[{json.dumps(name)}] = {json.dumps(packed)};\n"
+    return static_script(name, _encoder(model)[1])
 
 
 def _encoder(model):

@@ -128,6 +128,18 @@ LESSONS = {
         width=64,
         epochs=20,
     ),
+    "mnist": _lesson(
+        "MNIST, two latents",
+        "How long until the map of digits begins to form?",
+        "Press play. The images are loaded first, 0.4 MB.",
+        "After a few epochs zeros and ones stand apart, and shapes between them can be read as "
+        "digits. log p(x) is not shown here: its sum over a grid of z would take seconds each "
+        "time. Chapter 09 takes it once.",
+        data="mnist",
+        layers=1,
+        width=128,
+        batch=32,
+    ),
     "digits": _lesson(
         "digits in two numbers",
         "Can you see the digits form in the decoded plane, and where the codes go?",

@@ -3,6 +3,7 @@
 const STEPS = { play: "Play", pause: "Pause" };
 const HALF = { figure_eight: 1.5, three_blobs: 2.8, gaussian_mixture: 10, axis_aligned_gaussian: 8, rotated_gaussian: 8, own: 4 };
 const MOST_POINTS = 1000;
+const MNIST = 10_256; // images
 const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
 const ROWS = {
   epoch: "epoch",
@@ -41,7 +42,7 @@ class Playground extends Figure {
       "Press play, and turn a knob while it runs.";
     const digits = this.model.get("digits");
     this.digits = bitsOf(digits, 64 * 1797);
-    this.labels = new Uint8Array(digits.buffer, digits.byteOffset + this.digits.length / 8);
+    this.labels = { digits: new Uint8Array(digits.buffer, digits.byteOffset + this.digits.length / 8) };
     const options = (key) => knobs[key].choices.map(([value, text]) =>
       `<option value="${plain(JSON.stringify(value))}">${plain(text)}</option>`).join("");
     const knob = (key) => `<label class="pg-knob" data-knob="${key}"><span>${plain(knobs[key].label)}</span>
@@ -170,7 +171,7 @@ class Playground extends Figure {
       this.schedule();
     };
     const local = () => {
-      const session = new Session(hear, digits);
+      const session = Object.assign(new Session(hear, digits), { mnist: this.mnist });
       const go = () => {
         if (!signal.aborted && session.work(SLICE)) setTimeout(go, 0);
       };
@@ -200,11 +201,34 @@ class Playground extends Figure {
     }
   }
 
+  /** MNIST comes when it is first asked for: from a script of the book, or from the kernel. */
+  async wantMnist() {
+    if (this.asked) return;
+    this.asked = true;
+    const take = async (view) => {
+      const { bits, labels } = await unpack(view, [["bits", "uint8", [MNIST * 98]], ["labels", "uint8", [256]]]);
+      this.mnist = bitsOf(bits, MNIST * 784);
+      this.labels.mnist = labels;
+      this.send({ mnist: this.mnist });
+      this.schedule();
+    };
+    this.model.on("change:mnist", () => take(this.model.get("mnist")));
+    if (this.key === undefined) return void this.model.send({ kind: "mnist" });
+    try {
+      await take(await bytesOfScript("playground_mnist"));
+    } catch {
+      this.remark = "MNIST could not be loaded; the other data sets are here.";
+      this.asked = false;
+      this.set({ data: "digits" });
+    }
+  }
+
   send(message) {
     this.post(message);
   }
 
   play(run) {
+    if (!this.sent) return; // MNIST is still on its way
     if (run && this.news?.over) this.anew = true;
     if (run && this.anew) this.hand();
     this.running = run;
@@ -214,6 +238,7 @@ class Playground extends Figure {
 
   /** Tell the worker of settings that it does not have yet. */
   hand() {
+    if (this.state.data === "mnist" && !this.mnist) return void this.wantMnist();
     const { drawn, ...state } = this.state, text = JSON.stringify(state), redrawn = drawn !== this.sentPoints;
     if (text === this.sent && !this.anew && !redrawn) return;
     const settings = Object.fromEntries(this.traits.map((trait) => [trait, state[trait]]));
@@ -255,7 +280,8 @@ class Playground extends Figure {
 
   paintData() {
     const plot = this.planes.data, { data } = this.state;
-    if (data === "digits") return this.paintImages(plot, this.digitPicture(), 8);
+    if (data === "digits") return this.paintImages(plot, this.digits.subarray(0, 64 * 64), 8, 8);
+    if (data === "mnist") return this.mnist ? this.paintImages(plot, this.mnist.subarray(0, 784 * 64), 8, 28) : void plot.begin();
     const c = this.plane(plot, HALF[data], ["x₁", "x₂"]);
     if (!c) return;
     c.save();
@@ -273,31 +299,31 @@ class Playground extends Figure {
     c.restore();
   }
 
-  digitPicture() {
-    return (this.firstDigits ??= Float64Array.from(this.digits.subarray(0, 64 * 64)));
-  }
-
-  /** side² images of 8 × 8 values in [0, 1], as ink on paper. */
-  paintImages(plot, images, side) {
+  /** side² images of cell × cell values in [0, 1], as ink on paper; fewer rows stand in the middle. */
+  paintImages(plot, images, side, cell) {
     const c = this.plane(plot, 1, null);
     if (!c) return;
-    const down = images.length / 64 / side, size = plot.width / side, pixel = Math.floor((this.planes.data.ratio * (size - 2)) / 8) / this.planes.data.ratio;
-    const ink = rgbOf(this.ink.data), paper = rgbOf(this.ink.plot);
-    for (let g = 0; g < side * down; g++) {
-      const left = Math.round((g % side) * size), top = Math.round(Math.floor(g / side) * size + (side - down) * size / 2);
-      for (let d = 0; d < 64; d++) {
-        const v = images[64 * g + d];
-        c.fillStyle = `rgb(${ink.map((a, k) => Math.round(paper[k] + v * (a - paper[k]))).join()})`;
-        c.fillRect(left + (d % 8) * pixel, top + Math.floor(d / 8) * pixel, pixel, pixel);
+    const down = images.length / cell ** 2 / side, pitch = cell + 1;
+    const stamp = new OffscreenCanvas(side * pitch, down * pitch), s = stamp.getContext("2d");
+    const picture = s.createImageData(stamp.width, stamp.height), ink = rgbOf(this.ink.data), paper = rgbOf(this.ink.plot);
+    for (let g = 0; g < side * down; g++)
+      for (let d = 0; d < cell ** 2; d++) {
+        const row = Math.floor(g / side) * pitch + Math.floor(d / cell), column = (g % side) * pitch + (d % cell);
+        const at = 4 * (row * stamp.width + column), v = images[g * cell ** 2 + d];
+        for (let k = 0; k < 3; k++) picture.data[at + k] = Math.round(paper[k] + v * (ink[k] - paper[k]));
+        picture.data[at + 3] = 255;
       }
-    }
+    s.putImageData(picture, 0, 0);
+    c.imageSmoothingEnabled = cell > 8; // pixels of MNIST are smaller than the screen's
+    const high = (plot.width * down) / side;
+    c.drawImage(stamp, 0, (plot.width - high) / 2, plot.width, high);
   }
 
   paintModel(frame) {
     const plot = this.planes.model, { data } = this.state;
     if (frame.images) {
       // one latent: a row of images; two: the plane
-      return this.paintImages(plot, frame.images, frame.side);
+      return this.paintImages(plot, frame.images, frame.side, Math.sqrt(frame.D));
     }
     if (!frame.samples) return;
     const c = this.plane(plot, HALF[data], ["x₁", "x₂"]);
@@ -343,7 +369,7 @@ class Playground extends Figure {
     plot.clip(c);
     for (let k = 0; k < n; k++) {
       const e = k * codes, s1 = Math.exp(0.5 * q[e + 2]), s2 = Math.exp(0.5 * q[e + 3]);
-      c.fillStyle = which ? this.spec.colours[this.labels[which[k]]] : this.ink.inference;
+      c.fillStyle = which ? this.spec.colours[this.labels[this.state.data][which[k]]] : this.ink.inference;
       c.globalAlpha = 1;
       c.beginPath();
       c.arc(plot.px(q[e]), plot.py(q[e + 1]), which ? 2.5 : 1.4, 0, 7);
@@ -453,7 +479,7 @@ class Playground extends Figure {
   // -------------------------------------------------------------- the words
 
   write(frame) {
-    const { state, spec: { lessons, knobs } } = this, plane = state.data !== "digits";
+    const { state, spec: { lessons, knobs } } = this, plane = !["digits", "mnist"].includes(state.data);
     const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
     head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
     head("model", plane ? `samples, and the decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
@@ -478,9 +504,10 @@ class Playground extends Figure {
     } else for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
     stage.classList.toggle("pg-pen", state.data === "own");
     this.writeNumbers(frame);
-    const said = frame?.broken ? BROKEN[frame.broken] : this.remark
+    const loading = state.data === "mnist" && !this.mnist;
+    const said = loading ? "MNIST is being loaded." : frame?.broken ? BROKEN[frame.broken] : this.remark
       ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : frame && this.numbers(frame).evidence === null && !frame.broken
-        ? "log p(x) is not shown: the posterior is too narrow for the grid of z." : "");
+        ? "log p(x) is not shown: the posterior is too narrow for a grid of z." : "");
     this.find(".pg-said").textContent = said;
     this.remark = undefined;
   }

@@ -4,8 +4,10 @@ import anywidget
 import numpy as np
 import traitlets
 
+from vaecourse import data
 from vaecourse._arguments import check_choice
 from vaecourse.palette import DIGIT_COLOURS
+from vaecourse.widgets.packing import pack
 from vaecourse.widgets.playground.lessons import LESSONS
 from vaecourse.widgets.shared import Hand, page_files
 
@@ -22,6 +24,7 @@ KNOBS = {
             "three_blobs": "three blobs",
             "gaussian_mixture": "Gaussian mixture",
             "digits": "8 × 8 digits",
+            "mnist": "MNIST, 10,000 digits",
             "own": "your own points",
         },
     ),
@@ -76,10 +79,15 @@ class Playground(anywidget.AnyWidget):
     """
 
     _esm, _css = page_files(
-        "playground", "playground/engine.js", "playground/data.js", "playground/session.js"
+        "playground",
+        "networks.js",
+        "playground/engine.js",
+        "playground/data.js",
+        "playground/session.js",
     )
     spec = traitlets.Dict().tag(sync=True)
     digits = traitlets.Bytes().tag(sync=True)
+    mnist = traitlets.Bytes().tag(sync=True)
     data = Hand(START["data"])
     points = Hand(START["points"])
     seed = Hand(START["seed"])
@@ -112,12 +120,25 @@ class Playground(anywidget.AnyWidget):
             },
         }
         super().__init__(spec=spec, digits=packed_digits(), **start)
+        self.on_msg(self._send_mnist)
+
+    def _send_mnist(self, *_):
+        self.mnist = packed_mnist()
 
     @traitlets.validate(*KNOBS)
     def _check(self, proposal):
         name, choices = proposal["trait"].name, list(KNOBS[proposal["trait"].name][1])
         check_choice(name, proposal["value"], choices)
         return next(choice for choice in choices if choice == proposal["value"])  # True for 1
+
+
+def packed_mnist():
+    """10,000 training images of MNIST and 256 test images, sampled to zeros and ones, as `pack`
+    packs their bits and the labels of the test images: 0.3 MB, sent only to who asks for them."""
+    train, test = (data.mnist(split, binarize="sample") for split in ("train", "test"))
+    x = np.concatenate([train.x[:10_000].numpy(), test.x[:256].numpy()]).astype(np.uint8)
+    arrays = {"bits": np.packbits(x), "labels": test.label[:256].numpy().astype(np.uint8)}
+    return pack(arrays)[0]
 
 
 def packed_digits():

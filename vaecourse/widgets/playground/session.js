@@ -2,7 +2,7 @@
 // page never waits, or, where a page may have none, in the page itself between two frames.
 
 const TEST = 256, SHOWN = 300, DRAWS = 8;
-const EVERY = 60; // milliseconds between frames
+const EVERY = 60; // milliseconds between frames, at least
 const EXACT = 4; // of the time that a look at log p(x) takes, so much is left to training
 
 /** The settings that a change of begins training anew; the others are heard while it runs. */
@@ -14,7 +14,8 @@ export class Session {
     Object.assign(this, { answer, digits, running: false });
   }
 
-  hear({ settings, own, run, step, drawn }) {
+  hear({ settings, own, run, step, drawn, mnist }) {
+    if (mnist) this.mnist = mnist;
     if (drawn) this.waiting = false;
     if (settings) {
       const anew = own || !this.settings || ANEW.some((key) => settings[key] !== this.settings[key]);
@@ -22,6 +23,7 @@ export class Session {
       if (own) this.own = own;
       if (anew || settings.anew) this.begin();
     }
+    if (!this.settings) return;
     if (run !== undefined) this.running = run && !this.broken;
     if (step) {
       this.running = false;
@@ -40,22 +42,25 @@ export class Session {
       const rows = (from, to) => Float64Array.from(order.slice(from, to).flatMap((r) =>
         [...this.digits.subarray(64 * r, 64 * r + 64)]));
       [train, test] = [rows(0, 1500), rows(1500, 1500 + TEST)];
+    } else if (data === "mnist") {
+      this.which = Array.from({ length: TEST }, (_, k) => k);
+      [train, test] = [this.mnist.subarray(0, -784 * TEST), Float64Array.from(this.mnist.subarray(-784 * TEST))];
     } else if (data === "own") train = test = Float64Array.from(this.own ?? []);
     else {
       train = draw(data, points, uniform, normal);
       test = draw(data, TEST, makeUniform(11), makeNormal(12)); // the same points for every seed
     }
-    const D = data === "digits" ? 64 : 2;
+    const D = { digits: 64, mnist: 784 }[data] ?? 2;
     Object.assign(this, {
       D, J: latents, train, test, rows: train.length / D, broken: "", done: 0, spent: 0,
-      ceiling: data === "digits" || data === "own" ? null : mean(logDensity(data, test)),
+      ceiling: D > 2 || data === "own" ? null : mean(logDensity(data, test)),
       noise: makeNormal(seed * 5 + 3), order: makeUniform(seed * 5 + 4), at: 0, permutation: null,
       history: [], looked: -Infinity,
     });
-    const kind = data === "digits" ? "bernoulli" : noise;
+    const kind = D > 2 ? "bernoulli" : noise;
     this.model = new Model({ D, J: latents, hidden: Array(layers).fill(width), full, noise: kind }, makeUniform(seed * 5 + 5));
     const fixed = makeNormal(99), some = (n) => Float64Array.from({ length: n }, fixed);
-    this.testNoise = Array.from({ length: DRAWS }, () => some((test.length / D) * latents));
+    this.testNoise = Array.from({ length: D === 784 ? 1 : DRAWS }, () => some((test.length / D) * latents));
     this.prior = some(SHOWN * latents);
     this.pixelNoise = some(SHOWN * 2);
     if (!this.rows) this.running = false;
@@ -114,15 +119,17 @@ export class Session {
       if (this.over) this.running = false;
     }
     this.spent += performance.now() - start;
-    if (!this.running || performance.now() - (this.told ?? -Infinity) > EVERY) this.report(!this.running);
+    if (!this.running || performance.now() > (this.next ?? 0)) this.report(!this.running);
     return this.running;
   }
 
   report(whole) {
     if (this.waiting && !whole) return; // the page has not drawn the last one yet
-    this.told = performance.now();
     this.waiting = true;
+    const start = performance.now();
     this.answer(this.frame(whole));
+    // looking takes a quarter of the time at most
+    this.next = performance.now() + Math.max(EVERY, 3 * (performance.now() - start));
   }
 
   frame(whole) {
@@ -145,13 +152,14 @@ export class Session {
     if (this.history.length > 900) // every second one of the older half
       this.history = this.history.filter((_, k) => k > 450 || k % 2 === 0);
     return { ...base, history: this.history.map((one) => ({ ...one })),
-      q, codes: model.codes, full: model.full, which: D === 64 ? this.which : null,
+      q, codes: model.codes, full: model.full, which: D > 2 ? this.which : null,
       x: whole && D === 2 ? train.slice(0, 2 * SHOWN) : null, ...this.pictures(), settings };
   }
 
   /** log p(x) of the test points by quadrature, as far as a grid can be trusted. */
   look(q, n) {
     const { model, D, J, test } = this;
+    if (D === 784) return { evidence: NaN, trusted: false }; // the grid would take seconds
     let reach = 6;
     for (let i = 0; i < n; i++)
       for (let j = 0; j < J; j++)
