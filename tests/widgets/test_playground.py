@@ -226,7 +226,8 @@ const open = (settings, epochs, own) => {
   const end = () => {
     session.hear({ run: false });
     const { history, ceiling, broken } = last, weights = [...session.model.weights.slice(0, 50)];
-    return { ...history[history.length - 1], ceiling, broken, weights };
+    const samples = [...(last.samples ?? [])];
+    return { ...history[history.length - 1], ceiling, broken, weights, samples };
   };
   return { session, end };
 };
@@ -311,9 +312,18 @@ def test_the_lesson_on_a_variance_that_goes_to_zero(run):
 
 def test_the_lessons_on_a_lost_component_and_its_cure(run):
     plain, warm = lesson(run, "lost-blob", 150), lesson(run, "warm-up", 150)
+    data = vc.data.synthetic("gaussian_mixture", 20_000, seed=5).x.double()
+    rare = vc.data.log_density("gaussian_mixture", data).quantile(0.001)
+
+    def between(end):
+        """The share of the samples that lie where one data point in a thousand lies."""
+        samples = torch.tensor(end["samples"], dtype=torch.float64).reshape(-1, 2)
+        return (vc.data.log_density("gaussian_mixture", samples) < rare).double().mean()
+
     for without, with_it in zip(plain, warm):
         assert 0.9 < without["ceiling"] - without["evidence"] < 1.1
         assert 0.3 < with_it["ceiling"] - with_it["evidence"] < 0.55
+        assert between(without) > 0.3 > 0.25 > between(with_it)
 
 
 def test_the_lesson_on_one_latent(run):
