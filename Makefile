@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides assignments instructors strip test serve lab archive claims lint unit notebooks students pages portable chromium lock clean
+.PHONY: help book slides assignments instructors strip test classroom serve lab archive claims lint unit notebooks students pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -34,6 +34,9 @@ instructors: $(ENVIRONMENT) ## build the exam bank and how to grade, in _build/i
 	@$(BIN)/python _ext/build_instructors.py
 
 test: chromium lint unit book notebooks pages ## everything that must hold, in the order that fails soonest
+
+classroom: $(ENVIRONMENT) ## try an assignment with nbgrader itself, in an environment of its own
+	@$(BIN)/python tests/classroom.py
 
 serve: ## show the built pages at http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There are no pages yet: run 'make book' first."; exit 1; }
