@@ -282,6 +282,21 @@ def test_a_loss_that_breaks_names_the_terms_and_a_smaller_rate_helps():
     assert losses[0] > losses[-1]
 
 
+@pytest.mark.parametrize(
+    ("model", "term"),
+    [
+        (vc.models.GMVAE(6, 2, 3), "log p(x|z)"),
+        (vc.models.Autoencoder(6, 2), "the weights are finite, the loss is not"),
+        (vc.models.VRNN(6, 2, 3), "the KL"),
+    ],
+)
+def test_every_model_that_breaks_gets_a_sentence(model, term):
+    x = model.arrange(torch.rand(64, 6, generator=torch.Generator().manual_seed(0)))
+    with pytest.raises(FloatingPointError, match=r"A smaller learning_rate may help\.$") as caught:
+        vc.training.fit(model, x, epochs=3, batch_size=16, learning_rate=1e30, progress=False)
+    assert term in str(caught.value)
+
+
 # --- a module of one's own ------------------------------------------------------------------------
 
 

@@ -187,7 +187,8 @@ class GMVAE(LatentModel):
     def _reconstruction(self, x, q, generator):
         """Σ_y q(y|x) log p(x|z) over the labels that matter, at one draw of z each: [B]."""
         z = q.latent.rsample((), generator)
-        row, label = (q.label.probs >= self.skip).nonzero(as_tuple=True)
+        # Not ">=": NaN is to be kept, and to make the loss NaN.
+        row, label = (~(q.label.probs < self.skip)).nonzero(as_tuple=True)
         weight = q.label.probs[row, label]
         log_likelihood = self.decode(z[row, label]).log_prob(x[row])
         sums = torch.stack([weight * log_likelihood, weight], dim=1)

@@ -7,7 +7,12 @@ import torch
 
 from vaecourse.likelihoods import GaussianLikelihood
 
-TERMS = {"reconstruction": "log p(x|z)", "kl": "the KL"}
+TERMS = {
+    "reconstruction": "log p(x|z)",
+    "kl": "the KL",
+    "kl_z": "the KL of z",
+    "kl_y": "the KL of y",
+}
 FAR = 30  # beyond it, values of x are the first thing to mend
 
 
@@ -22,7 +27,7 @@ def _term(model, x):
     if not all(weight.isfinite().all() for weight in model.parameters()):
         return "the step before left weights that are not finite"
     if not hasattr(model, "elbo_terms"):
-        return "the weights are finite still"
+        return "the weights are finite, the loss is not"
     terms = model.elbo_terms(x, 1, torch.Generator(device=x.device).manual_seed(0))
     broken = [
         TERMS.get(name, name)
