@@ -42,8 +42,9 @@ serve: ## show the built pages at http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There are no pages yet: run 'make book' first."; exit 1; }
 	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-lab: $(ENVIRONMENT) ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab --notebook-dir=chapters --allow-root
+lab: $(ENVIRONMENT) ## open notebooks to work in, one a chapter, in JupyterLab; they stay in lab/
+	@$(BIN)/python _ext/prepare_lab.py lab
+	@$(BIN)/jupyter lab --notebook-dir=lab --allow-root
 
 archive: $(if $(CHAPTER),$(ENVIRONMENT)) ## pack the course into _build/course.tar.gz (CHAPTER=09: what that one needs)
 ifdef CHAPTER

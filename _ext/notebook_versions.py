@@ -8,6 +8,7 @@ Colab's begins with a cell that installs the package.
 
 import ast
 import copy
+import json
 import re
 import tomllib
 from html import escape
@@ -410,7 +411,10 @@ def write_versions(app, exception):
             logger.warning("its notebooks were not made: %s", error, location=docname)
             continue
         for version, notebook in made.items():
-            nbformat.write(notebook, out / file_name(docname, version))
+            path = out / file_name(docname, version)
+            nbformat.write(notebook, path)
+            words = f"saveNotebook({json.dumps(path.name)}, {nbformat.writes(notebook)})\n"
+            path.with_name(f"{path.name}.js").write_text(words, encoding="utf-8")
 
 
 def link_versions(app, pagename, templatename, context, doctree):

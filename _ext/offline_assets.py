@@ -2,6 +2,7 @@
 
 import shutil
 from hashlib import sha256
+from html import escape
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def add_static_folder(app):
     app.config.html_static_path.append(str(ASSETS))
 
 
+def copy_picture(app, exception):
+    """Copy the picture of an explorer, for pages without scripts and for links to them."""
+    picture = Path(app.srcdir) / "explorer.png"
+    if exception is None and app.builder.format == "html" and picture.is_file():
+        shutil.copy(picture, Path(app.outdir) / "_static")
+
+
 def copy_mathjax(app, exception):
     """Copy the parts of MathJax that pages can ask for: the program, its fonts, its extensions."""
     if exception is not None or app.builder.format != "html":
@@ -57,6 +65,16 @@ def copy_mathjax(app, exception):
         shutil.copytree(source / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
 
 
+def without_scripts(model):
+    """What stands in the place of an explorer where no script runs."""
+    title = escape(model.get("title") or "A figure that computes")
+    return (
+        f"<noscript><p><strong>{title}.</strong> This figure computes in the browser and needs "
+        "JavaScript, which is switched off here. All else on this page reads without it.</p>"
+        "</noscript>"
+    )
+
+
 def with_room(render_widget_view):
     """MyST-NB's place of a widget, as high as the widget will be."""
 
@@ -70,7 +88,7 @@ def with_room(render_widget_view):
         if room is None:
             return views
         style = f"--room: {room[0]}px; --room-on-a-phone: {room[1]}px"
-        html = "".join(view.astext() for view in views)
+        html = "".join(view.astext() for view in views) + without_scripts(model)
         text = f'<div class="explorer-room" style="{style}">{html}</div>'
         return [nodes.raw(text=text, format="html")]
 
@@ -108,10 +126,12 @@ def setup(app):
     app.add_css_file("explorers.css")
     app.add_js_file("accessible.js", loading_method="defer", priority=600)
     app.add_js_file("quiet_console.js", priority=100)
+    app.add_js_file("save_notebook.js", loading_method="defer", priority=600)
     # Deferred like MathJax and listed before it, so that they run just before it.
     app.add_js_file("formulas.js", loading_method="defer", priority=400)
     app.add_js_file("predict.js", loading_method="defer", priority=400)
     app.connect("builder-inited", add_static_folder)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_scripts)
+    app.connect("build-finished", copy_picture)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
 """Sphinx extension: a page loads what it uses, and nothing else.
 
-The theme sends every page a program of all icons (1.5 MB), fonts of 1,700 of them, the index of
-the search and MathJax. Icons are drawn here from a font of those that occur; the search's files
-go to its page alone, MathJax to the pages that have formulas.
+The theme sends every page a program of all icons (1.5 MB), fonts of 1,700 of them, an index for
+the search and MathJax. Icons are drawn here from a font of those that occur, and MathJax goes to
+the pages that have formulas.
 """
 
 import re
@@ -37,11 +37,10 @@ SCRIPT = re.compile(r"<script\b.*?</script>", re.S)
 FORMULA = re.compile(r'class="(?:[\w-]+ )*math\b|\\\(|\\\[|\$\$')
 
 
-def lighten(html, name):
+def lighten(html):
     """The page without the scripts that it does not use."""
     html = ICON.sub(r'<i class="\1" aria-hidden="true"></i>', ALL_ICONS.sub("", html))
-    if name != "search.html":
-        html = SEARCH.sub("", html)
+    html = SEARCH.sub("", html)  # search_sections.py has its own
     shown = SCRIPT.sub("", html)
     if not CARD.search(shown):
         html = CARDS.sub("", html)
@@ -93,7 +92,7 @@ def lighten_pages(app, exception):
         if static in path.parents:
             continue
         html = path.read_text(encoding="utf-8")
-        light = lighten(html, path.name)
+        light = lighten(html)
         if light != html:
             path.write_text(light, encoding="utf-8")
         texts.append(SCRIPT.sub("", light))

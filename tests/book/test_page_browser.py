@@ -1,5 +1,8 @@
 """Every page in Chromium: from disk and over http, on a desktop and a phone, light and dark."""
 
+import json
+from pathlib import Path
+
 import pytest
 from book_page import DEVICES, READY, set_theme
 
@@ -55,13 +58,66 @@ def test_page_is_whole_and_silent(chromium, addresses, page, scheme, device):
     context.close()
 
 
-def test_search_finds_a_chapter_from_disk(chromium, addresses):
-    context = chromium.new_context()
-    tab = context.new_page()
+@pytest.fixture
+def search(chromium, addresses):
+    """A function: a query to what the search finds from disk, best first."""
+    tab = chromium.new_page()
     news = watch(tab, addresses["file"])
-    tab.goto(f"{addresses['file']}/search.html?q=autoencoder")
-    tab.wait_for_selector("#search-results li a")
-    assert tab.locator("#search-results li a").count() >= 1
-    tab.wait_for_timeout(250)
+
+    def search(query):
+        tab.goto(f"{addresses['file']}/search.html?q={query}")
+        tab.wait_for_selector("#search-results ul", state="attached")
+        links = tab.locator("#search-results li a")
+        return list(
+            zip(
+                links.evaluate_all("links => links.map((link) => link.getAttribute('href'))"),
+                links.all_text_contents(),
+                tab.locator("#search-results li p").all_text_contents(),
+                strict=True,
+            )
+        )
+
+    yield search
     assert news == []
+    tab.close()
+
+
+def test_search_finds_the_section_by_any_of_its_names(search, site):
+    collapse = [address for address, _, _ in search("posterior collapse")]
+    assert any("14_when_vaes_fail" in address for address in collapse[:2])
+    for name in ("ELBO", "evidence lower bound", "variational bound"):
+        assert search(name)[0][0].startswith("chapters/07_elbo.html"), name
+    found = search("reparameterization")
+    for name in ("reparametrization", "reparametrisation", "Reparameterisation"):
+        assert search(name) == found
+    assert len(found) > 2
+    for address, _, text in found:
+        page, _, anchor = address.partition("#")
+        assert f'id="{anchor}"' in (site / page).read_text(encoding="utf-8") or not anchor
+        assert text.strip()
+    assert search("qqqq") == []
+
+
+def test_search_shows_no_markup_of_a_query(search):
+    assert search("<img src=x onerror=alert(1)>") == []
+
+
+def test_notebooks_are_saved_from_disk(chromium, addresses, site):
+    tab = chromium.new_page()
+    tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
+    with tab.expect_download() as saving:
+        tab.locator(".notebook-versions a").first.click()
+    name = saving.value.suggested_filename
+    assert name == "07_elbo_student.ipynb"
+    saved = json.loads(Path(saving.value.path()).read_text(encoding="utf-8"))
+    assert saved == json.loads((site / "notebooks" / name).read_text(encoding="utf-8"))
+    tab.close()
+
+
+def test_without_scripts_a_page_shows_a_picture_and_says_what_is_missing(chromium, addresses):
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{addresses['file']}/index.html")
+    assert tab.locator("noscript img").bounding_box()["height"] > 200
+    assert "needs JavaScript" in tab.locator(".explorer-room noscript").inner_text()
     context.close()

@@ -123,3 +123,20 @@ def test_every_chapter_links_to_its_notebooks(site, page, soup):
     assert [link["href"] for link in links] == [f"../notebooks/{name}" for name in names]
     for name in names:
         nbformat.validate(nbformat.read(site / "notebooks" / name, as_version=4))
+
+
+def test_every_page_describes_itself(page, soup):
+    if page in ("genindex.html", "search.html"):
+        return
+    about = soup.find("meta", attrs={"name": "description"})["content"]
+    assert 20 < len(about) <= 300
+    assert soup.find("meta", property="og:description")["content"] == about
+    assert soup.find("meta", property="og:title")["content"]
+
+
+def test_folded_code_of_a_solution_says_so(soup):
+    for solution in soup.select(".solution"):
+        cell = solution.find_next_sibling()
+        if cell is not None and "tag_hide-cell" in cell["class"]:
+            titles = [title.get_text() for title in cell.select("summary .admonition-title")]
+            assert titles == ["Show the code of the solution", "Hide the code of the solution"]

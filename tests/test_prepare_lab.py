@@ -1,0 +1,29 @@
+"""JupyterLab opens notebooks that are ready to work in, and keeps what was written in them."""
+
+import shutil
+
+import nbformat
+from prepare_lab import ROOT, prepare
+
+
+def test_notebooks_are_prepared_once(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    for name in ("references.bib", "pyproject.toml", "chapters/07_elbo.ipynb"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    lab = tmp_path / "lab"
+    assert prepare(lab, tmp_path) == ["07_elbo.ipynb", "solutions/07_elbo.ipynb"]
+    student, solved = (
+        "\n".join(cell.source for cell in nbformat.read(lab / name, as_version=4).cells)
+        for name in ("07_elbo.ipynb", "solutions/07_elbo.ipynb")
+    )
+    for text in (student, solved):
+        assert "{cite}" not in text and "{bibliography}" not in text
+        assert "**Exercise 7.1: " in text and r"\tag{7.1}" in text
+    assert "<summary>Solution</summary>" in solved and "<summary>Solution</summary>" not in student
+    assert "the check says what it thinks" in student
+
+    (lab / "07_elbo.ipynb").write_text("mine")
+    (lab / "solutions" / "07_elbo.ipynb").unlink()
+    assert prepare(lab, tmp_path) == ["solutions/07_elbo.ipynb"]
+    assert (lab / "07_elbo.ipynb").read_text() == "mine"
+    assert list(lab.rglob("*.part")) == []
