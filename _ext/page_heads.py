@@ -51,7 +51,8 @@ def add_heads(app, pagename, templatename, context, doctree):
     if doctree is None:
         return
     title = re.sub(r"<[^>]*>", "", context.get("title", ""))
-    about, home = description(doctree), app.config.html_baseurl
+    about = description(doctree) or f"{title}. {app.config.html_title}"
+    home = app.config.html_baseurl
     picture = (
         home and f"{home.rstrip('/')}/_static/explorer.png"
     )  # previews ask for a whole address
