@@ -60,8 +60,6 @@ def _wrong_losses(x, x_hat):
         ),
         (right / 2, "There is a factor ½ too much: the loss is ‖x − x̂‖² as it stands."),
         (x.square().sum(-1) - x_hat.square().sum(-1), "You squared before you subtracted."),
-        ((x + x_hat).square().sum(-1), "x̂ is added to x; subtract it."),
-        (squares.amax(-1), "Only the largest error of each image is kept; sum over the pixels."),
     ]
 
 

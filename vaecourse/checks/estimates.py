@@ -37,10 +37,6 @@ def _wrong_means(values):
         (values.sum(), "The sum is not divided by S."),
         (values.sum() / (len(values) - 1), "The mean is a sum over S, not over S − 1."),
         (values.median(), "This is the median; an expectation is estimated by the mean."),
-        (values, "The draws themselves are returned; their mean is asked for."),
-        (values.square().mean(), "The draws are squared: this is a second moment, no mean."),
-        (values.abs().mean(), "The absolute values are averaged; the sign of a draw counts."),
-        (values[0], "This is the first draw alone; all of them count."),
     ]
 
 
@@ -133,10 +129,6 @@ def _wrong_divergences(log_q, log_p):
         (
             ratio.mean().abs(),
             "The estimate may be negative; its absolute value is too large on average.",
-        ),
-        (
-            ratio.clamp(min=0).mean(),
-            "A single log ratio may be negative; cut off at zero they are too large on average.",
         ),
         (ratio.median(), "This is the median; an expectation is estimated by the mean."),
         (ratio, "The log ratios are not averaged yet."),
@@ -232,15 +224,6 @@ def _wrong_evidences(values):
         ),
         (values.logsumexp(0) - len(values), "You subtracted S; it is log S."),
         (_log_mean(values) / math.log(2), "This is in bits; the unit is the nat."),
-        (_log_mean(values) / math.log(10), "This is a logarithm to base 10; take the natural one."),
-        (
-            _one_maximum(values),
-            "One maximum serves all columns, so those far below it vanish; take it by column.",
-        ),
-        (
-            values.logsumexp((0, 1)) - math.log(values.numel()),
-            "The mean runs over the data as well.",
-        ),
         (values.logsumexp(0), "The sum is not divided by S; subtract log S."),
         (values.logsumexp(0) + math.log(len(values)), "log S is added; it must be subtracted."),
         (values.exp().mean(0), "This is p(x) itself; its logarithm was asked for."),
@@ -248,10 +231,6 @@ def _wrong_evidences(values):
         (values.sum(0), "This is a sum of logarithms, as for independent data."),
         (-_log_mean(values), "The sign is wrong: log p(x), not minus it."),
     ]
-
-
-def _one_maximum(values):
-    return (values - values.max()).exp().mean(0).log() + values.max()
 
 
 @check(

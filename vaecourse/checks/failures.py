@@ -254,7 +254,6 @@ def _wrong_steps(bce, kl):
         (rows * (distortion + rate), "The loss is summed over the rows; average over them."),
         (distortion / pixels + kl.sum(), "The cross entropy is averaged over all, the KL summed."),
         (distortion + rate / rows, "The KL is divided by the rows twice."),
-        (distortion + rate / rows / latents, "The KL is divided by the rows twice, and averaged."),
         (
             distortion + rate / pixels,
             "The KL is divided by the number of pixels, the cross entropy is not.",
@@ -262,10 +261,6 @@ def _wrong_steps(bce, kl):
         (
             distortion + rate / pixels / rows,
             "The KL is divided by B · D, the cross entropy by B alone.",
-        ),
-        (
-            bce.sum() + rate / latents,
-            "The cross entropy is summed, the KL averaged over rows and latents.",
         ),
         *(
             (distortion + rate * rows / number, f"The KL is multiplied by B / {number:,}.")
@@ -537,10 +532,6 @@ class _Evaluation:
                     "The last, smaller batch is left out.",
                 ),
                 (rows[self.sizes[0]].mean(), "Only the first batch counts."),
-                (
-                    rows.logsumexp(0) - math.log(len(rows)),
-                    "This is the logarithm of a mean over the rows; average the logs.",
-                ),
                 (rows.max(), "This is the best of the rows; the mean is asked for."),
             ]
             found.append(

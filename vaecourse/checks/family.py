@@ -57,10 +57,6 @@ def _wrong_covariances(x, weight, mean, noise):
 
     return [
         (
-            right.expand(len(x), *right.shape),
-            "There is a covariance for each row; Σ does not depend on x, so give one.",
-        ),
-        (
             _factor_posterior(x, weight, mean, noise)[0],
             "The covariance comes first; return the means, then the covariance.",
         ),
@@ -107,7 +103,6 @@ def _wrong_means(x, weight, mean, noise):
         ),
         ((offset @ gain.T).T, "The means are [J, B]; give one row for each row of x, [B, J]."),
         (covariance, "The covariance comes first; return the means, then the covariance."),
-        ((offset @ gain.T)[0], "Only the first row of x is used; each has a mean."),
         ((x - x.mean(0)) @ gain.T, "The mean of the rows is subtracted; subtract μ from x."),
         (x @ gain.T, "μ is not subtracted from x."),
         ((x + mean) @ gain.T, "μ is added; subtract it from x."),
@@ -188,10 +183,6 @@ def _wrong_mixture(logits, log_likelihood, kl_z):
         (
             right + log_k - math.log(10),
             "10 labels are counted, whatever their number; K is the length of the last axis.",
-        ),
-        (
-            right + log_k - log_k / math.log(10),
-            "The logarithm of K is to base 10; take the natural one.",
         ),
         (right + 2 * log_k, "log K is added; log p(y) = −log K."),
         (

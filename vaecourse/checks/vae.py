@@ -382,9 +382,6 @@ def _wrong_totals(terms, n):
         (n // m * total, "N // M is rounded down, so part of the data is lost; divide with N / M."),
         (n / 100 * total, "100 is written in; divide by the number of terms, M."),
         (n / m * terms.abs().sum(), "Absolute values are summed; the sign of a term counts."),
-        (n * terms.median(), "The median is taken; the mean is what estimates a sum."),
-        (n / max(m - 1, 1) * total, "The mean is over M terms, not M − 1."),
-        ((n - m) / m * total, "The N − M others alone are counted; the minibatch is data as well."),
         (n / m * terms, "The terms are scaled, not yet added up: a total is one number."),
     ]
 
