@@ -40,7 +40,7 @@
     const phrase = (part) => ` ${part.join(" ")} `;
     const inTitle = split(title);
     return { address, page, title, text, counts, length: all.length,
-      words: phrase(all), title_: phrase(inTitle), page_: phrase(split(page)) };
+      words: phrase(all), title_: phrase(inTitle), page_: phrase(split(`${page} ${address.split("#")[0]}`)) };
   });
   const average = sections.reduce((sum, { length }) => sum + length, 0) / sections.length;
 
@@ -68,7 +68,7 @@
     }
     if (section.title_.includes(whole)) sum += 4;
     if (section.title_ === whole) sum += 4;
-    if (section.page_.includes(whole)) sum += 2;
+    if (section.page_.includes(whole)) sum += 12; // a page that is named for it
     return section.address.startsWith("chapters/") ? sum * 1.6 : sum;
   }
 

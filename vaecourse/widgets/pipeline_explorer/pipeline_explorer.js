@@ -118,11 +118,11 @@ class PipelineExplorer extends Figure {
     this.body.innerHTML = `
       <div class="px-picks" role="group" aria-label="Pick an image">${Array.from({ length: count }, (_, k) =>
         `<button type="button" data-trait="picked" data-value="${k}" aria-label="Image ${k + 1}"><canvas width="28" height="28"></canvas></button>`).join("")}</div>
-      <div class="px-x"><p class="px-head">image ${i("x")}</p><canvas class="px-pen" width="${SIDE * PEN}" height="${SIDE * PEN}"></canvas>
-        <button type="button" class="px-clear">Clear</button></div>
+      <div class="px-x"><p class="px-head">image ${i("x")}</p><canvas class="px-pen" width="${SIDE * PEN}" height="${SIDE * PEN}" role="img" aria-label="The image x: draw here by mouse or finger"></canvas>
+        <button type="button" class="px-clear">Back to the digit</button></div>
       ${part("encoder", `<p class="px-arrow" tabindex="0">encoder →</p>`)}
       ${part("z", `<p class="px-head">${i("q")}(${i("z")}|${i("x")}) and ${i("z")}</p><div class="px-plane"></div>
-        <div class="px-draw"><div class="px-eps"></div><button type="button" class="px-noise">New ε</button></div>`)}
+        <div class="px-draw"><div class="px-eps"></div><button type="button" class="px-noise" aria-label="New ε">New</button></div>`)}
       ${part("decoder", `<p class="px-arrow" tabindex="0">decoder →</p>`)}
       <div class="px-out" data-part="decoder"><p class="px-head">${i("p")}(${i("x")}|${i("z")}), each pixel’s mean</p><canvas class="px-decoded" width="28" height="28" role="img"></canvas></div>
       <table class="vw-numbers px-bill">

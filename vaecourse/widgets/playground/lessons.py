@@ -109,7 +109,7 @@ LESSONS = {
         "diagonal against full",
         "The data are rotated by 60°. What does a diagonal q lose?",
         "Press play and wait for 150 epochs. Read the gap of inference, then choose the full "
-        "covariance and reset.",
+        "covariance and play again.",
         "Less than 0.05 nats. The decoder is free to choose what its latents mean: here one of "
         "them learns the long axis of the data and the other stays at the prior, so the posterior "
         "has little correlation that a diagonal q could miss.",

@@ -7,6 +7,7 @@ const MNIST = 10_256; // images
 const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
 const ROWS = {
   epoch: "epoch",
+  done: "steps",
   beta: "β now",
   ceiling: `ceiling, log ${i("p")}*(${i("x")})`,
   model: "gap of the model",
@@ -17,9 +18,9 @@ const ROWS = {
   kl: "KL to the prior",
 };
 const BROKEN = {
-  reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then reset.",
-  KL: "The KL is no longer a number: the steps are too long. Lower the learning rate, then reset.",
-  bound: "The bound is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then reset.",
+  reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then start again.",
+  KL: "The KL is no longer a number: the steps are too long. Lower the learning rate, then start again.",
+  bound: "The bound is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then start again.",
 };
 
 class Playground extends Figure {
@@ -421,6 +422,8 @@ class Playground extends Figure {
     const seen = history.filter(({ elbo }) => Number.isFinite(elbo));
     if (!seen.length) return void plot.begin();
     const truth = history.filter(({ evidence, trusted }) => Number.isFinite(evidence) && trusted);
+    // where log p(x) is known the bound is drawn at the same moments, so that the lines compare
+    const bound = truth.length > 1 ? [...truth, seen[seen.length - 1]] : seen;
     const tops = [...seen.map(({ elbo }) => elbo), ...truth.map(({ evidence }) => evidence), ...(ceiling === null ? [] : [ceiling])];
     const late = seen.slice(Math.floor(seen.length / 12)), high = Math.max(...tops);
     const low = Math.min(high - 0.5, ...late.map(({ elbo }) => elbo)), room = 0.08 * (high - low);
@@ -456,7 +459,7 @@ class Playground extends Figure {
     }
     path(truth, "evidence");
     plot.stroke(c, ink.generative, 2);
-    path(seen, "elbo");
+    path(bound, "elbo");
     plot.stroke(c, ink.inference, 2);
     c.restore();
     this.nameLines(c, plot, frame, truth, seen);
@@ -482,7 +485,7 @@ class Playground extends Figure {
     const { state, spec: { lessons, knobs } } = this, plane = !["digits", "mnist"].includes(state.data);
     const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
     head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
-    head("model", plane ? `samples, and the decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
+    head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
     head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
     this.find(".pg-lessons select").value = state.lesson;
@@ -528,7 +531,7 @@ class Playground extends Figure {
     const values = this.numbers(frame);
     for (const kind of Object.keys(ROWS)) {
       const value = values[kind] ?? null;
-      const text = value === null ? "–" : kind === "epoch" ? `${number(value, 1)}, ${count(values.done)} steps` : number(value, kind === "beta" ? 2 : 3);
+      const text = value === null ? "–" : kind === "done" ? count(value) : number(value, { epoch: 1, beta: 2 }[kind] ?? 3);
       write(this.find(`[data-kind="${kind}"] td`), text);
     }
   }
