@@ -24,7 +24,7 @@ ROOM = {
     "GradientExplorer": (725, 1095),
     "KLExplorer": (590, 960),
     "LatentExplorer": (650, 800),
-    "PipelineExplorer": (560, 830),
+    "PipelineExplorer": (600, 960),
     "Playground": (1020, 1480),
     "TrainingExplorer": (605, 840),
 }

@@ -8,6 +8,8 @@ from offline_assets import ROOM
 from sphinx.application import Sphinx
 from widget_page import PHONE, settle
 
+from vaecourse import widgets
+
 HOSTILE = "</SCRIPT><img src=x onerror=ran()><!--<script>"
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -24,7 +26,8 @@ def built(tmp_path_factory):
     """A book of one page, with one explorer of each kind and a paragraph after it."""
     folder = tmp_path_factory.mktemp("book")
     (folder / "conf.py").write_text(CONFIGURATION, encoding="utf-8")
-    explorers = [MAKERS[name](title=HOSTILE) for name in ROOM]
+    makers = MAKERS | {"Playground": widgets.Playground}
+    explorers = [makers[name](title=HOSTILE) for name in ROOM]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Explorers")])
     for explorer in explorers:
         output = nbformat.v4.new_output(
