@@ -493,8 +493,10 @@ def test_where_workers_are_forbidden_the_page_trains_itself(visit):
         "<head>", "<head><script>window.Worker = class { constructor() { throw 1 } }</script>"
     )
     page = visit(html)
+    assert steps(page) == 0
     page.click(".pg-play")
     trained(page, 10)
+    assert steps(page) >= 10
 
 
 def test_on_a_phone_nothing_is_wider_than_the_page(visit):
