@@ -22,7 +22,7 @@ INK = {
     "GradientExplorer": ("inference", 0),
     "KLExplorer": ("inference", 0),
     "LatentExplorer": ("latent", 0),
-    "PipelineExplorer": ("latent", 4),
+    "PipelineExplorer": ("latent", 1),
     "TrainingExplorer": ("inference", 3),
 }
 # what is said after one step up
