@@ -53,6 +53,5 @@ MAKERS = {
     "GradientExplorer": widgets.GradientExplorer,
     "KLExplorer": widgets.KLExplorer,
     "LatentExplorer": latent,
-    "PipelineExplorer": pipeline,
     "TrainingExplorer": training,
 }
