@@ -53,5 +53,6 @@ MAKERS = {
     "GradientExplorer": widgets.GradientExplorer,
     "KLExplorer": widgets.KLExplorer,
     "LatentExplorer": latent,
+    "PipelineExplorer": pipeline,
     "TrainingExplorer": training,
 }

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from explorers import MAKERS, pipeline
+from explorers import MAKERS
 from ipywidgets.embed import dependency_state
 from offline_assets import ROOM
 from sphinx.application import Sphinx
@@ -26,7 +26,7 @@ def built(tmp_path_factory):
     """A book of one page, with one explorer of each kind and a paragraph after it."""
     folder = tmp_path_factory.mktemp("book")
     (folder / "conf.py").write_text(CONFIGURATION, encoding="utf-8")
-    makers = MAKERS | {"PipelineExplorer": pipeline, "Playground": widgets.Playground}
+    makers = MAKERS | {"Playground": widgets.Playground}
     explorers = [makers[name](title=HOSTILE) for name in ROOM]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Explorers")])
     for explorer in explorers:

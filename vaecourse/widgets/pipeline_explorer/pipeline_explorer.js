@@ -151,7 +151,7 @@ class PipelineExplorer extends Figure {
       at: () => this.state.eps,
       drag: (...eps) => go(eps),
       nudge: (right, up) => go(this.state.eps.map((e, j) => e + 0.1 * [right, up][j])),
-      range: () => [this.state.eps[0], -3, 3],
+      range: () => [this.state.eps[1], -3, 3],
       text: () => `ε = (${this.state.eps.map((e) => number(e)).join(", ")})`,
     });
   }
