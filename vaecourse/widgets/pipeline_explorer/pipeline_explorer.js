@@ -258,8 +258,7 @@ class PipelineExplorer extends Figure {
     if (pixels) this.wantEncoder();
     const x = pixels ? fromHex(pixels) : this.pick(picked), q = this.posterior(x);
     this.image(this.find(".px-pen"), x, "data");
-    for (const [k, button] of this.root.querySelectorAll(".px-picks button").entries())
-      button.setAttribute("aria-pressed", String(!pixels && k === picked));
+    this.chosen = { picked: pixels ? "none" : picked };
     if (!q) return;
     Object.assign(this, { q, z: q.mean.map((m, j) => m + q.sd[j] * eps[j]) });
     const logits = this.decode(this.z), [s1, s2] = q.sd;

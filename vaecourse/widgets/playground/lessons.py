@@ -60,7 +60,8 @@ LESSONS = {
         "a variance goes to zero",
         "Five points, and a variance of x for every z. Where does the bound end?",
         "Press play and watch for 12,000 steps. Then give x one variance for all z.",
-        "It does not end: it is above 2 nats after 12,000 steps and still climbs. A density has "
+        "No end is in sight: after 12,000 steps it is above 2 nats, and higher than after 8,000; "
+        "later it climbs and falls. A density has "
         "no ceiling on points that the decoder can hit exactly: the narrower its spikes, the "
         "higher it is. One variance for all z slows the climb and does not stop it; a floor on "
         "the variance would (chapter 10).",

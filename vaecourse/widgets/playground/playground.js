@@ -61,7 +61,7 @@ class Playground extends Figure {
       <div class="pg-panel pg-data"><p class="pg-head"></p><div class="pg-plot-data"></div></div>
       <div class="pg-panel pg-model"><p class="pg-head"></p><div class="pg-plot-model"></div></div>
       <div class="pg-panel pg-latent"><p class="pg-head"></p><div class="pg-plot-latent"></div></div>
-      <div class="pg-chart"><p class="pg-head">On 256 test points, nats a point</p><div class="pg-plot-chart"></div></div>
+      <div class="pg-chart"><p class="pg-head"></p><div class="pg-plot-chart"></div></div>
       <div class="pg-side"><table class="vw-numbers">${Object.entries(ROWS).map(([kind, label]) =>
         `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table></div>
       <p class="pg-said vw-note" role="status"></p>
@@ -486,6 +486,7 @@ class Playground extends Figure {
     const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
     head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
     head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
+    head("chart", `On ${state.data === "own" ? "your points" : "256 test points"}, nats a point`);
     head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
     this.find(".pg-lessons select").value = state.lesson;
@@ -510,7 +511,8 @@ class Playground extends Figure {
     const loading = state.data === "mnist" && !this.mnist;
     const said = loading ? "MNIST is being loaded." : frame?.broken ? BROKEN[frame.broken] : this.remark
       ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : frame && this.numbers(frame).evidence === null && !frame.broken
-        ? "log p(x) is not shown: the posterior is too narrow for a grid of z." : "");
+        ? (state.data === "mnist" ? "log p(x) is not shown: its sum over a grid of z would take seconds."
+            : "log p(x) is not shown: the posterior is too narrow for the grid of z.") : "");
     this.find(".pg-said").textContent = said;
     this.remark = undefined;
   }
