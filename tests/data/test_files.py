@@ -49,7 +49,8 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked, self.sent, self.go_on = [], [], threading.Event()
+        self.asked, self.sent = [], []
+        self.reached, self.go_on = threading.Event(), threading.Event()
 
     def url(self, manner):
         return f"http://127.0.0.1:{self.server_port}/{manner}/toy.bin"
@@ -62,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         manner, wanted = self.path.split("/")[1], self.headers.get("Range")
         self.server.asked.append((manner, wanted))
+        self.server.reached.set()
         if manner in ANSWERS:
             self.close_connection = True
             return self.wfile.write(ANSWERS[manner])
@@ -195,19 +197,23 @@ def test_a_strange_answer_gets_its_reason_and_leaves_nothing(toy, manner, reason
     assert names(folder) == []
 
 
-def test_two_at_once_bring_one_whole_file(toy, server, capsys):
+def test_two_at_once_bring_one_whole_file(toy, server, monkeypatch):
     """The second waits until the first has renamed the part, then finds the whole file."""
     folder = toy("stall", "ranges")
-    paths = []
+    paths, said, waits = [], [], threading.Event()
+
+    def say(text, file):
+        said.append(text)
+        waits.set()
+
+    monkeypatch.setattr(files, "print", say, raising=False)
     threads = [threading.Thread(target=lambda: paths.extend(files.fetch("toy"))) for _ in "ab"]
     threads[0].start()
-    while not server.asked:
-        time.sleep(0.01)
+    server.reached.wait()
     threads[1].start()
-    said = ""
-    while "toy.bin: waiting for another download of it." not in said:
-        assert len(server.asked) == 1
-        said += capsys.readouterr().err
+    waits.wait()
+    assert said == ["toy.bin: waiting for another download of it."]
+    assert len(server.asked) == 1
     server.go_on.set()
     for thread in threads:
         thread.join()
