@@ -7,11 +7,7 @@ import torch
 from torch.distributions import Normal
 
 import vaecourse as vc
-from vaecourse.likelihoods import (
-    DiscretizedLogisticLikelihood,
-    GaussianLikelihood,
-    PoissonLikelihood,
-)
+from vaecourse.likelihoods import GaussianLikelihood, PoissonLikelihood
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 X = X * torch.tensor([0.5, 1.0, 2.0])
@@ -115,18 +111,3 @@ def test_variances_that_make_no_sense_are_refused_with_the_reason(arguments, sen
 def test_what_is_no_count_is_refused(value, shown):
     with pytest.raises(ValueError, match=f"x has a value of {shown}; a Poisson .* counts 0, 1, 2"):
         PoissonLikelihood(2).check(torch.tensor([[3.0, value]]))
-
-
-def test_a_network_that_says_nothing_gives_about_eight_bits():
-    likelihood = DiscretizedLogisticLikelihood(5)
-    bits = -likelihood(torch.zeros(10)).log_prob(torch.arange(100, 105) / 255) / (5 * math.log(2))
-    assert 7 < bits < 8.5
-
-
-def test_values_between_the_grey_levels_are_refused():
-    likelihood = DiscretizedLogisticLikelihood(3)
-    likelihood.check(torch.tensor([[0.0, 17 / 255, 1.0]]))
-    with pytest.raises(ValueError, match=r"has values that are 0\.5 grey levels from the near"):
-        likelihood.check(torch.tensor([[0.0, 17.5 / 255, 1.0]]))
-    with pytest.raises(ValueError, match="45 grey levels from the nearest of 0, 1/255"):
-        likelihood.check(torch.tensor([[300 / 255, 0.0, 0.0]]))

@@ -13,6 +13,7 @@ import operator
 
 import numpy as np
 
+LARGEST = 1_000  # beyond it a VAE of one hidden layer overflows in its first epoch
 UNEQUAL = "cut sequences to one length, or pad them (a padded step counts as data)"
 
 
@@ -118,6 +119,72 @@ def check_covariance(argument, matrix, dim):
         raise ValueError(
             f"{argument} has an eigenvalue of {smallest:g}; it must be positive definite."
         )
+
+
+def check_settings(epochs, batch_size, learning_rate):
+    """Raise ValueError for a setting that no run can have."""
+    check_counts(epochs=epochs, batch_size=batch_size)
+    check_positive("learning_rate", learning_rate)
+
+
+def check_device(device, model):
+    """Raise ValueError unless `device` is here and takes `model`."""
+    import torch
+
+    check_choice("device", device, ("cpu", "cuda", "mps"))
+    here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if not here.get(device, lambda: True)():
+        raise ValueError(f"device is {device!r}, which is not there: torch finds none.")
+    if device == "mps" and any(weight.dtype == torch.float64 for weight in model.parameters()):
+        raise ValueError("device is 'mps', which has no float64; call model.float() first.")
+
+
+def check_trainable(model):
+    """Raise ValueError, naming what is missing, unless `model` can be trained."""
+    for method, what in (("loss", "loss(x, generator)"), ("check", "check(x)")):
+        if not callable(getattr(model, method, None)):
+            raise ValueError(
+                f"model is a {type(model).__name__} without {what}; `vc.models.wrap` makes a model "
+                "of a module with encode and decode."
+            )
+
+
+def check_prior(prior, accepted, posterior):
+    """Raise ValueError unless q and the prior can reach the same z."""
+    if prior in accepted:
+        return
+    reason = (
+        "the normal prior draws negative z too, which such a posterior never shows the decoder"
+        if prior == "normal"
+        else f"the posterior reaches negative z, where {prior} density is 0 and the KL infinite"
+    )
+    raise ValueError(
+        f"prior is {prior!r} beside the posterior {posterior!r}, which takes "
+        f"{' or '.join(sorted(accepted))}: {reason}."
+    )
+
+
+def bytes_hint(x):
+    """What to do about 8-bit images that nobody divided yet; else an empty text."""
+    low, high = x.min().item(), x.max().item()
+    if low < 0 or not 16 < high <= 255:
+        return ""
+    whole = "whole numbers" if bool((x == x.round()).all()) else "numbers"
+    return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
+
+
+def check_range(x):
+    """Raise ValueError, naming the column, for values that no Gaussian model here can learn."""
+    high = x.abs().amax(dim=0)
+    column = int(high.argmax())
+    if high[column] > LARGEST:
+        raise ValueError(
+            f"column {column + 1} of x has values from {x[:, column].min():g} to "
+            f"{x[:, column].max():g}, of which training breaks: use standardize."
+        )
+    hint = bytes_hint(x)
+    if hint.endswith("divide by 255") and "whole" in hint and high[column] > 127:
+        raise ValueError(f"x has values up to {high[column]:g}{hint}, or use standardize.")
 
 
 def as_tensor(x, like=None, argument="x", *, keep_whole=False):

@@ -2,30 +2,19 @@
 
 Each distribution here is a `torch.distributions` one, with two additions: it draws from a
 generator that is passed in, and it keeps the parameters by the names the course uses.
-A family (`DiagonalPosterior(dim)`, `GammaPosterior(dim)`, …) says how many outputs a network
-needs, head by head, and turns them into a distribution; those over x are in `likelihoods`.
-Taught in chapters 08, 09 and 10.
+A family (`DiagonalPosterior(dim)`, …) says how many outputs a network needs, head by head, and
+turns them into a distribution; those over x are in `likelihoods`, those of latents that are
+positive in `positive_latents`. Taught in chapters 08, 09 and 10.
 """
 
 import math
 
 import torch
-from torch.distributions import (
-    Bernoulli,
-    Distribution,
-    Exponential,
-    Gamma,
-    Independent,
-    MultivariateNormal,
-    Normal,
-    Poisson,
-    constraints,
-)
-from torch.nn.functional import logsigmoid
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, Poisson
 
-from vaecourse._arguments import check_choice
+from vaecourse._arguments import check_choice, check_prior
 
-SHAPE_FLOOR = 0.3  # below it, float32 draws of a gamma underflow to zero
+PRIORS = ("normal", "exponential", "gamma")  # see `positive_latents` for the latter two
 
 
 def fresh_generator(device="cpu"):
@@ -97,49 +86,6 @@ class FullGaussian(Reparametrized, MultivariateNormal):
         return self.loc + (self.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
 
 
-class ExponentialLatents(Reparametrized, Independent):
-    """Independent exponentials, given by their `log_rate` [..., D]; log densities in nats."""
-
-    def __init__(self, log_rate):
-        rate = log_rate.exp()
-        super().__init__(Exponential(rate, validate_args=False), 1, validate_args=False)
-        self.log_rate, self.rate = log_rate, rate
-
-    def rsample(self, sample_shape=(), generator=None):
-        """z = −log(u) / rate, the inverse CDF at a uniform u: [*sample_shape, ..., D].
-
-        Gradients reach log_rate. [S3] section 3.6; chapter 08.
-        """
-        eps = torch.empty_like(self.rate).expand(*sample_shape, *self.rate.shape).contiguous()
-        eps.exponential_(generator=generator or fresh_generator(eps.device))
-        return eps.clamp_(min=torch.finfo(eps.dtype).tiny) / self.rate
-
-
-class GammaLatents(Reparametrized, Independent):
-    """Independent gammas, given by `log_shape` and `log_rate` [..., D]; log densities in nats.
-
-    Draws are kept above the smallest normal number of their dtype, where the log density of a
-    shape other than one is still finite.
-    """
-
-    def __init__(self, log_shape, log_rate):
-        concentration, rate = log_shape.exp(), log_rate.exp()
-        super().__init__(Gamma(concentration, rate, validate_args=False), 1, validate_args=False)
-        self.log_shape, self.log_rate = log_shape, log_rate
-        self.concentration, self.rate = concentration, rate
-
-    def rsample(self, sample_shape=(), generator=None):
-        """z ~ Gamma(shape, 1) by rejection, over the rate: [*sample_shape, ..., D].
-
-        Gradients reach both parameters; log_shape by the implicit −(∂F/∂α)/p, which torch
-        computes (chapter 08).
-        """
-        concentration = self.concentration.expand(*sample_shape, *self.concentration.shape)
-        generator = generator or fresh_generator(self.rate.device)
-        z = torch._standard_gamma(concentration, generator=generator) / self.rate
-        return z.clamp(min=torch.finfo(z.dtype).tiny)
-
-
 class BernoulliPixels(Independent):
     """Independent Bernoulli pixels, given by their `logits` [..., D].
 
@@ -179,48 +125,6 @@ def _sum_of_softplus(logits):
     return positive + factors.unflatten(-1, (size, -1)).prod(-2).log().sum(-1)
 
 
-class DiscretizedLogistic(Distribution):
-    """Independent 8-bit pixels x = k / 255: a logistic density summed over bins of width 1 / 255.
-
-    `loc` and `log_scale` are [..., D]; the first and the last bin reach to −∞ and ∞, so that the
-    256 probabilities sum to 1 [SKCK17]. log_prob is in nats, of a discrete variable: never above 0.
-    """
-
-    support = constraints.real_vector
-    arg_constraints = {}
-
-    def __init__(self, loc, log_scale):
-        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
-        self.loc, self.log_scale = loc, log_scale
-
-    def log_prob(self, value):
-        """Σ_d log p(x_d) for x = `value` [..., D] of multiples of 1 / 255: [...]."""
-        precision = (-self.log_scale).exp()
-        centred = (value - self.loc) * precision
-        half = precision / 510
-        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^−(a − b)): no digits cancel, however thin the bin.
-        below = torch.where(value < 1 - 1e-3, logsigmoid(centred + half), 0.0)
-        above = torch.where(value > 1e-3, logsigmoid(half - centred), 0.0)
-        inside = (value > 1e-3) & (value < 1 - 1e-3)
-        width = torch.where(inside, torch.log(-torch.expm1(-2 * half)), 0.0)
-        return (below + above + width).sum(-1)
-
-    @property
-    def mean(self):
-        """The location, cut to [0, 1]; a picture, which the true mean differs little from."""
-        return self.loc.clamp(0, 1)
-
-    def sample(self, sample_shape=(), generator=None):
-        """Multiples of 1 / 255, [*sample_shape, ..., D]."""
-        with torch.no_grad():
-            shape = (*sample_shape, *self.loc.shape)
-            generator = generator or fresh_generator(self.loc.device)
-            options = {"dtype": self.loc.dtype, "device": self.loc.device}
-            u = torch.rand(shape, generator=generator, **options).clamp(1e-6, 1 - 1e-6)
-            x = self.loc + self.log_scale.exp() * u.logit()
-            return (255 * x).round().clamp(0, 255) / 255
-
-
 class PoissonCounts(Independent):
     """Independent Poisson counts, given by their `log_rate` [..., D]."""
 
@@ -240,10 +144,6 @@ class PoissonCounts(Independent):
             return torch.poisson(rate, generator or fresh_generator(rate.device))
 
 
-PRIORS = ("normal", "exponential", "gamma")  # N(0, 1), Exponential(1), Gamma(2, 1), independent
-PRIOR_SHAPE = 2.0
-
-
 class Posterior:
     """q(z|x): what a network's outputs mean, and the prior on the same z that goes with it.
 
@@ -254,18 +154,15 @@ class Posterior:
     priors = ("normal",)
 
     def __init__(self, name, dim, heads, prior):
-        _check_prior(prior, self.priors, name)
+        if prior is not None:
+            check_choice("prior", prior, PRIORS)
+            check_prior(prior, self.priors, name)
         self.dim, self.heads, self.num_outputs = dim, heads, sum(heads)
         self.prior_name = prior or self.priors[0]
 
     def prior(self, like):
         """The prior of that name, in the dtype and on the device of `like`."""
-        zeros = torch.zeros(self.dim, dtype=like.dtype, device=like.device)
-        if self.prior_name == "exponential":
-            return ExponentialLatents(zeros)
-        if self.prior_name == "gamma":
-            return GammaLatents(zeros + math.log(PRIOR_SHAPE), zeros)
-        return self.standard(zeros)
+        return self.standard(torch.zeros(self.dim, dtype=like.dtype, device=like.device))
 
 
 class DiagonalPosterior(Posterior):
@@ -307,54 +204,18 @@ class FullPosterior(Posterior):
         return FullGaussian(zeros, torch.diag(torch.ones_like(zeros)))
 
 
-class ExponentialPosterior(Posterior):
-    """q(z|x) of independent exponentials on z > 0: a network gives J values of log rate."""
+class Likelihood:
+    """p(x|z): outputs of a network, head by head of `dim` each, as a distribution over x."""
 
-    priors = ("exponential", "gamma")
+    per_dimension = 1  # outputs for each dimension of x
 
-    def __init__(self, dim, prior=None):
-        super().__init__("exponential", dim, (dim,), prior)
+    def __init__(self, dim):
+        self.dim, self.heads = dim, (dim,) * self.per_dimension
+        self.num_outputs = dim * self.per_dimension
 
-    def __call__(self, outputs):
-        return ExponentialLatents(outputs)
+    def scaled(self, x):
+        """x [..., D] as an encoder is to see it: here as it is."""
+        return x
 
-
-class GammaPosterior(Posterior):
-    """q(z|x) of independent gammas on z > 0: a network gives J log shapes and J log rates.
-
-    The shape is held at `SHAPE_FLOOR` or above: the density of a smaller one is all but a spike
-    at zero, which neither float32 draws nor their gradients can follow.
-    """
-
-    priors = ("gamma", "exponential")
-
-    def __init__(self, dim, prior=None):
-        super().__init__("gamma", dim, (dim, dim), prior)
-
-    def __call__(self, outputs):
-        log_shape, log_rate = outputs.chunk(2, dim=-1)
-        return GammaLatents(at_least(log_shape, math.log(SHAPE_FLOOR)), log_rate)
-
-
-def _check_prior(prior, accepted, posterior):
-    """Raise ValueError unless q and the prior can reach the same z."""
-    if prior is None or prior in accepted:
-        return
-    check_choice("prior", prior, PRIORS)
-    reason = (
-        "the normal prior draws negative z too, which such a posterior never shows the decoder"
-        if prior == "normal"
-        else f"the posterior reaches negative z, where {prior} density is 0 and the KL infinite"
-    )
-    raise ValueError(
-        f"prior is {prior!r} beside the posterior {posterior!r}, which takes "
-        f"{' or '.join(sorted(accepted))}: {reason}."
-    )
-
-
-POSTERIORS = {
-    "diagonal": DiagonalPosterior,
-    "full": FullPosterior,
-    "exponential": ExponentialPosterior,
-    "gamma": GammaPosterior,
-}
+    def prepare(self, x):
+        """Look at the training data x [N, D], once, before training: here nothing is needed."""

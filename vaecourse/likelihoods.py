@@ -11,66 +11,22 @@ import torch
 from annotated_types import Gt
 from torch import nn
 
-from vaecourse._arguments import check_positive, chosen
+from vaecourse._arguments import bytes_hint, check_positive, check_range, chosen
+from vaecourse.discretized_logistic import DiscretizedLogisticLikelihood
 from vaecourse.distributions import (
     BernoulliPixels,
     DiagonalGaussian,
-    DiscretizedLogistic,
+    Likelihood,
     PoissonCounts,
     at_least,
 )
 
 VARIANCE_FLOOR = 1e-6  # about the variance of rounding to 256 grey levels, (1/255)² / 12
-LARGEST = 1_000  # beyond it a VAE of one hidden layer overflows in its first epoch
 LEARNED_VARIANCES = ("shared", "per_dimension", "from_z")
 NoiseVariance = Annotated[
     Annotated[float, Gt(0)] | Literal[LEARNED_VARIANCES] | None,
     "a positive number, 'shared', 'per_dimension', 'from_z' or null",
 ]
-
-
-def _bytes_hint(x):
-    """What to do about 8-bit images that nobody divided yet; else an empty text."""
-    low, high = x.min().item(), x.max().item()
-    if low < 0 or not 16 < high <= 255:
-        return ""
-    whole = "whole numbers" if bool((x == x.round()).all()) else "numbers"
-    return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
-
-
-def _check_range(x):
-    """Raise ValueError, naming the column, for values that no Gaussian model here can learn."""
-    high = x.abs().amax(dim=0)
-    column = int(high.argmax())
-    if high[column] > LARGEST:
-        raise ValueError(
-            f"column {column + 1} of x has values from {x[:, column].min():g} to "
-            f"{x[:, column].max():g}, of which training breaks: use standardize."
-        )
-    hint = _bytes_hint(x)
-    if hint.endswith("divide by 255") and "whole" in hint and high[column] > 127:
-        raise ValueError(f"x has values up to {high[column]:g}{hint}, or use standardize.")
-
-
-class AsItIs:
-    """What a likelihood does with data beside giving their density: here, nothing."""
-
-    def scaled(self, x):
-        """x [..., D] as an encoder is to see it."""
-        return x
-
-    def prepare(self, x):
-        """Look at the training data x [N, D], once, before training."""
-
-
-class Likelihood(AsItIs):
-    """Outputs of a network, head by head of `dim` each, as a distribution over x [..., dim]."""
-
-    per_dimension = 1  # outputs for each dimension of x
-
-    def __init__(self, dim):
-        self.dim, self.heads = dim, (dim,) * self.per_dimension
-        self.num_outputs = dim * self.per_dimension
 
 
 class BernoulliLikelihood(Likelihood):
@@ -85,7 +41,7 @@ class BernoulliLikelihood(Likelihood):
         if low < 0 or high > 1:
             raise ValueError(
                 f"x has values from {low:g} to {high:g}; "
-                f"a Bernoulli likelihood takes pixels in [0, 1]{_bytes_hint(x)}."
+                f"a Bernoulli likelihood takes pixels in [0, 1]{bytes_hint(x)}."
             )
 
 
@@ -108,7 +64,7 @@ class PoissonLikelihood(Likelihood):
             )
 
 
-class GaussianLikelihood(AsItIs, nn.Module):
+class GaussianLikelihood(nn.Module):
     """p(x|z) = N(mean, diag σ²), where `noise_variance` says what σ² is:
 
     a number: that, for every dimension; a network gives the D means.
@@ -185,7 +141,7 @@ class GaussianLikelihood(AsItIs, nn.Module):
         far beyond what the networks can take.
         """
         if not self.standardize:
-            _check_range(x)
+            check_range(x)
         elif not self.shift.any() and (self.scale == 1).all():
             scale, shift = torch.std_mean(x.cpu().double(), dim=0, correction=0)
             self.shift.copy_(shift)
@@ -193,30 +149,6 @@ class GaussianLikelihood(AsItIs, nn.Module):
 
     def check(self, x):
         """Every finite x is possible under a Gaussian: nothing to refuse."""
-
-
-class DiscretizedLogisticLikelihood(Likelihood):
-    """p(x|z) for 8-bit pixels: a network gives D locations and D values of log scale."""
-
-    # A network that starts near zero starts at mid-grey, with a scale of an eighth of the range.
-    per_dimension = 2
-    LOC, LOG_SCALE, SMALLEST = 0.5, math.log(1 / 8), -7.0
-
-    def __call__(self, outputs):
-        loc, log_scale = outputs.chunk(2, dim=-1)
-        # Below a quarter of a grey level nothing is to be won, and gradients grow without end.
-        log_scale = (log_scale + self.LOG_SCALE).clamp(min=self.SMALLEST)
-        return DiscretizedLogistic(loc + self.LOC, log_scale)
-
-    def check(self, x):
-        """Raise ValueError unless every value of x is k / 255 for some k from 0 to 255."""
-        levels = 255 * x
-        off = (levels - levels.round().clamp(0, 255)).abs().max().item()
-        if off > 1e-3:
-            raise ValueError(
-                f"x has values that are {off:.2g} grey levels from the nearest of 0, 1/255, …, 1; "
-                f"a discretized logistic likelihood takes only those{_bytes_hint(x)}."
-            )
 
 
 LIKELIHOODS = {

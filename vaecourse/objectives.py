@@ -34,22 +34,13 @@ def elbo_terms(model, x, num_samples=1, generator=None):
     return ElboTerms(log_likelihood.mean(0), kl_divergence(q, model.prior))
 
 
-def log_weights(model, x, num_samples, generator=None):
+def log_weights(model, x, num_samples, generator=None, q=None):
     """log p(x, z) − log q(z|x) at `num_samples` draws of z from q(z|x), [S, B].
 
-    Their mean over S estimates the ELBO; their log-mean-exp the tighter bound below.
+    Their mean over S estimates the ELBO; their log-mean-exp the tighter bound below. q: what
+    `model.encode(x)` gave, if it is at hand.
     """
-    return _log_weights(model, model.encode(x), x, num_samples, generator)
-
-
-def log_weight_chunks(model, x, num_samples, chunk, generator=None):
-    """The same [S, B], at most `chunk` of the S draws at a time, with one encoding."""
-    q = model.encode(x)
-    for done in range(0, num_samples, chunk):
-        yield _log_weights(model, q, x, min(chunk, num_samples - done), generator)
-
-
-def _log_weights(model, q, x, num_samples, generator):
+    q = model.encode(x) if q is None else q
     z = q.rsample((num_samples,), generator)
     return model.prior.log_prob(z) + model.decode(z).log_prob(x) - q.log_prob(z)
 

@@ -8,6 +8,7 @@ from torch.distributions import Exponential, Independent, Normal, Poisson, kl_di
 
 import vaecourse as vc
 from vaecourse.checks.answers import Mistake
+from vaecourse.positive_latents import ExponentialLatents
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -136,8 +137,8 @@ def kl_of_torch(log_rate):
 
 
 def kl_of_the_package(log_rate):
-    prior = vc.distributions.ExponentialLatents(torch.zeros_like(log_rate))
-    return kl_divergence(vc.distributions.ExponentialLatents(log_rate), prior)
+    prior = ExponentialLatents(torch.zeros_like(log_rate))
+    return kl_divergence(ExponentialLatents(log_rate), prior)
 
 
 @pytest.mark.parametrize("fn", [kl, kl_of_torch, kl_of_the_package])

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from vaecourse._arguments import check_count
 from vaecourse.evaluation.divergence import monte_carlo
-from vaecourse.objectives import log_weight_chunks
+from vaecourse.objectives import log_weights
 
 ROWS = 500  # pairs of image and draw that are decoded at once: what fits a processor's cache
 
@@ -64,9 +64,10 @@ def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, pro
 def _estimate(model, x, num_samples, rows, generator):
     log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)  # mps has no float64
     log_sum_of_squares = log_sum.clone()
-    chunk = max(1, rows // len(x))
-    for log_w in log_weight_chunks(model, x, num_samples, chunk, generator):
-        log_w = log_w.cpu().double()
+    q, chunk = model.encode(x), max(1, rows // len(x))
+    for done in range(0, num_samples, chunk):
+        draws = min(chunk, num_samples - done)
+        log_w = log_weights(model, x, draws, generator, q).cpu().double()
         log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
         log_sum_of_squares = torch.logaddexp(log_sum_of_squares, (2 * log_w).logsumexp(0))
     effective = (2 * log_sum - log_sum_of_squares).exp()

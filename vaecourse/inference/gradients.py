@@ -19,7 +19,7 @@ from vaecourse._arguments import (
     check_positive,
     check_shape,
 )
-from vaecourse.distributions import GammaLatents
+from vaecourse.positive_latents import GammaLatents
 
 BASELINES = ("none", "mean", "optimal", "leave_one_out")
 LOG_2PI = math.log(2 * math.pi)

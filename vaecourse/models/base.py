@@ -7,6 +7,7 @@ import torch
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
+from vaecourse import objectives
 from vaecourse._arguments import as_tensor
 
 # What the parameters of models are; parameter files hold them to the same bounds.
@@ -95,3 +96,37 @@ class Model(nn.Module):
             **{name: torch.cat(values).mean().item() for name, values in terms},
             "log_likelihood": (torch.cat(bounds) - math.log(importance_samples)).mean().item(),
         }
+
+
+class LatentModel(Model):
+    """A model with `encode`, `decode` and `prior`, and so with a bound on log p(x)."""
+
+    def elbo_terms(self, x, num_samples=1, generator=None):
+        """The terms of the bound for each row of x [B, D], each [B] in nats; their `elbo` also."""
+        x = self.check(x)
+        return objectives.elbo_terms(self, x, num_samples, generator)
+
+    def elbo(self, x, num_samples=1, generator=None):
+        """The bound on log p(x) for each row of x [B, D], by draws of z: [B], nats.
+
+        It always samples z, in training and in evaluation. Raises ValueError for x of the
+        wrong shape, with NaN, or outside what the likelihood can give.
+        """
+        return self.elbo_terms(x, num_samples, generator).elbo
+
+    def log_weights(self, x, num_samples, generator=None):
+        """log p(x, z) − log q(z|x) at `num_samples` draws of z from q(z|x): [S, B], nats."""
+        x = self.check(x)
+        return objectives.log_weights(self, x, num_samples, generator)
+
+    @torch.no_grad()
+    def sample(self, n, generator=None):
+        """n draws of x from the model, [n, D]: first z from the prior, then x given z."""
+        z = self.prior.sample((n,), generator)
+        return self.decode(z).sample((), generator)
+
+    @torch.no_grad()
+    def reconstruct(self, x):
+        """The mean of p(x|z) at the mean of q(z|x), [B, D]; a picture, not part of a bound."""
+        x = self.check(x)
+        return self.decode(self.encode(x).mean).mean

@@ -7,10 +7,9 @@ import torch
 
 from vaecourse._arguments import check_axes, check_counts, chosen
 from vaecourse.convolutions import conv_decoder, conv_encoder
-from vaecourse.distributions import POSTERIORS
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import Channels, Count, Dimension, ImageShape, Model, Seed
-from vaecourse.models.vae import VAE
+from vaecourse.models.vae import POSTERIORS, VAE
 from vaecourse.networks import ACTIVATIONS
 
 

@@ -17,8 +17,7 @@ from tqdm import tqdm
 
 from vaecourse._arguments import as_rows, check_choice, check_count, check_counts, check_positive
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, FullPosterior
-from vaecourse.models.base import Dimension, Positive, Seed
-from vaecourse.models.vae import LatentModel
+from vaecourse.models.base import Dimension, LatentModel, Positive, Seed
 from vaecourse.networks import linear
 
 NOISES = ("diagonal", "isotropic")

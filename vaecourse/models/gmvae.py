@@ -20,8 +20,7 @@ from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 from vaecourse._arguments import as_rows, check_counts
 from vaecourse.distributions import DiagonalGaussian, fresh_generator, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
-from vaecourse.models.base import Count, Dimension, Seed, Widths
-from vaecourse.models.vae import LatentModel
+from vaecourse.models.base import Count, Dimension, LatentModel, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, linear, mlp
 
 

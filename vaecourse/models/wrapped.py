@@ -18,7 +18,7 @@ from vaecourse.distributions import (
     PoissonCounts,
 )
 from vaecourse.likelihoods import likelihood_of
-from vaecourse.models.vae import LatentModel
+from vaecourse.models.base import LatentModel
 
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"

@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vaecourse._arguments import check_choice, check_counts, check_positive
-from vaecourse._files import below, check_writable, digest
+from vaecourse._arguments import check_device, check_settings, check_trainable
+from vaecourse._files import below, check_writable
 from vaecourse.training.broken import what_broke
 from vaecourse.training.optimizers import build_optimizer, scheduled_rate
-from vaecourse.training.state import History, read_state, write_state
+from vaecourse.training.state import History, named, read_state, write_state
 
 
 def fit(
@@ -57,9 +57,10 @@ def fit(
     of another run; FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate)
-    check_protocol(model)
+    check_trainable(model)
     if device is not None:
-        model.to(available(device, model))
+        check_device(device, model)
+        model.to(device)
     x = model.check(x)
     if validation is not None:
         validation = model.check(validation)
@@ -67,7 +68,7 @@ def fit(
     run.schedule(schedule, epochs)
     if checkpoint is not None:
         check_writable(checkpoint)
-        run.settings |= {"data": _key(x), "validation": _key(validation)}
+        run.settings |= {"data": named(x), "validation": named(validation)}
         if resume and Path(checkpoint).exists():
             run.restore(checkpoint, epochs)
     steps = math.ceil(len(x) / batch_size)
@@ -82,41 +83,6 @@ def fit(
     return run.history
 
 
-def available(device, model):
-    """`device` if it is here and takes `model`; ValueError if not."""
-    check_choice("device", device, ("cpu", "cuda", "mps"))
-    here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if not here.get(device, lambda: True)():
-        raise ValueError(f"device is {device!r}, which is not there: torch finds none.")
-    if device == "mps" and any(weight.dtype == torch.float64 for weight in model.parameters()):
-        raise ValueError("device is 'mps', which has no float64; call model.float() first.")
-    return device
-
-
-def check_protocol(model):
-    """Raise ValueError, naming what is missing, unless `model` can be trained."""
-    for method, what in (("loss", "loss(x, generator)"), ("check", "check(x)")):
-        if not callable(getattr(model, method, None)):
-            raise ValueError(
-                f"model is a {type(model).__name__} without {what}; `vc.models.wrap` makes a model "
-                "of a module with encode and decode."
-            )
-
-
-def _described(model):
-    """What tells one model from another where a run is taken up again."""
-    if hasattr(model, "params"):
-        return model.params
-    shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
-    return {"kind": type(model).__name__, "weights": shapes}
-
-
-def check_settings(epochs, batch_size, learning_rate):
-    """Raise ValueError for a setting that no run can have."""
-    check_counts(epochs=epochs, batch_size=batch_size)
-    check_positive("learning_rate", learning_rate)
-
-
 class Run:
     """The state of a training run: what must be saved so that it can go on as if never stopped."""
 
@@ -126,7 +92,7 @@ class Run:
         self.model, self.x, self.batch_size, self.transform = model, x, batch_size, transform
         self.seed = seed
         self.settings = {
-            "model": _described(model),
+            "model": named(model),
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "optimizer": optimizer,
@@ -218,8 +184,3 @@ class Run:
         """Read what `save` wrote; raise ValueError if it belongs to another run."""
         tensors, self.history = read_state(path, self.settings, epochs)
         self.load(tensors)
-
-
-def _key(x):
-    """What tells one set of data from another, and None from both."""
-    return None if x is None else f"{list(x.shape)} {digest({'x': x})[:16]}"

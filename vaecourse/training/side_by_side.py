@@ -12,8 +12,8 @@ import torch
 from torch.optim.adam import adam
 from tqdm import tqdm
 
+from vaecourse._arguments import check_settings
 from vaecourse.training.hand_gradients import HandGradients
-from vaecourse.training.loop import check_settings
 from vaecourse.training.state import History
 
 
