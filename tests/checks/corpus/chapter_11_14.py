@@ -35,6 +35,20 @@ SLOPES = {
         (lambda x, m, v: torch.cat(slopes(x, m, v)), "2 things"),
         (lambda x, m, v: (slopes(x, m, v)[0], slopes(x, m, v)[1] / v.exp()), "by σ²"),
         (lambda x, m, v: slopes(x, m.sub_(x), v), "change mean in place"),
+        (lambda x, m, v: (0.5 * slopes(x, m, v)[0], slopes(x, m, v)[1]), "A ½ is left"),
+        (lambda x, m, v: [s / x.numel() for s in slopes(x, m, v)], "by B · D"),
+        *(
+            (lambda x, m, v, f=f: (slopes(x, m, v)[0], f((m - x) ** 2 / v.exp(), m - x, v)), words)
+            for f, words in (
+                (lambda s, e, v: 0.5 - s, "before the square is missing"),
+                (lambda s, e, v: 1 - 0.5 * s, "before the logarithm is missing"),
+                (lambda s, e, v: 0.5 + 0 * s, "The square is missing"),
+                (lambda s, e, v: 0.5 + 0.5 * s, "wrong sign"),
+                (lambda s, e, v: 0.5 - 0.5 * e / v.exp(), "enters squared"),
+                (lambda s, e, v: 0.5 - 0.5 * e**2, "not divided by the variance"),
+                (lambda s, e, v: (1 - s) / (v / 2).exp(), "by σ; log σ² was asked"),
+            )
+        ),
         (
             lambda x, m, v: ((m - x).sign() * slopes(x, m, v)[0].abs() * 1.1, slopes(x, m, v)[1]),
             "1.1 times",
@@ -71,6 +85,10 @@ FULL = {
         ),
         (lambda m, L: full(m, L) + 0.5 * m.shape[1], "J is missing"),
         (lambda m, L: full(m, L) - 0.5 * (m**2).sum(1), "means are missing"),
+        (lambda m, L: full(m, L) - L.diagonal(dim1=1, dim2=2).log().sum(1), "counts twice"),
+        (lambda m, L: full(m, L) + 0.5 * (m.norm(dim=1) - (m**2).sum(1)), "|μ| enters"),
+        (lambda m, L: full(m, L) + 0.5 * (m.shape[1] - 1), "1 is subtracted in place of J"),
+        (lambda m, L: full(m, L) + m.shape[1], "J is added"),
         (lambda m, L: full(m, L).sum(), "one number"),
         (lambda m, L: 2 * full(m, L), "½ before the sum"),
         (lambda m, L: full(m, torch.diag_embed(L.diagonal(dim1=1, dim2=2))), "only the diagonal"),
@@ -399,6 +417,9 @@ FREE = {
         (lambda k, f: torch.maximum(k.mean(0).detach(), k.mean(0) * 0 + f).sum(), "gradient"),
         (lambda k, f: floor_of(k, f) / k.shape[1], "averaged over the latents"),
         (lambda k, f: k.mean().clamp(min=f), "our answer"),
+        (lambda k, f: k.mean(0).sum().clamp(min=f), "cuts the sum; every"),
+        (lambda k, f: (k.mean(0) * (k.mean(0) > f)).sum(), "costs nothing here"),
+        (lambda k, f: -floor_of(k, f), "sign is wrong"),
         (lambda k, f: len(k) * floor_of(k, f), "multiplied by the number of rows"),
         (lambda k, f: k.mean(0).sum().clamp(min=f * k.shape[1]), "all latents together"),
         (lambda k, f: floor_of(k.T, f), "over the latents|our answer"),
@@ -445,6 +466,13 @@ def with_bce_of_logits(encoder, decoder, optimizer, x, generator):
     return binary_cross_entropy(decoder(z), x)
 
 
+def rows_returned(encoder, decoder, optimizer, x, generator):
+    losses = []
+    step = train(lambda n, k: losses.append(n.sum(1) + k.sum(1)) or losses[0].mean())
+    step(encoder, decoder, optimizer, x, generator)
+    return losses[0].detach()
+
+
 def kl_by_numpy(m, v, z, e):
     return torch.tensor(0.5 * (np.exp(v.numpy()) + m.numpy() ** 2 - 1 - v.numpy()))
 
@@ -463,11 +491,15 @@ TRAIN = {
         (train(lambda n, k: n.sum(1).mean() + 4 * k.sum(1).mean()), "KL counts 4 times"),
         (train(lambda n, k: n.sum(1).mean() + k.sum() / n.numel()), "number of pixels"),
         (train(lambda n, k: n.mean() + k.mean()), "averaged over dimensions"),
+        (train(lambda n, k: n.mean() + k.sum()), "averaged over all, the KL summed"),
+        (train(lambda n, k: k.sum(1).mean() - n.sum(1).mean()), "cross entropy has the wrong sign"),
         (train(lambda n, k: (n.sum(1) + k.sum(1).detach()).mean()), "gradient"),
         (train(lambda n, k: (n.sum(1) + k.sum(1)).sum()), "summed over the rows"),
         (with_bce_of_logits, "Numbers outside|never"),
         (train(lambda n, k: n.sum(1).mean() + k.sum(1).mean(), kl_by_numpy), "numpy is given"),
         (train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), after=clipped), "do not move along"),
+        (lambda e, d, o, x, g: d(e(x).chunk(2, 1)), "given a tuple; give it z"),
+        (rows_returned, "loss has shape"),
         (lambda e, d, o, x, g: None, "returns nothing"),
         (lambda e, d, o, x, g: (1.0, 2.0), "never asked|returns"),
         (train(lambda n, k: (n.sum(1) + k.sum(1)).mean() / math.log(2)), "bits"),
@@ -522,6 +554,11 @@ def with_terms(combine, at=lambda q, g: q.rsample((), g)):
     return evaluation
 
 
+def too_wide(q, generator):
+    eps = torch.randn(q.mean.shape, generator=generator)
+    return q.mean + 2 * q.stddev * eps
+
+
 AVERAGES = {"per_batch": lambda e: e.mean(), "finish": lambda s, n: sum(s) / len(s)}
 EVALUATE = {
     "wrong": [
@@ -543,6 +580,18 @@ EVALUATE = {
         (lambda m, x, g: m.elbo(x).mean(), "generator"),
         (lambda m, x, g: m.elbo(x[:100], 1, g).mean(), "Only the first 100"),
         (lambda m, x, g: -m.elbo(x, 1, g).mean(), "this is the loss"),
+        (with_terms(lambda f, k: (f - k).mean() / 3), "bound is averaged over dimensions"),
+        (with_terms(lambda f, k: (f - k).mean(), too_wide), "deviations of q about its mean"),
+        (lambda m, x, g: m.elbo(x - x.mean(0), 1, g).mean(), "not those of x"),
+        (lambda m, x, g: -kl_divergence(m.encode(x), m.prior).mean(), r"log p\(x\|z\) is missing"),
+        (lambda m, x, g: evaluate()(m, x[: len(x) // 200 * 200], g), "smaller batch is left out"),
+        (evaluate(200, 1, lambda e: e.mean(), lambda s, n: s[-1]), "Only the last batch"),
+        (evaluate(200, 1, lambda e: e.mean(), lambda s, n: s[0]), "Only the first batch"),
+        (
+            evaluate(200, 1, lambda e: e.mean(), lambda s, n: sum(s)),
+            "averages of the batches are s",
+        ),
+        (evaluate(200, 1, lambda e: e.sum(), lambda s, n: sum(s) / len(s)), "Sums over batches"),
         (lambda m, x, g: 42.0, "never asked"),
     ],
     "right": [
@@ -587,6 +636,9 @@ CHOOSE = {
         (choosing(lambda v, t: v, lambda s, m, v, t: 0.5 * (s(m, v) + s(m, t))), "mean of both"),
         (lambda m, s, v, t: (m[-1], s(m[-1], t)), "last model"),
         (lambda m, s, v, t: (0, s(m[0], t)), "one of the models"),
+        (lambda m, s, v, t: (m[0], s(m, t)), "not one of the models"),
+        (lambda m, s, v, t: (choose(m, s, v, t)[0], [s(k, t) for k in m]), "report has shape"),
+        (choosing(lambda v, t: abs(v)), "not the best on the validation"),
         (lambda m, s, v, t: choose(m[1:], s, v, t), "first model is never considered"),
         (lambda m, s, v, t: choose(m[:-1], s, v, t), "last model is never considered"),
         (above_zero, "every score is below zero"),
