@@ -29,10 +29,17 @@ def widget(vae, images):
     return PipelineExplorer(vae, images)
 
 
-BYTES = """
+UNPACKED = """
 const bytes = (text) =>
   new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+const { decoder, images } = await js.unpack(bytes(arg.arrays), arg.spec.table);
+const decode = js.makeNetwork(arg.spec.decoder, decoder);
 """
+
+
+def packed(widget):
+    arrays = {name: getattr(widget, name) for name in ("arrays", "encoder")}
+    return {"spec": widget.spec} | {k: base64.b64encode(v).decode() for k, v in arrays.items()}
 
 
 def bill(page):
@@ -59,23 +66,17 @@ def test_the_page_encodes_and_decodes_as_torch(tab, widget, vae, images):
     got = tab.evaluate(
         script(
             widget,
-            BYTES
-            + """const { decoder, images } = await js.unpack(bytes(arg.arrays), arg.spec.table);
-            const size = arg.spec.encoder.reduce((n, [i, o]) => n + o * (i + 1), 0);
+            UNPACKED
+            + """const size = arg.spec.encoder.reduce((n, [i, o]) => n + o * (i + 1), 0);
             const table = [['encoder', 'float16', [size]]];
             const { encoder } = await js.unpack(bytes(arg.encoder), table);
             const encode = js.makeNetwork(arg.spec.encoder, encoder);
-            const decode = js.makeNetwork(arg.spec.decoder, decoder);
             return Array.from({ length: 10 }, (_, k) => {
               const q = [...encode(images.subarray(784 * k, 784 * (k + 1)))];
               return [q, [...decode(q.slice(0, 2))].map(js.sigmoid)];
             });""",
         ),
-        {
-            "spec": widget.spec,
-            "arrays": base64.b64encode(widget.arrays).decode(),
-            "encoder": base64.b64encode(widget.encoder).decode(),
-        },
+        packed(widget),
     )
     with torch.no_grad():
         q = vae.encode(images)
@@ -90,9 +91,8 @@ def test_log_p_is_a_finer_grids(tab, widget, vae, images):
     got = tab.evaluate(
         script(
             widget,
-            BYTES
-            + """const { decoder, images } = await js.unpack(bytes(arg.arrays), arg.spec.table);
-            const decode = js.makeNetwork(arg.spec.decoder, decoder), cache = {};
+            UNPACKED
+            + """const cache = {};
             return [0, 1, 2, 3].map((k) => {
               const steps = js.evidence(decode, images.subarray(784 * k, 784 * (k + 1)), cache);
               let step;
@@ -100,7 +100,7 @@ def test_log_p_is_a_finer_grids(tab, widget, vae, images):
               return step.value;
             });""",
         ),
-        {"spec": widget.spec, "arrays": base64.b64encode(widget.arrays).decode()},
+        packed(widget),
     )
     with torch.no_grad():
         exact = evidence(vae, images[:4])
