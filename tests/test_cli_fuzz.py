@@ -91,6 +91,8 @@ MODELS = [
     {"kind": "factor_analysis", "data_dim": 4, "latent_dim": 1},
     {"kind": "gmvae", "data_dim": 4, "latent_dim": 1, "num_components": 2, "hidden": [3]},
     {"kind": "vrnn", "data_dim": 2, "latent_dim": 1, "state_dim": 2, "hidden": [3]},
+    {"kind": "hierarchical", "data_dim": 4, "latent_dim": 1, "upper_dim": 1, "hidden": [3]},
+    {"kind": "diffusion", "data_dim": 4, "levels": 3, "hidden": [3]},
     {"kind": "autoencoder", "data_dim": 4, "latent_dim": 2, "hidden": [3]},
 ]
 

@@ -19,6 +19,8 @@ SMALL = {
     "factor_analysis": {"data_dim": 4, "latent_dim": 2},
     "gmvae": {"data_dim": 4, "latent_dim": 2, "num_components": 2, "hidden": [3]},
     "vrnn": {"data_dim": 2, "latent_dim": 1, "state_dim": 2, "hidden": [3]},
+    "hierarchical": {"data_dim": 4, "latent_dim": 2, "upper_dim": 1, "hidden": [3]},
+    "diffusion": {"data_dim": 4, "levels": 8, "hidden": [3]},
 }
 
 

@@ -121,7 +121,7 @@ def log_density(name, x, variant="meant"):
     if name in ("figure_eight", "three_blobs"):
         nodes = _curve_nodes(name, variant)
         return torch.cat([_log_blurred(part, *nodes, _NOISE[name]) for part in x.split(_CHUNK)])
-    log_weight, loc, covariance = _components(name, variant)
+    log_weight, loc, covariance = components(name, variant)
     return (log_weight + MultivariateNormal(loc, covariance).log_prob(x[:, None])).logsumexp(1)
 
 
@@ -220,7 +220,7 @@ def _points(x):
     return points
 
 
-def _components(name, variant):
+def components(name, variant="meant"):
     """Log weights [K], means [K, 2] and covariances [K, 2, 2] of the sets that are Gaussian."""
     if name == "gaussian_mixture":
         matrix, loc = _mixture_maps(variant)

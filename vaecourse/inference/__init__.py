@@ -8,9 +8,18 @@ from importlib import import_module
 _MODULE = {
     "BernoulliMixture": "em",
     "GaussianMixture": "em",
+    "NoisedMixture": "noised_mixture",
     "NormalGammaMeanField": "mean_field",
 }
-_SUBMODULES = ("elbo_identities", "em", "gradients", "label_gradients", "mean_field", "posteriors")
+_SUBMODULES = (
+    "elbo_identities",
+    "em",
+    "gradients",
+    "label_gradients",
+    "mean_field",
+    "noised_mixture",
+    "posteriors",
+)
 
 __all__ = sorted([*_MODULE, *_SUBMODULES])
 

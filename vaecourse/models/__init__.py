@@ -4,13 +4,25 @@ from vaecourse._arguments import chosen
 from vaecourse.models.autoencoder import Autoencoder, mean_autoencoder
 from vaecourse.models.classifier import Classifier, labelled
 from vaecourse.models.conv_vae import ConvVAE
+from vaecourse.models.diffusion import Diffusion
 from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.gmvae import GMVAE
+from vaecourse.models.hierarchical import HierarchicalVAE
 from vaecourse.models.vae import VAE
 from vaecourse.models.vrnn import VRNN
 from vaecourse.models.wrapped import wrap
 
-MODELS = (VAE, ConvVAE, Autoencoder, Classifier, FactorAnalysis, GMVAE, VRNN)
+MODELS = (
+    VAE,
+    ConvVAE,
+    Autoencoder,
+    Classifier,
+    FactorAnalysis,
+    GMVAE,
+    VRNN,
+    HierarchicalVAE,
+    Diffusion,
+)
 KINDS = {model.kind: model for model in MODELS}
 
 __all__ = [
@@ -20,7 +32,9 @@ __all__ = [
     "Autoencoder",
     "Classifier",
     "ConvVAE",
+    "Diffusion",
     "FactorAnalysis",
+    "HierarchicalVAE",
     "build",
     "labelled",
     "mean_autoencoder",

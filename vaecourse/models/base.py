@@ -81,20 +81,25 @@ class Model(nn.Module):
         """
         x = self.check(x)
         generator = torch.Generator(device=x.device).manual_seed(seed)
-        parts = [self.elbo_terms(rows, 1, generator) for rows in x.split(CHUNK)]
-        elbo = torch.cat([part.elbo for part in parts])
+        bound = self._bound_metrics(x, generator)
         dim = math.prod(x.shape[1:])
         images = min(CHUNK // 5, max(1, CHUNK // 5 * 784 // dim))  # few, if they are large
         bounds = [
             torch.logsumexp(self.log_weights(rows, importance_samples, generator), dim=0)
             for rows in x[:importance_rows].split(images)
         ]
+        log_likelihood = (torch.cat(bounds) - math.log(importance_samples)).mean().item()
+        return {**bound, "log_likelihood": log_likelihood}
+
+    def _bound_metrics(self, x, generator):
+        """The bound on checked x and its terms, by one draw for each row."""
+        parts = [self.elbo_terms(rows, 1, generator) for rows in x.split(CHUNK)]
+        elbo = torch.cat([part.elbo for part in parts])
         terms = zip(parts[0]._fields, zip(*parts))
         return {
             "elbo": elbo.mean().item(),
             "elbo_se": (elbo.std() / len(elbo) ** 0.5).item(),
             **{name: torch.cat(values).mean().item() for name, values in terms},
-            "log_likelihood": (torch.cat(bounds) - math.log(importance_samples)).mean().item(),
         }
 
 
