@@ -18,6 +18,7 @@ SMALL = {
     "classifier": {"image_shape": [1, 2, 2], "channels": [2], "num_classes": 2},
     "factor_analysis": {"data_dim": 4, "latent_dim": 2},
     "gmvae": {"data_dim": 4, "latent_dim": 2, "num_components": 2, "hidden": [3]},
+    "m2": {"data_dim": 4, "latent_dim": 2, "hidden": [3], "num_classes": 2},
     "vrnn": {"data_dim": 2, "latent_dim": 1, "state_dim": 2, "hidden": [3]},
     "hierarchical": {"data_dim": 4, "latent_dim": 2, "upper_dim": 1, "hidden": [3]},
     "diffusion": {"data_dim": 4, "levels": 8, "hidden": [3]},

@@ -8,6 +8,7 @@ from vaecourse.evaluation.frechet import (
     frechet_distance,
     optimal_map,
 )
+from vaecourse.evaluation.grid import LatentGrid
 from vaecourse.evaluation.latent import active_units, kl_per_dimension
 from vaecourse.evaluation.likelihood import (
     aggregate_kl,
@@ -18,6 +19,7 @@ from vaecourse.evaluation.likelihood import (
 from vaecourse.evaluation.summary import evaluate
 
 __all__ = [
+    "LatentGrid",
     "active_units",
     "aggregate_kl",
     "bits_per_dimension",

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 # Experiments that are no training of a network; they may use the weights of those that are.
 PROGRAMS = (
     "bernoulli_mixture_static_mnist",
+    "better_posteriors",
     "cifar10_scores",
     "controls",
     "frey_latent_codes",

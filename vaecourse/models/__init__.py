@@ -8,6 +8,7 @@ from vaecourse.models.diffusion import Diffusion
 from vaecourse.models.factor_analysis import FactorAnalysis
 from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.hierarchical import HierarchicalVAE
+from vaecourse.models.m2 import M2
 from vaecourse.models.vae import VAE
 from vaecourse.models.vrnn import VRNN
 from vaecourse.models.wrapped import wrap
@@ -19,6 +20,7 @@ MODELS = (
     Classifier,
     FactorAnalysis,
     GMVAE,
+    M2,
     VRNN,
     HierarchicalVAE,
     Diffusion,
@@ -27,6 +29,7 @@ KINDS = {model.kind: model for model in MODELS}
 
 __all__ = [
     "GMVAE",
+    "M2",
     "VAE",
     "VRNN",
     "Autoencoder",

@@ -1,0 +1,82 @@
+"""The exact posterior, evidence and missing pixels of a model with two latents, by a grid.
+
+Taught in chapters 09 and 16. All log densities are in nats.
+"""
+
+import math
+
+import torch
+from torch.nn.functional import grid_sample, softplus
+
+from vaecourse._arguments import check_count, check_shape
+
+
+class LatentGrid:
+    """Points of the latent plane where a model of binary pixels is decoded once and for all.
+
+    model: a model with two latents and Bernoulli pixels.
+    points: on each axis, from −`reach` to `reach`; posteriors must be wider than a step.
+    log_prior: a function of z [G, 2] that gives log p(z), [G], in place of the model's own.
+
+    Raises ValueError for a model with another number of latents.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model, points=201, reach=5.0, log_prior=None):
+        check_count("points", points, smallest=2)
+        if getattr(model, "latent_dim", None) != 2:
+            raise ValueError(f"model is a {type(model).__name__}; the grid takes two latents.")
+        self.axis = torch.linspace(-reach, reach, points)
+        self.z = torch.cartesian_prod(self.axis, self.axis)
+        self.log_cell = 2 * math.log(self.axis[1] - self.axis[0])
+        self.logits = torch.cat([model.decode(z).logits for z in self.z.split(5_000)])
+        self._zero = torch.cat([softplus(rows) for rows in self.logits.split(5_000)])
+        self._all_zero = self._zero.sum(1)
+        self.log_prior = (log_prior or model.prior.log_prob)(self.z).to(self.logits)
+        check_shape("log_prior", self.log_prior, (len(self.z),))
+
+    @torch.no_grad()
+    def log_joint(self, x, seen=None):
+        """log p(x, z) for rows of x [B, D] at every z, [B, G]; of the pixels `seen` alone.
+
+        seen: [D] or [B, D], true where a pixel is known; what x holds elsewhere does not matter.
+        """
+        if seen is None:
+            return x @ self.logits.T - self._all_zero + self.log_prior
+        seen = seen.to(x)
+        none = seen @ self._zero.T
+        return (x * seen) @ self.logits.T - none + self.log_prior
+
+    def log_evidence(self, x, seen=None):
+        """log p(x), or of the pixels seen log p(x_seen): [B]."""
+        return torch.logsumexp(self.log_joint(x, seen), 1) + self.log_cell
+
+    def posterior(self, x, seen=None):
+        """The mass of p(z | x), or p(z | x_seen), in each cell: [B, G], rows of sum 1."""
+        return self.log_joint(x, seen).softmax(1)
+
+    def pixels(self, x, seen):
+        """The probability of every pixel to be on, [B, D]: of those seen, what they are.
+
+        Elsewhere Σ_z p(z | x_seen) p(x_d = 1 | z), the mean of the exact p(missing | seen).
+        """
+        found = self.posterior(x, seen) @ self.logits.sigmoid()
+        return torch.where(seen.bool(), x, found)
+
+    def table(self, x, seen=None):
+        """A function log_joint(z) of z [S, B, 2], by interpolation in the grid: [S, B].
+
+        A search that asks for it a thousand times decodes nothing.
+        """
+        side = len(self.axis)
+        values = self.log_joint(x, seen).reshape(len(x), 1, side, side)
+        reach = self.axis[-1]
+
+        def log_joint(z):
+            place = (z / reach).flip(-1).transpose(0, 1).unsqueeze(2)  # [B, S, 1, 2], z₂ first
+            found = grid_sample(
+                values, place, mode="bilinear", padding_mode="border", align_corners=True
+            )
+            return found[:, 0, :, 0].T
+
+        return log_joint

@@ -1,0 +1,248 @@
+"""Better posteriors, better priors, and labels: the learned numbers of chapter 16.
+
+    vaecourse reproduce better_posteriors
+
+takes about a quarter of an hour on one core and writes `data/results/better_posteriors.json`.
+No label chooses anything: every setting is fixed here, and every seed is reported.
+"""
+
+import json
+import math
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from vaecourse import checkpoint, data
+from vaecourse._files import check_writable, write_text
+from vaecourse.distributions import DiagonalGaussian
+from vaecourse.evaluation import LatentGrid
+from vaecourse.flows import FAMILIES, FreePosterior, NormalizingFlow, refine
+from vaecourse.inference.em import GaussianMixture
+from vaecourse.models import M2, VAE, labelled
+from vaecourse.models.m2 import UNKNOWN
+from vaecourse.objectives import ElboTerms
+from vaecourse.training import fit
+
+NAME = "better_posteriors"
+PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"
+SEEDS = (0, 1, 2)
+IMAGES = 100
+UPPER = torch.arange(784) < 392  # the half of an image that is seen, where the other is hidden
+
+
+def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
+    """Compute every part and write the record to `path`; returns it."""
+    check_writable(path)
+    start = time.perf_counter()
+    metrics = {
+        "families": [families(seed) for seed in SEEDS],
+        "fitted_priors": [fitted_priors(seed) for seed in SEEDS],
+        "vamp_priors": [vamp_priors(seed) for seed in SEEDS],
+        "labels": [labels(count, seed) for count in (10, 100, 1_000) for seed in range(5)],
+    }
+    record = checkpoint.provenance(command, time.perf_counter() - start, metrics)
+    write_text(path, json.dumps(record) + "\n")
+    return record
+
+
+# --- posteriors ----------------------------------------------------------------------------------
+
+
+def families(seed, images=IMAGES, steps=600):
+    """What each family leaves of the gap of the first test images, whole and half hidden, nats.
+
+    Every search starts where the exact posterior is highest, so that what is left is the family's.
+    """
+    vae, _ = checkpoint.pretrained("mnist_vae_2d", seed)
+    x = data.mnist("test", binarize="sample").x[:images]
+    grid = LatentGrid(vae, 201)
+    found = {"seed": seed, "steps": steps}
+    for name, seen in (("whole", None), ("upper", UPPER)):
+        log_evidence = grid.log_evidence(x, seen)
+        of_encoder = FreePosterior(*encoded(vae, x))
+        gaps = {"encoder": log_evidence - exact_bound(of_encoder, vae, x, seen)}
+        top = grid.z[grid.log_joint(x, seen).argmax(1)]
+        for family in FAMILIES:
+            narrow = torch.full_like(top, 2 * math.log(0.15))
+            posterior = FreePosterior(top, narrow, family, seed=seed)
+            generator = torch.Generator().manual_seed(seed)
+            refine(posterior, grid.table(x, seen), steps, generator, draws=16)
+            gaps[family] = log_evidence - exact_bound(posterior, vae, x, seen)
+        found[name] = {
+            key: [round(gap, 4) for gap in values.tolist()] for key, values in gaps.items()
+        }
+    return found
+
+
+def encoded(model, x):
+    """Mean and log variance of q(z|x), without gradients."""
+    with torch.no_grad():
+        q = model.encode(x)
+    return q.loc, q.log_var
+
+
+@torch.no_grad()
+def exact_bound(posterior, model, x, seen=None, nodes=24):
+    """E_q[log p(x, z) − log q(z)] by Gauss–Hermite quadrature over the base of q, [B] nats.
+
+    posterior: a `FreePosterior` over two latents, one for each row of x [B, D]; no draw is made.
+    """
+    axis, weight = np.polynomial.hermite_e.hermegauss(nodes)
+    axis, weight = (torch.as_tensor(a, dtype=x.dtype) for a in (axis, weight / weight.sum()))
+    base = torch.cartesian_prod(axis, axis)[:, None].expand(-1, len(x), -1)
+    weights = torch.cartesian_prod(weight, weight).prod(1)
+    q = posterior()
+    if isinstance(q, NormalizingFlow):
+        z, log_q = q.push(base)
+    else:
+        full = posterior.family == "full"
+        z = q.loc + ((q.scale_tril @ base[..., None])[..., 0] if full else q.scale * base)
+        log_q = q.log_prob(z)
+    total = torch.zeros(len(x))
+    for some, density, share in zip(z.split(48), log_q.split(48), weights.split(48)):
+        logits = model.decode(some).logits
+        pixels = x * logits - nn.functional.softplus(logits)
+        likelihood = pixels.sum(-1) if seen is None else pixels[..., seen].sum(-1)
+        total += (share[:, None] * (likelihood + model.prior.log_prob(some) - density)).sum(0)
+    return total
+
+
+# --- priors --------------------------------------------------------------------------------------
+
+
+def fitted_priors(seed, rows=60_000, tested=10_000):
+    """What priors made of the codes of `mnist_vae_128d` gain on the test images, nats."""
+    vae, _ = checkpoint.pretrained("mnist_vae_128d", seed)
+    generator = torch.Generator().manual_seed(seed)
+    train = torch.bernoulli(data.mnist("train").x[:rows], generator=generator)
+    test = data.mnist("test", binarize="sample").x[:tested]
+    q = DiagonalGaussian(*encoded(vae, train))
+    active = q.loc.var(0) > 0.01
+    codes = q.sample((), generator)[:, active].double()
+    z = DiagonalGaussian(*encoded(vae, test)).sample((), generator)[:, active].double()
+    old = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    found = {"seed": seed, "active": int(active.sum())}
+    for components in (1, 10):
+        fitted = GaussianMixture(components, max_steps=20, seed=seed).fit(codes)
+        found[f"gaussians_{components}"] = mean_and_error(fitted.score_samples(z) - old)
+    loc, log_var = q.loc[:, active].double(), q.log_var[:, active].double()
+    for images in (500, rows):
+        density = torch.cat(
+            [log_mixture(part, loc[:images], log_var[:images]) for part in z[:2_000].split(100)]
+        )
+        found[f"aggregate_{images}"] = mean_and_error(density - old[:2_000])
+    return found
+
+
+def log_mixture(z, loc, log_var):
+    """log 1/K Σ_k N(z; loc_k, exp log_var_k) for z [M, J] and loc [K, J]: [M], nats."""
+    precision = (-log_var).exp()
+    square = z.square() @ precision.T - 2 * z @ (loc * precision).T
+    constant = (loc.square() * precision + log_var + math.log(2 * math.pi)).sum(1)
+    return torch.logsumexp(-0.5 * (square + constant), dim=1) - math.log(len(loc))
+
+
+def mean_and_error(values):
+    """The mean of values [N], and its standard error."""
+    return [values.mean().item(), (values.std() / len(values) ** 0.5).item()]
+
+
+class VampVAE(VAE):
+    """A VAE whose prior is the mean of q(z|u_k) over learned inputs u_k, the VampPrior [TW18]."""
+
+    def __init__(self, inputs, *, seed):
+        super().__init__(784, 2, seed=seed)
+        start = inputs.clamp(0.05, 0.95).logit()
+        self.inputs = nn.Parameter(start)
+
+    def log_prior(self, z):
+        """log p(z) for z [..., 2]."""
+        q = self.encode(self.inputs.sigmoid())
+        return log_mixture(z.reshape(-1, 2), q.loc, q.log_var).reshape(z.shape[:-1])
+
+    def loss(self, x, generator=None):
+        """−ELBO, its KL by the draw of z: that of a mixture has no closed form."""
+        q = self.encode(x)
+        z = q.rsample((), generator)
+        kl = q.log_prob(z) - self.log_prior(z)
+        return -ElboTerms(self.decode(z).log_prob(x), kl).elbo.mean()
+
+
+def vamp_priors(seed, components=100, epochs=5, rows=60_000, tested=1_000):
+    """log p(x) by the grid: N(0, I), a mixture fitted afterwards, and a VampPrior, equal epochs."""
+    generator = torch.Generator().manual_seed(seed)
+    train, x = data.mnist("train").x[:rows], data.mnist("test", binarize="sample").x[:tested]
+    plain = VAE(784, 2, seed=seed)
+    vamp = VampVAE(train[torch.randperm(rows, generator=generator)[:components]], seed=seed)
+    settings = {"epochs": epochs, "seed": seed, "transform": data.binarize, "progress": False}
+    for model in (plain, vamp):
+        fit(model, train, **settings)
+        model.requires_grad_(False)
+    codes = DiagonalGaussian(*encoded(plain, data.binarize(train, generator)))
+    fitted = GaussianMixture(10, max_steps=100, seed=seed).fit(codes.sample((), generator))
+    grids = {
+        "standard": LatentGrid(plain, 201),
+        "fitted": LatentGrid(plain, 201, log_prior=fitted.score_samples),
+        "vamp": LatentGrid(vamp, 301, reach=7.5, log_prior=vamp.log_prior),
+    }
+    values = {
+        name: torch.cat([grid.log_evidence(part) for part in x.split(100)])
+        for name, grid in grids.items()
+    }
+    found = {"seed": seed, "components": components, "epochs": epochs}
+    found |= {name: mean_and_error(value) for name, value in values.items()}
+    for name in ("fitted", "vamp"):
+        found[f"{name}_gain"] = mean_and_error(values[name] - values["standard"])
+    return found
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+
+def balanced(label, count, generator):
+    """Rows with `count` labels, equally many of each digit, [count]."""
+    order = torch.randperm(len(label), generator=generator)
+    each = count // 10
+    return torch.cat([order[label[order] == digit][:each] for digit in range(10)])
+
+
+def small(x):
+    """Images of 28 × 28 grey levels as 14 × 14, each the mean of four: [N, 784] to [N, 196]."""
+    return nn.functional.avg_pool2d(x.view(-1, 1, 28, 28), 2).flatten(1)
+
+
+def labels(count, seed, steps=1_000, rows=10_000, latent_dim=20):
+    """Test accuracy of M2 from `count` labels and `rows` small images, and of the labels alone.
+
+    Both train the same q(y|x), from the same weights, for as many steps.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    train, test = data.mnist("train"), data.mnist("test")
+    grey, label = small(train.x[:rows]), train.label[:rows]
+    x_test = data.binarize(small(test.x), torch.Generator().manual_seed(0))
+    known = balanced(label, count, generator)
+    found = {"labels": count, "seed": seed, "steps": steps}
+    for name in ("m2", "labels_alone"):
+        model = M2(196, latent_dim, label_weight=50.0, seed=seed)
+        adam = torch.optim.Adam(model.parameters(), lr=3e-3)
+        slower = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+        for _ in range(steps):
+            some = known[torch.randint(count, (min(count, 100),), generator=generator)]
+            x = data.binarize(grey[some], generator)
+            if name == "m2":
+                free = torch.randint(rows, (100,), generator=generator)
+                free = data.binarize(grey[free], generator)
+                unknown = torch.full((len(free),), UNKNOWN)
+                both = [labelled(x, label[some]), labelled(free, unknown)]
+                loss = model.loss(torch.cat(both), generator)
+            else:
+                loss = cross_entropy(model.classifier(x), label[some])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            slower.step()
+        found[name] = model.accuracy(x_test, test.label)
+    return found
