@@ -17,8 +17,17 @@ def test_the_metrics_recompute_from_the_weights(name, seed):
     model, record = vc.checkpoint.pretrained(name, seed)
     data = experiments.params(name).data
     shipped = data.name not in datasets.NOT_SHIPPED
-    metrics = runs.metrics(model, data) if shipped else runs.metrics_on_mnist(model, data)
+    # The importance-weighted bound takes most of the time: one seed of an experiment will do, as
+    # the bound itself, by the same draws, ties the numbers of every seed to its weights.
+    whole = seed == experiments.params(name).seeds[0]
+    metrics = (
+        runs.metrics(model, data, 100 if whole else 1)
+        if shipped
+        else runs.metrics_on_mnist(model, data)
+    )
     assert not shipped or metrics.keys() == record["metrics"].keys()
+    if not whole:
+        metrics.pop("log_likelihood", None)
     for key, value in metrics.items():
         # Sums of 10,000 float32 terms: other processors round otherwise, in the sixth digit, and a
         # row of 10,000 may then fall into another cluster.

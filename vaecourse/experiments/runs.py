@@ -198,7 +198,7 @@ def finish(task, state):
     return results
 
 
-def metrics(model, params):
+def metrics(model, params, importance_samples=100):
     """`evaluate` on the test data; for a synthetic set, beside its exact density.
 
     There `log_density` is the mean of log p(x), nats, which no model exceeds but by chance;
@@ -210,13 +210,13 @@ def metrics(model, params):
     if params.name in NOT_SHIPPED:
         return {**evaluate(model, x), **metrics_on_mnist(model, params)}
     if not isinstance(params, SyntheticParams) or not hasattr(model, "elbo"):
-        return evaluate(model, x, label=test.label)
+        return evaluate(model, x, importance_samples, label=test.label)
     exact = data.log_density(params.name, test.x, params.variant)
     with torch.no_grad():
         elbo = model.elbo(x, 20, torch.Generator().manual_seed(1)).double()
     gap = exact - elbo
     return {
-        **evaluate(model, x, importance_rows=len(x)),
+        **evaluate(model, x, importance_samples, len(x)),
         "log_density": exact.mean().item(),
         "gap": gap.mean().item(),
         "gap_se": (gap.std() / len(gap) ** 0.5).item(),
