@@ -102,7 +102,7 @@ class BernoulliPixels(Independent):
         if self.logits.requires_grad and torch.is_grad_enabled():
             return super().log_prob(value)
         # einsum makes no tensor of products, and so takes a quarter of the time of a sum of them.
-        return torch.einsum("...d,...d->...", value, self.logits) - _sum_of_softplus(self.logits)
+        return torch.einsum("...d,...d->...", value, self.logits) - sum_of_softplus(self.logits)
 
     def sample(self, sample_shape=(), generator=None):
         """Zeros and ones, [*sample_shape, ..., D]."""
@@ -112,7 +112,7 @@ class BernoulliPixels(Independent):
             return torch.bernoulli(probabilities, generator=generator)
 
 
-def _sum_of_softplus(logits):
+def sum_of_softplus(logits):
     """Σ_d log(1 + exp l_d) over the last axis of l [..., D]: [...]; gradients do not pass.
 
     log(1 + e^−|l|) is taken of products of up to 64 pixels at a time, which lie in [1, 2⁶⁴]: a

@@ -93,8 +93,20 @@ def test_a_short_file_gets_the_defaults(tmp_path):
         (changed("training", "epochs", ["long"] * 99), r"epochs is .*\.\.\.; input should be"),
         ({**GOOD, "model": {"data_dim": 784}}, "model.kind is missing"),
         (
-            {**GOOD, "training": {"epochs": 1, "gradients": "by_hand", "schedule": "step"}},
-            "training: gradients by_hand go with the optimizer adam",
+            {**GOOD, "training": {"epochs": 1, "gradients": "by_hand", "optimizer": "sgd"}},
+            "training: gradients by_hand go with the optimizers adam and muon only",
+        ),
+        (
+            {**GOOD, "training": {"epochs": 1, "products": "bfloat16"}},
+            "training: products of bfloat16 go with gradients by_hand only",
+        ),
+        (
+            {
+                "model": {**GOOD["model"], "likelihood": "gaussian"},
+                "data": GOOD["data"],
+                "training": {"epochs": 1, "gradients": "by_hand", "products": "bfloat16"},
+            },
+            "gradients by_hand go with muon and products of bfloat16 for the likelihood bernoulli",
         ),
         (
             {**GOOD, "model": {"kind": "vrnn", "data_dim": 30, "latent_dim": 2, "state_dim": 3}},

@@ -391,3 +391,33 @@ def test_a_cluster_that_dies_gets_a_sentence(tmp_path, monkeypatch):
         pytest.raises(ChildProcessError, match="The Dask scheduler at '.*' has gone; the same com"),
     ):
         run(tmp_path, backend=cluster.scheduler_address)
+
+
+def test_a_run_on_images_watches_how_it_approaches_its_end(tmp_path):
+    images = (np.random.default_rng(0).random((44, 12)) < 0.3).astype(np.float32)
+    np.save(tmp_path / "rows.npy", images)
+    content = {
+        "model": {"kind": "vae", "data_dim": 12, "latent_dim": 3, "hidden": [6]},
+        "data": {"name": "file", "path": str(tmp_path / "rows.npy")},
+        "training": {
+            "epochs": 4,
+            "batch_size": 20,
+            "learning_rate": 0.01,
+            "optimizer": "muon",
+            "schedule": "cosine",
+            "gradients": "by_hand",
+            "products": "bfloat16",
+        },
+        "seeds": [0, 1],
+    }
+    params = parameters.Params.model_validate(content)
+    folder, quiet = tmp_path / "out", {"report": lambda line: None, "workers": 1}
+    records = schedule.run_all(runs.tasks("images", params), folder, "again {}", **quiet)
+    for seed in (0, 1):
+        seen = records[f"images_seed{seed}"]["watched"]
+        assert seen["epochs"] == [0, 1, 2, 3, 4]
+        model, _ = vc.checkpoint.load(folder / f"images_seed{seed}")
+        train, test, units = runs.watched(model, params.data)
+        assert [train, test, units] == pytest.approx([seen[key][-1] for key in list(seen)[1:]])
+        assert seen["train"][-1] > seen["train"][0]
+    assert not list(folder.glob("*.snapshots.*"))

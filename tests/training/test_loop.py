@@ -229,7 +229,7 @@ def continued(path):
 
 
 def without_moments(tensors, record):
-    return {n: t for n, t in tensors.items() if not n.startswith("adam.")}, record
+    return {n: t for n, t in tensors.items() if not n.startswith("optimizer.0.")}, record
 
 
 def with_more_losses(tensors, record):

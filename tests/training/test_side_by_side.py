@@ -1,10 +1,13 @@
 """Training side by side is training alone, only faster."""
 
+import math
+
 import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse.training.side_by_side import Ensemble, fit_together
+from vaecourse.training.optimizers import build_optimizer
+from vaecourse.training.side_by_side import Ensemble, _Levels, fit_together
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 SHAPE = {"likelihood": "gaussian", "separate_heads": True}
@@ -135,3 +138,83 @@ def test_a_loss_that_explodes_is_reported():
         fit_together(
             models(1), [data(0)], epochs=3, batch_size=32, learning_rate=1e3, progress=False
         )
+
+
+# --- binary pixels -------------------------------------------------------------------------------
+
+PIXELS = {"hidden": (8, 6), "activation": "tanh"}
+
+
+def grey(n=60, seed=0):
+    return torch.rand(n, 12, generator=torch.Generator().manual_seed(seed))
+
+
+def pixel_models(draws, count=2):
+    return [vc.models.VAE(12, 3, importance_samples=draws, seed=s, **PIXELS) for s in range(count)]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_on_pixels_it_is_the_optimizer_on_the_loss_by_autograd(draws, optimizer):
+    together, alone = pixel_models(draws), pixel_models(draws)
+    x = grey().round()
+    run = Ensemble(together, [x, x], 20, 1e-2, [5, 6], optimizer=optimizer)
+    losses = run.epoch()
+    run.write_back()
+    for r, model in enumerate(alone):
+        generator = torch.Generator().manual_seed(5 + r)
+        step = build_optimizer(optimizer, model.parameters(), 1e-2)
+        for at, rows in enumerate(torch.randperm(60, generator=generator).split(20)):
+            eps = torch.empty(draws, 20, 3).normal_(generator=generator)
+            q = model.encode(x[rows])
+            z = q.loc + q.scale * eps
+            log_p = model.decode(z).log_prob(x[rows])
+            log_w = model.prior.log_prob(z) + log_p - q.log_prob(z)
+            bound = log_w.logsumexp(0) - math.log(draws)
+            if draws == 1:
+                bound = log_p[0] - torch.distributions.kl_divergence(q, model.prior)
+            step.zero_grad()
+            (-bound.mean()).backward()
+            step.step()
+            assert losses[at, r].item() == pytest.approx(-bound.mean().item(), rel=1e-4)
+        # float32; Muon itself multiplies bfloat16 numbers
+        torch.testing.assert_close(flat(together[r]), flat(model), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_stopping_between_epochs_changes_no_bit_on_pixels(optimizer):
+    def run(stops):
+        state, losses = None, []
+        for epochs in stops:
+            settings = {"binarize": True, "products": torch.bfloat16, "optimizer": optimizer}
+            ensemble = Ensemble(pixel_models(3), [grey()] * 2, 20, 1e-2, [0, 1], **settings)
+            if state is not None:
+                ensemble.load(state)
+            for _ in range(epochs):
+                ensemble.schedule("cosine", len(losses), 3)
+                losses.append(ensemble.epoch())
+            state = ensemble.state()
+        return torch.stack(losses), state
+
+    (whole, end), (broken, same) = run([3]), run([1, 2])
+    assert torch.equal(whole, broken)
+    assert end.keys() == same.keys()
+    assert all(torch.equal(end[name], same[name]) for name in end)
+
+
+def test_drawn_pixels_are_on_with_the_probability_of_their_grey_level():
+    n, level = 40_000, torch.arange(256) / 255
+    out = torch.empty(n, 256)
+    _Levels(level.expand(n, -1)).draw(torch.arange(n), torch.Generator().manual_seed(0), out)
+    assert set(out.unique().tolist()) == {0, 1}
+    on = out.mean(0)
+    assert on[0] == 0 and on[255] > 1 - 5 / 65_536
+    error = (on - level)[1:255] / (level * (1 - level) / n).sqrt()[1:255]
+    assert error.abs().max() < 4.5 and abs(error.square().mean() - 1) < 0.5  # 254 z-scores
+    pairs = torch.corrcoef(out[:, 100:108].T) - torch.eye(8)
+    assert pairs.abs().max() < 4.5 / n**0.5  # neighbours come from one 64-bit number
+
+
+def test_grey_levels_are_refused_where_pixels_are_meant():
+    with pytest.raises(ValueError, match="x has grey levels; .* Set binarize"):
+        Ensemble(pixel_models(1), [grey()] * 2, 20, 1e-2, [0, 1])

@@ -185,20 +185,23 @@ class TrainingParams(_Strict):
     epochs: int = Field(ge=1, le=MAX_EPOCHS, description="Passes over the data.")
     batch_size: int = Field(256, ge=1, le=10_000_000, description="Rows in a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Of the first step.")
-    optimizer: Literal["adam", "sgd"] = Field("adam", description="What makes a step.")
+    optimizer: Literal["adam", "sgd", "muon"] = Field("adam", description="What makes a step.")
     schedule: Literal["constant", "cosine", "step"] = Field(
         "constant",
         description="The learning rate over the epochs: the same; down to zero along a cosine; "
         "a tenth after half and again after three quarters.",
     )
     gradients: Literal["autograd", "by_hand"] = Field("autograd", description="Who derives them.")
+    products: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of gradients by hand, of binary pixels: what is multiplied."
+    )
 
     @model_validator(mode="after")
-    def _by_hand_is_plain(self):
-        if self.gradients == "by_hand" and (self.optimizer, self.schedule) != ("adam", "constant"):
-            raise ValueError(
-                "gradients by_hand go with the optimizer adam and the schedule constant only."
-            )
+    def _goes_together(self):
+        if self.gradients == "by_hand" and self.optimizer == "sgd":
+            raise ValueError("gradients by_hand go with the optimizers adam and muon only.")
+        if self.gradients == "autograd" and self.products != "float32":
+            raise ValueError(f"products of {self.products} go with gradients by_hand only.")
         return self
 
 
@@ -230,6 +233,13 @@ class Params(_Strict):
             raise ValueError(f"start is for a gmvae; the model is a {kind}.")
         if self.training.gradients == "by_hand" and kind != "vae":
             raise ValueError(f"training.gradients by_hand are for a vae; model.kind is {kind}.")
+        pixels = getattr(self.model, "likelihood", None) == "bernoulli"
+        chosen = (self.training.optimizer, self.training.products)
+        if self.training.gradients == "by_hand" and not pixels and chosen != ("adam", "float32"):
+            raise ValueError(
+                "gradients by_hand go with muon and products of bfloat16 for the likelihood "
+                "bernoulli only."
+            )
         if kind == "classifier" and name not in LABELLED:
             raise ValueError(
                 f"data.name is {name}; a classifier takes those with labels, "

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from vaecourse import data, models
 from vaecourse._files import plain
-from vaecourse.evaluation import evaluate
+from vaecourse.evaluation import active_units, evaluate, importance_estimate
 from vaecourse.experiments import gmvae_start
 from vaecourse.experiments.datasets import (
     NOT_SHIPPED,
@@ -32,6 +32,7 @@ from vaecourse.training.side_by_side import Ensemble
 
 SNAPSHOTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 200, 289, 400)
 SNAPSHOT_POINTS = 500
+WATCHED_IMAGES, WATCHED_DRAWS = 500, 200
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,17 @@ def advance(task, state, done, epochs):
 
 def _advance_together(task, state, done, epochs):
     epoch_loss, batch_loss, snapshots = [], [], {}
+    training = task.params.training
     with _one_thread():
         run = _ensemble(task, state)
         if done == 0:
             snapshots[0] = _snapshot(run, task.params.data)
         for epoch in range(done + 1, done + epochs + 1):
+            run.schedule(training.schedule, epoch - 1, training.epochs)
             losses = run.epoch()
             epoch_loss.append(losses.mean(0).tolist())
             batch_loss += losses.tolist()
-            if epoch in SNAPSHOTS or epoch == task.params.training.epochs:
+            if epoch in SNAPSHOTS or epoch == training.epochs:
                 snapshots[epoch] = _snapshot(run, task.params.data)
     return {
         "state": run.state(),
@@ -136,9 +139,22 @@ def _build(task, seed):
 
 def _ensemble(task, state):
     training = task.params.training
-    x = [train_data(task.params.data, seed)[0] for seed in task.seeds]
+    if isinstance(task.params.data, SyntheticParams):
+        x, transform = [train_data(task.params.data, seed)[0] for seed in task.seeds], None
+    else:
+        images, transform = train_data(task.params.data, task.seeds[0])
+        x = [images] * len(task.seeds)
     members = [_build(task, seed) for seed in task.seeds]
-    run = Ensemble(members, x, training.batch_size, training.learning_rate, task.seeds)
+    run = Ensemble(
+        members,
+        x,
+        training.batch_size,
+        training.learning_rate,
+        task.seeds,
+        binarize=transform is not None,
+        products=getattr(torch, training.products),
+        optimizer=training.optimizer,
+    )
     if state is not None:
         run.load(state)
     return run
@@ -165,15 +181,37 @@ def _run(task, state, done=0):
 def _snapshot(run, params):
     """Where the first model stands: samples of it, and of its aggregate posterior, float16.
 
-    Both come from the same noise at every snapshot, so that points move and do not jump.
+    Both come from the same noise at every snapshot, so that points move and do not jump. Of images,
+    what `watched` says of every model instead.
     """
     run.write_back()
+    if not isinstance(params, SyntheticParams):
+        return {"watched": torch.tensor([watched(model, params) for model in run.models])}
     model, generator = run.models[0], torch.Generator().manual_seed(0)
     x = test_data(params).x[:SNAPSHOT_POINTS]
     return {
         "codes": model.encode(x).sample((), generator).half(),
         "samples": model.sample(SNAPSHOT_POINTS, generator).half(),
     }
+
+
+@torch.no_grad()
+def watched(model, params):
+    """Nats on training images, nats on test images, and active units: how a run approaches its end.
+
+    log p(x) by `WATCHED_DRAWS` draws, the mean over `WATCHED_IMAGES` that are spread over the set;
+    binarized once, with the same noise every time. Nothing is chosen by it.
+    """
+    rows, transform = train_data(params, 0)
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for x in (rows, test_data(params).x):
+        x = x[:: max(1, len(x) // WATCHED_IMAGES)]
+        if transform is not None:
+            x = transform(x, generator)  # changes no pixel of the test images, which are binary
+        found.append(importance_estimate(model, x, WATCHED_DRAWS, generator, progress=False))
+    units = active_units(model, x).sum()
+    return [*(each.log_likelihood.mean().item() for each in found), float(units)]
 
 
 def finish(task, state):

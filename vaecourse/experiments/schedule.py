@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import torch
 from tqdm import tqdm
 
 from vaecourse import checkpoint, models
@@ -247,13 +248,15 @@ class _Job:
     def save(self, results, command, report):
         """Write weights and record of every seed, then forget the state; returns the records."""
         records = {}
-        if self.snapshots:
+        watched = below(self.snapshots, "watched.")
+        if self.snapshots and not watched:
             write_tensors(self.folder / f"{self.task.name}.snapshots.safetensors", self.snapshots)
         for r, (seed, (weights, metrics)) in enumerate(zip(self.task.seeds, results)):
             name = f"{self.task.name}_seed{seed}"
             model = models.build({**self.task.params.model.model_dump(), "seed": seed})
             model.load_state_dict(weights)
             records[name] = self._record(r, seed, metrics, command.format(self.task.name))
+            records[name] |= _watched(watched, r)
             checkpoint.save(self.folder / name, model, records[name])
             report(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in metrics.items()))
         self.path.unlink()
@@ -273,6 +276,15 @@ class _Job:
             "seconds_per_epoch": share / self.epochs,
             **checkpoint.provenance(command, share, metrics),
         }
+
+
+def _watched(tensors, r):
+    """What `runs.watched` has seen of seed r on its way, for the record."""
+    names, epochs = ("train", "test", "active_units"), sorted(tensors, key=int)
+    if not epochs:
+        return {}
+    columns = torch.stack([tensors[epoch][r] for epoch in epochs]).T.tolist()
+    return {"watched": {"epochs": [int(epoch) for epoch in epochs], **dict(zip(names, columns))}}
 
 
 def _prefixed(prefix, tensors):

@@ -21,13 +21,10 @@ Taught in chapters 08 and 11; `tests/training/test_hand_gradients.py` holds it a
 import math
 
 import torch
-from torch import nn
 
 from vaecourse.distributions import DiagonalPosterior, FullPosterior
 from vaecourse.likelihoods import GaussianLikelihood
-from vaecourse.networks import BranchLinear
-
-_relu_backward = torch.ops.aten.threshold_backward.grad_input
+from vaecourse.training.hand_networks import Networks, Take, count_weights
 
 
 class HandGradients:
@@ -44,17 +41,16 @@ class HandGradients:
         first = models[0]
         like = first.decoder[0].weight
         R, B, D, J = len(models), batch_size, first.data_dim, first.latent_dim
-        count = sum(_entries(layer) for layer in _linear(first.encoder) + _linear(first.decoder))
         self.models = models
-        self.weights = like.new_zeros(R * count)
+        self.weights = like.new_zeros(count_weights(models))
         self.gradients = torch.zeros_like(self.weights)
         self.x, self.eps, self.z = (like.new_empty(R, B, width) for width in (D, J, J))
         self.losses = like.new_empty(R)
         self.kl_weight = like.new_ones(())
         self._full = isinstance(first.posterior, FullPosterior) and J > 1
-        flat = _Take(self.weights, self.gradients)
-        self._encoder = _Networks([model.encoder for model in models], self.x, flat)
-        self._decoder = _Networks([model.decoder for model in models], self.z, flat)
+        flat = Take(*2 * [self.weights, self.gradients])
+        self._encoder = Networks([model.encoder for model in models], self.x, flat)
+        self._decoder = Networks([model.decoder for model in models], self.z, flat)
         self._split(J, D)
         self._scratch = [torch.empty_like(self.z) for _ in range(3)]
         self._scratch += [torch.empty_like(self.x) for _ in range(3)]
@@ -168,106 +164,3 @@ def _check_covered(models):
                 "likelihood with a variance for every dimension and no floor, and a Gaussian "
                 "posterior. Use autograd."
             )
-
-
-def _linear(network):
-    return [layer for layer in network if isinstance(layer, nn.Linear | BranchLinear)]
-
-
-def _shape(layer):
-    """(inputs, outputs) of the layer as one matrix."""
-    if isinstance(layer, BranchLinear):
-        return len(layer.heads) * layer.width, sum(layer.heads)
-    return layer.in_features, layer.out_features
-
-
-def _entries(layer):
-    inputs, outputs = _shape(layer)
-    return (inputs + 1) * outputs
-
-
-class _Take:
-    """Hands out consecutive views of the flat weights and gradients."""
-
-    def __init__(self, *flats):
-        self.flats, self.at = flats, 0
-
-    def __call__(self, *shape):
-        size = math.prod(shape)
-        self.at += size
-        return [flat[self.at - size : self.at].view(shape) for flat in self.flats]
-
-
-class _Layer:
-    """R linear maps: y [R, B, out] = x [R, B, in] w + b."""
-
-    def __init__(self, modules, x, take):
-        R, B, (inputs, outputs) = x.shape[0], x.shape[1], _shape(modules[0])
-        self.x, self.y, self.dy = x, x.new_empty(R, B, outputs), x.new_empty(R, B, outputs)
-        self.w, self.dw = take(R, inputs, outputs)
-        self.b, self.db = take(R, 1, outputs)
-        self.mask = None
-        if isinstance(modules[0], BranchLinear):
-            blocks = [x.new_ones(modules[0].width, head) for head in modules[0].heads]
-            self.mask = torch.block_diag(*blocks)
-        self.read(modules)
-
-    def read(self, modules):
-        for r, module in enumerate(modules):
-            weight = module.weight.detach().T
-            if self.mask is not None:
-                weight = weight.repeat(len(module.heads), 1) * self.mask
-            self.w[r].copy_(weight)
-            self.b[r].copy_(module.bias.detach())
-
-    def write_back(self, modules):
-        for r, module in enumerate(modules):
-            weight = self.w[r]
-            if self.mask is not None:  # what lies outside the blocks is zero
-                weight = weight.unflatten(0, (len(module.heads), module.width)).sum(0)
-            module.weight.copy_(weight.T)
-            module.bias.copy_(self.b[r, 0])
-
-    def forward(self):
-        torch.bmm(self.x, self.w, out=self.y)
-        self.y.add_(self.b)
-
-    def backward(self, dx=None):
-        """dw and db from dy, and dx where it is asked for."""
-        torch.bmm(self.x.mT, self.dy, out=self.dw)
-        torch.sum(self.dy, 1, keepdim=True, out=self.db)
-        if self.mask is not None:
-            self.dw.mul_(self.mask)
-        if dx is not None:
-            torch.bmm(self.dy, self.w.mT, out=dx)
-
-
-class _Networks:
-    """R multilayer perceptrons of one shape on shared buffers."""
-
-    def __init__(self, modules, x, take):
-        self.layers = []
-        for layers in zip(*map(_linear, modules)):
-            self.layers.append(_Layer(layers, x, take))
-            x = self.layers[-1].y
-        self.outputs, self.d_outputs = self.layers[-1].y, self.layers[-1].dy
-
-    def read(self, modules):
-        for layer, parts in zip(self.layers, zip(*map(_linear, modules))):
-            layer.read(parts)
-
-    def write_back(self, modules):
-        for layer, parts in zip(self.layers, zip(*map(_linear, modules))):
-            layer.write_back(parts)
-
-    def forward(self):
-        for layer in self.layers[:-1]:
-            layer.forward()
-            layer.y.relu_()
-        self.layers[-1].forward()
-
-    def backward(self, dx=None):
-        for before, layer in zip(self.layers[-2::-1], self.layers[:0:-1]):
-            layer.backward(before.dy)
-            _relu_backward(before.dy, before.y, 0, grad_input=before.dy)
-        self.layers[0].backward(dx)

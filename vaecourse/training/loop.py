@@ -16,7 +16,12 @@ from tqdm import tqdm
 from vaecourse._arguments import check_device, check_settings, check_trainable
 from vaecourse._files import below, check_writable
 from vaecourse.training.broken import what_broke
-from vaecourse.training.optimizers import build_optimizer, scheduled_rate
+from vaecourse.training.optimizers import (
+    build_optimizer,
+    load_optimizer,
+    optimizer_state,
+    scheduled_rate,
+)
 from vaecourse.training.state import History, named, read_state, write_state
 
 
@@ -161,19 +166,14 @@ class Run:
     def state(self):
         """Everything that the next epoch depends on, as a dict of tensors."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        memory = optimizer_state(self.optimizer)
+        tensors |= {f"optimizer.{name}": value for name, value in memory.items()}
         return tensors | {"generator": self.generator.get_state()}
 
     def load(self, state):
         """Go on from what `state` returned."""
         self.model.load_state_dict(below(state, "model."))
-        adam = self.optimizer.state_dict()
-        adam["state"] = {
-            index: below(state, f"adam.{index}.")
-            for index in range(len(list(self.model.parameters())))
-        }
-        self.optimizer.load_state_dict(adam)
+        load_optimizer(self.optimizer, below(state, "optimizer."))
         self.generator.set_state(state["generator"])
 
     def save(self, path):

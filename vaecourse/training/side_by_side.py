@@ -13,7 +13,16 @@ from torch.optim.adam import adam
 from tqdm import tqdm
 
 from vaecourse._arguments import check_settings
+from vaecourse._files import below
+from vaecourse.likelihoods import BernoulliLikelihood
+from vaecourse.training.bernoulli_gradients import BernoulliGradients
 from vaecourse.training.hand_gradients import HandGradients
+from vaecourse.training.optimizers import (
+    build_optimizer,
+    load_optimizer,
+    optimizer_state,
+    scheduled_rate,
+)
 from vaecourse.training.state import History
 
 
@@ -46,13 +55,40 @@ def fit_together(
 
 
 class Ensemble:
-    """R models in training: their weights, Adam's moments, and their generators."""
+    """R models in training: their weights, Adam's moments, and their generators.
 
-    def __init__(self, models, x, batch_size, learning_rate, seeds):
+    For models of binary pixels there are also: binarize: draw pixels from the grey levels `x` anew
+    in every epoch; products: the type of the numbers that are multiplied, torch.bfloat16 say;
+    optimizer: "adam" or "muon".
+    """
+
+    def __init__(
+        self,
+        models,
+        x,
+        batch_size,
+        learning_rate,
+        seeds,
+        *,
+        binarize=False,
+        products=None,
+        optimizer="adam",
+    ):
         x = _checked(models, x, batch_size)
-        self.models, self.x, self.learning_rate = models, x, learning_rate
+        self.models, self.learning_rate, self.rate = models, learning_rate, learning_rate
         self.steps, self.batch_size = len(x[0]) // batch_size, batch_size
-        self.by_hand = HandGradients(models, batch_size)
+        if isinstance(getattr(models[0], "likelihood", None), BernoulliLikelihood):
+            self.by_hand = BernoulliGradients(models, batch_size, products)
+            rows = _Levels if binarize else _Pixels
+            made = {id(data): rows(data) for data in x}
+            self.x = [made[id(data)] for data in x]
+            self._batches = self._drawn_in_steps
+            self.muon = optimizer == "muon" and build_optimizer(
+                optimizer, self.by_hand.parameters(), learning_rate
+            )
+        else:
+            self.by_hand, self.x = HandGradients(models, batch_size), x
+            self._batches, self.muon = self._drawn_at_once, None
         weights = self.by_hand.weights
         self.moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
         self.count = torch.zeros((), device=weights.device)
@@ -60,14 +96,17 @@ class Ensemble:
             torch.Generator(device=weights.device).manual_seed(seed) for seed in seeds
         ]
 
+    def schedule(self, name, epoch, epochs):
+        """Take the learning rate that a schedule has in `epoch`, counted from zero, of `epochs`."""
+        self.rate = scheduled_rate(name, self.learning_rate, epoch, epochs)
+        for group in self.muon.param_groups if self.muon else ():
+            group["lr"] = self.rate
+
     def epoch(self, bar=None):
         """One pass of every model over its data in a fresh order; losses [steps, R]."""
-        x, eps = self._draw()
-        losses = x.new_empty(self.steps, len(self.models))
+        losses = self.by_hand.losses.new_empty(self.steps, len(self.models))
         with _flushing_denormals():
-            for batch, noise, loss in zip(x, eps, losses):
-                self.by_hand.x.copy_(batch)
-                self.by_hand.eps.copy_(noise)
+            for _, loss in zip(self._batches(), losses):
                 self._train()
                 loss.copy_(self.by_hand.losses)
                 if bar is not None:
@@ -78,23 +117,44 @@ class Ensemble:
             )
         return losses
 
-    def _draw(self):
-        """Batches [steps, R, B, D] in a fresh order, and their noise [steps, R, B, J]."""
-        shape, latent_dim = (self.steps, self.batch_size, -1), self.models[0].latent_dim
-        batches, noise = [], []
-        for x, generator in zip(self.x, self.generators):
-            order = torch.randperm(len(x), generator=generator, device=x.device)
-            batches.append(x[order].view(shape))
-            eps = torch.randn(
-                len(x), latent_dim, generator=generator, dtype=x.dtype, device=x.device
+    def _orders(self):
+        """Each model's rows of every step, [steps, B]."""
+        return [
+            torch.randperm(len(x), generator=generator, device=generator.device).view(
+                self.steps, -1
             )
-            noise.append(eps.view(shape))
-        return torch.stack(batches, 1), torch.stack(noise, 1)
+            for x, generator in zip(self.x, self.generators)
+        ]
+
+    def _drawn_at_once(self):
+        """Fill the batch of every step from an epoch's, drawn before: for rows of few numbers."""
+        batches, noise = [], []
+        for x, order, generator in zip(self.x, self._orders(), self.generators):
+            batches.append(x[order])
+            size = (len(x), self.models[0].latent_dim)
+            eps = torch.randn(size, generator=generator, dtype=x.dtype, device=x.device)
+            noise.append(eps.view(*order.shape, -1))
+        for batch, eps in zip(torch.stack(batches, 1), torch.stack(noise, 1)):
+            self.by_hand.x.copy_(batch)
+            self.by_hand.eps.copy_(eps)
+            yield
+
+    def _drawn_in_steps(self):
+        """Fill and draw the batch of every step when it comes: for images."""
+        orders = self._orders()
+        for step in range(self.steps):
+            for r, generator in enumerate(self.generators):
+                self.x[r].draw(orders[r][step], generator, self.by_hand.x[r])
+                self.by_hand.eps[r].normal_(generator=generator)
+            yield
 
     @torch.no_grad()
     def _train(self):
         """One step of every model."""
         self.by_hand.step()
+        if self.muon:
+            self.muon.step()
+            return
         adam(
             [self.by_hand.weights],
             [self.by_hand.gradients],
@@ -106,7 +166,7 @@ class Ensemble:
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
-            lr=self.learning_rate,
+            lr=self.rate,
             weight_decay=0.0,
             eps=1e-8,
             maximize=False,
@@ -118,11 +178,16 @@ class Ensemble:
 
     def state(self):
         """Everything that the next epoch depends on, as a dict of tensors on the CPU."""
-        state = {
-            "weights": self.by_hand.weights,
+        memory = {
             "first_moment": self.moments[0],
             "second_moment": self.moments[1],
             "count": self.count,
+        }
+        if self.muon:
+            memory = {f"muon.{name}": kept for name, kept in optimizer_state(self.muon).items()}
+        state = {
+            "weights": self.by_hand.weights,
+            **memory,
             **{f"generator.{r}": g.get_state() for r, g in enumerate(self.generators)},
         }
         return {name: value.detach().cpu().clone() for name, value in state.items()}
@@ -131,11 +196,53 @@ class Ensemble:
     def load(self, state):
         """Go on from what `state` returned."""
         self.by_hand.weights.copy_(state["weights"])
-        self.moments[0].copy_(state["first_moment"])
-        self.moments[1].copy_(state["second_moment"])
-        self.count.copy_(state["count"])
+        if self.muon:
+            load_optimizer(self.muon, below(state, "muon."))
+        else:
+            self.moments[0].copy_(state["first_moment"])
+            self.moments[1].copy_(state["second_moment"])
+            self.count.copy_(state["count"])
         for r, generator in enumerate(self.generators):
             generator.set_state(state[f"generator.{r}"])
+
+
+class _Pixels:
+    """Binary images [N, D], handed out as they are."""
+
+    def __init__(self, x):
+        if not ((x == 0) | (x == 1)).all():
+            raise ValueError(
+                "x has grey levels; gradients by hand are there for binary pixels. Set binarize."
+            )
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def draw(self, rows, generator, out):
+        torch.index_select(self.x, 0, rows, out=out)
+
+
+class _Levels:
+    """Grey levels [N, D] from which pixels are drawn: on with a probability of the level.
+
+    One 64-bit number decides on four pixels, a quarter of the time of a draw for each: every
+    16 bits of it, r from -32,768 on, lie below round(65,535 level) - 32,768 with a probability of
+    the level but for one part in 65,536; never for a level of 0.
+    """
+
+    def __init__(self, x):
+        self.x = (65_535 * x).round().sub_(32_768).to(torch.int16)
+
+    def __len__(self):
+        return len(self.x)
+
+    def draw(self, rows, generator, out):
+        level = torch.index_select(self.x, 0, rows)
+        words = torch.empty(-(-level.numel() // 4), dtype=torch.int64, device=level.device)
+        words.random_(-(2**63), None, generator=generator)
+        r = words.view(torch.int16)[: level.numel()].view_as(level)
+        out.copy_(torch.lt(r, level, out=level))  # by way of int16, for a bool costs ten times it
 
 
 def _checked(models, x, batch_size):
