@@ -38,6 +38,13 @@ def training(**arguments):
     return widgets.TrainingExplorer([run()], **arguments)
 
 
+def missing(**arguments):
+    """An untrained VAE and two images, one with a black half."""
+    vae, x = vc.models.VAE(784, 2, (8,)), torch.zeros(2, 784)
+    x[1, 392:] = 1
+    return widgets.MissingExplorer(vae, x, **arguments)
+
+
 def pipeline(**arguments):
     """An untrained VAE on two empty images."""
     vae = vc.models.VAE(784, 2, (8,))
@@ -53,6 +60,7 @@ MAKERS = {
     "GradientExplorer": widgets.GradientExplorer,
     "KLExplorer": widgets.KLExplorer,
     "LatentExplorer": latent,
+    "MissingExplorer": missing,
     "PipelineExplorer": pipeline,
     "TrainingExplorer": training,
 }

@@ -19,6 +19,7 @@ _SUBMODULES = frozenset(
         "evaluation",
         "experiments",
         "figures",
+        "flows",
         "inference",
         "likelihoods",
         "models",

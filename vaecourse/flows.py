@@ -15,6 +15,7 @@ from vaecourse._arguments import check_choice, check_count, check_counts, seeded
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, Reparametrized
 
 _SOFTPLUS_IS_ONE = math.log(math.e - 1)
+STRETCH = 3.0  # |s| of an autoregressive layer: beyond it a search by draws can run away
 BISECTIONS = 60  # halve a bracket until float64 has no digit left
 
 
@@ -79,7 +80,8 @@ class Autoregressive(nn.Module):
         """m and s, each [..., J]."""
         hidden = (self.weight * self.into) @ z.unsqueeze(-1) + self.bias.unsqueeze(-1)
         outputs = (self.weight_out * self.out) @ hidden.tanh()
-        return (outputs.squeeze(-1) + self.bias_out).chunk(2, dim=-1)
+        m, s = (outputs.squeeze(-1) + self.bias_out).chunk(2, dim=-1)
+        return m, STRETCH * (s / STRETCH).tanh()
 
     def forward(self, z):
         """z′ and log |det ∂z′/∂z| for z [..., *batch, J]."""

@@ -65,6 +65,9 @@ def test_the_table_is_the_log_joint_between_the_points_too(vae, grid):
     found = grid.table(x)(z)
     assert found.shape == (50, 3)
     assert (found - exact).abs().max() < 0.01
+    # Outside, at the same likelihood, the prior alone falls.
+    out, edge = (grid.table(x)(torch.tensor([[[far, 0.0]] * 3])) for far in (8.0, 6.0))
+    assert torch.allclose(out, edge - 14, atol=1e-4)
 
 
 def test_another_prior_takes_the_place_of_the_models(vae, grid):

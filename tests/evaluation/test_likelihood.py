@@ -14,7 +14,7 @@ from vaecourse.evaluation import (
     importance_log_likelihood,
     kl_per_dimension,
 )
-from vaecourse.evaluation.likelihood import _log_mixture
+from vaecourse.evaluation.likelihood import log_mixture
 from vaecourse.objectives import log_weights
 
 
@@ -143,7 +143,7 @@ def test_the_mixture_is_the_mean_of_its_components():
     z = torch.randn(9, 2, generator=generator(2), dtype=torch.float64)
     components = vc.distributions.DiagonalGaussian(loc, log_var).log_prob(z[:, None])
     expected = components.logsumexp(1) - math.log(6)
-    assert (_log_mixture(z, loc, log_var) - expected).abs().max() < 1e-12
+    assert (log_mixture(z, loc, log_var) - expected).abs().max() < 1e-12
 
 
 def test_posteriors_that_are_all_alike_aggregate_to_one_of_them():

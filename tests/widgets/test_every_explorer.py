@@ -22,6 +22,7 @@ INK = {
     "GradientExplorer": ("inference", 0),
     "KLExplorer": ("inference", 0),
     "LatentExplorer": ("latent", 0),
+    "MissingExplorer": ("latent", 0),
     "PipelineExplorer": ("latent", 1),
     "TrainingExplorer": ("inference", 3),
 }
@@ -36,6 +37,7 @@ SPEECH = {
     "GradientExplorer": "μ = 1.60, 100 samples. Score function ",
     "KLExplorer": "q = N(0.55, 1.00²). KL(p ‖ q) ",
     "LatentExplorer": "z = (0.00, 0.07), test points nearby are ",
+    "MissingExplorer": "Seen: 28 columns of 13 rows. log p(seen) −",
     "PipelineExplorer": "Distortion ",
     "TrainingExplorer": "Three blobs, full covariance, epoch 1 of 1, loss 2.000 nats.",
 }

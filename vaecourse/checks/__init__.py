@@ -17,6 +17,11 @@ from vaecourse.checks.likelihoods import (
 )
 from vaecourse.checks.mean_field import normal_gamma_sweep
 from vaecourse.checks.posteriors import linear_gaussian_posterior
+from vaecourse.checks.posteriors_and_priors import (
+    missing_pixels,
+    planar_log_det,
+    unlabelled_bound,
+)
 from vaecourse.checks.vae import elbo, kl, minibatch_total, reparameterize
 
 __all__ = [
@@ -40,15 +45,18 @@ __all__ = [
     "log_evidence",
     "mask_corruption",
     "minibatch_total",
+    "missing_pixels",
     "mixture_elbo",
     "model_selection",
     "monte_carlo",
     "normal_gamma_sweep",
     "output_gradients",
+    "planar_log_det",
     "poisson_log_likelihood",
     "reconstruction_loss",
     "reparameterize",
     "score_function_gradient",
     "training_step",
+    "unlabelled_bound",
     "vrnn_elbo",
 ]

@@ -66,7 +66,8 @@ class LatentGrid:
     def table(self, x, seen=None):
         """A function log_joint(z) of z [S, B, 2], by interpolation in the grid: [S, B].
 
-        A search that asks for it a thousand times decodes nothing.
+        A search that asks for it a thousand times decodes nothing. Beyond the grid the likelihood
+        stays what it is at the edge, and N(0, I) falls on.
         """
         side = len(self.axis)
         values = self.log_joint(x, seen).reshape(len(x), 1, side, side)
@@ -77,6 +78,7 @@ class LatentGrid:
             found = grid_sample(
                 values, place, mode="bilinear", padding_mode="border", align_corners=True
             )
-            return found[:, 0, :, 0].T
+            beyond = z.square() - z.clamp(-reach, reach).square()
+            return found[:, 0, :, 0].T - 0.5 * beyond.sum(-1)
 
         return log_joint

@@ -101,14 +101,17 @@ def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress
     parts = q.sample((num_samples,), generator).flatten(0, 1).split(chunk)
     bar = tqdm(parts, "mixture", delay=2, disable=not progress)
     log_ratios = [
-        _log_mixture(z.cpu().double(), loc, log_var) - model.prior.log_prob(z).cpu().double()
+        log_mixture(z.cpu().double(), loc, log_var) - model.prior.log_prob(z).cpu().double()
         for z in bar
     ]
     return monte_carlo(torch.cat(log_ratios))
 
 
-def _log_mixture(z, loc, log_var):
-    """log 1/N Σ_n N(z; loc_n, exp log_var_n) for z [M, J]: [M], by two matrix products."""
+def log_mixture(z, loc, log_var):
+    """log 1/N Σ_n N(z; loc_n, exp log_var_n) for z [M, J], loc and log_var [N, J]: [M], nats.
+
+    The density of an aggregate posterior, and of a VampPrior; by two matrix products.
+    """
     precision = (-log_var).exp()
     square = z.square() @ precision.T - 2 * z @ (loc * precision).T
     constant = (loc.square() * precision + log_var + math.log(2 * math.pi)).sum(1)

@@ -19,6 +19,7 @@ from vaecourse import checkpoint, data
 from vaecourse._files import check_writable, write_text
 from vaecourse.distributions import DiagonalGaussian
 from vaecourse.evaluation import LatentGrid
+from vaecourse.evaluation.likelihood import log_mixture
 from vaecourse.flows import FAMILIES, FreePosterior, NormalizingFlow, refine
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.models import M2, VAE, labelled
@@ -51,7 +52,7 @@ def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
 # --- posteriors ----------------------------------------------------------------------------------
 
 
-def families(seed, images=IMAGES, steps=600):
+def families(seed, images=IMAGES, steps=300):
     """What each family leaves of the gap of the first test images, whole and half hidden, nats.
 
     Every search starts where the exact posterior is highest, so that what is left is the family's.
@@ -137,14 +138,6 @@ def fitted_priors(seed, rows=60_000, tested=10_000):
     return found
 
 
-def log_mixture(z, loc, log_var):
-    """log 1/K Σ_k N(z; loc_k, exp log_var_k) for z [M, J] and loc [K, J]: [M], nats."""
-    precision = (-log_var).exp()
-    square = z.square() @ precision.T - 2 * z @ (loc * precision).T
-    constant = (loc.square() * precision + log_var + math.log(2 * math.pi)).sum(1)
-    return torch.logsumexp(-0.5 * (square + constant), dim=1) - math.log(len(loc))
-
-
 def mean_and_error(values):
     """The mean of values [N], and its standard error."""
     return [values.mean().item(), (values.std() / len(values) ** 0.5).item()]
@@ -214,7 +207,7 @@ def small(x):
     return nn.functional.avg_pool2d(x.view(-1, 1, 28, 28), 2).flatten(1)
 
 
-def labels(count, seed, steps=1_000, rows=10_000, latent_dim=20):
+def labels(count, seed, steps=600, rows=10_000, latent_dim=20):
     """Test accuracy of M2 from `count` labels and `rows` small images, and of the labels alone.
 
     Both train the same q(y|x), from the same weights, for as many steps.

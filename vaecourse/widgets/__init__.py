@@ -11,6 +11,7 @@ _MODULES = {
     "GradientExplorer": "gradient_explorer",
     "KLExplorer": "kl_explorer",
     "LatentExplorer": "latent_explorer",
+    "MissingExplorer": "missing_explorer",
     "PipelineExplorer": "pipeline_explorer",
     "Playground": "playground",
     "TrainingExplorer": "training_explorer",
