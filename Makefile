@@ -14,7 +14,7 @@ export MALLOC_TRIM_THRESHOLD_ := 536870912
 # The environment belongs to the content of these two files, not to their dates.
 ENVIRONMENT := .venv/installed-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 
-.PHONY: help book slides assignments instructors strip test classroom serve lab archive claims lint unit notebooks students pages portable chromium lock clean
+.PHONY: help book slides pdf assignments instructors strip test classroom serve lab archive claims lint unit notebooks students pages portable chromium lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -26,6 +26,9 @@ book: $(ENVIRONMENT) ## execute the chapters and build the pages in _build/html
 
 slides: book ## make slides of every chapter in _build/slides
 	@$(BIN)/python _ext/build_slides.py
+
+pdf: book chromium ## print the book and every page of it to _build/pdf
+	@$(BIN)/python _ext/build_pdf.py
 
 assignments: $(ENVIRONMENT) ## make notebooks for nbgrader of every chapter in _build/assignments
 	@$(BIN)/python _ext/build_assignments.py
@@ -79,7 +82,7 @@ portable: $(ENVIRONMENT) chromium ## unit tests and notebooks under every instru
 	@$(BIN)/python tests/portable.py
 
 chromium: $(ENVIRONMENT)
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python _ext/browser.py
 
 lock: ## pin the newest versions that pyproject.toml allows
 	@$(PYTHON) -m venv --clear _build/lock && _build/lock/bin/pip install -qq -e '.[book,test]'

@@ -24,7 +24,7 @@ from playwright.sync_api import sync_playwright
 import vaecourse as vc
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "_ext"), str(ROOT / "tests")]
 from browser import FLAGS, find_chromium  # noqa: E402
 from widget_page import static_page  # noqa: E402
 

@@ -15,9 +15,10 @@ from playwright.sync_api import sync_playwright
 
 from vaecourse.widgets import Playground
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from browser import FLAGS, find_chromium
-from widget_page import script
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "_ext"), str(ROOT / "tests")]
+from browser import FLAGS, find_chromium  # noqa: E402
+from widget_page import script  # noqa: E402
 
 SECONDS = 3
 CASES = [  # data and hidden widths, likelihood, batch

@@ -5,16 +5,6 @@ DEVICES = {
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
 }
 
-# Formulas are set and every widget has drawn itself, or has said why it cannot.
-READY = """async () => {
-  if (window.MathJax) await MathJax.startup.promise;
-  const views = [...document.querySelectorAll('[type="application/vnd.jupyter.widget-view+json"]')];
-  const started = (view) => view.nextElementSibling && view.nextElementSibling.childNodes.length;
-  while (!views.every(started)) await new Promise(requestAnimationFrame);
-  await document.fonts.ready;
-  await new Promise(requestAnimationFrame);
-}"""
-
 
 def set_theme(tab, theme):
     """Have the page follow a system that is "light" or "dark", and wait until it does."""

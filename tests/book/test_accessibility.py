@@ -2,7 +2,8 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from book_page import DEVICES, READY, set_theme
+from book_page import DEVICES, set_theme
+from browser import READY
 
 # Solutions, long algebra and code lie folded: axe does not look where a reader does not see.
 UNFOLD = """async () => {

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from book_page import DEVICES, READY
+from book_page import DEVICES
+from browser import READY
 
 NASTY = {
     "subscripts": r"p_\theta(x \mid z) + p_{\theta}(x)^2 + p_{\theta,\phi}^{(t)}(x) + q_\phi",

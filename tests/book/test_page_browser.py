@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from book_page import DEVICES, READY, set_theme
+from book_page import DEVICES, set_theme
+from browser import READY
 
 LOOK = """() => ({
   theme: document.documentElement.dataset.theme,

@@ -4,7 +4,8 @@ import re
 
 import nbformat
 import pytest
-from book_page import DEVICES, READY
+from book_page import DEVICES
+from browser import READY
 
 WIDTHS = (390, 768, 1440)
 

@@ -1,6 +1,6 @@
-"""The Chromium that the tests drive: found on this machine, or installed with its package manager.
+"""The Chromium that tests and `make pdf` drive: found here, or installed with apt-get.
 
-`python tests/browser.py` prints the path; it installs Chromium first where none is found and
+`python _ext/browser.py` prints the path; it installs Chromium first where none is found and
 the machine allows it.
 """
 
@@ -22,6 +22,16 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Formulas are set and every widget has drawn itself, or has said why it cannot.
+READY = """async () => {
+  if (window.MathJax) await MathJax.startup.promise;
+  const views = [...document.querySelectorAll('[type="application/vnd.jupyter.widget-view+json"]')];
+  const started = (view) => view.nextElementSibling && view.nextElementSibling.childNodes.length;
+  while (!views.every(started)) await new Promise(requestAnimationFrame);
+  await document.fonts.ready;
+  await new Promise(requestAnimationFrame);
+}"""
 
 MISSING = (
     "No Chromium was found: install Chromium or Google Chrome (Debian, Ubuntu: "
