@@ -452,8 +452,24 @@ def test_points_are_drawn_by_mouse_and_by_keys(page):
         page.keyboard.press(key)
     settle(page)
     assert "7 of them" in page.locator(".pg-plot-data").get_attribute("aria-label")
+    page.click(".pg-undo")
+    settle(page)
+    assert "6 of them" in page.locator(".pg-plot-data").get_attribute("aria-label")
     page.click(".pg-play")
     trained(page, 20)
+    page.click(".pg-clear")
+    settle(page)
+    assert "no points yet" in page.locator(".pg-said").inner_text()
+    assert page.locator(".pg-undo").is_disabled()
+
+
+def test_who_listens_hears_that_it_trains_and_how_it_ended(page):
+    said = "() => document.querySelector('.vw-live').textContent.startsWith('{}')"
+    page.click(".pg-play")
+    page.wait_for_function(said.format("Training after"))
+    page.click(".pg-play")
+    page.wait_for_function(said.format("Stopped after"))
+    assert "after 0 steps" not in page.locator(".vw-live").inner_text()
 
 
 def test_a_rate_of_ten_ends_in_a_sentence(page):

@@ -144,10 +144,9 @@ LESSONS = {
     "digits": _lesson(
         "digits in two numbers",
         "Can you see the digits form in the decoded plane, and where the codes go?",
-        "Press play. Try one latent, or β = 4.",
+        "Press play. Then try one latent.",
         "Within a few hundred epochs most of the plane decodes to digits that one can read; "
-        "between two of them lie shapes that are neither. With β = 4 fewer kinds of digits are "
-        "left.",
+        "between two of them lie shapes that are neither.",
         data="digits",
         width=64,
         rate=0.003,

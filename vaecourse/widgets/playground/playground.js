@@ -54,6 +54,8 @@ class Playground extends Figure {
         <button type="button" class="pg-play">${STEPS.play}</button>
         <button type="button" class="pg-step">One step</button>
         <button type="button" class="pg-anew">Start again</button>
+        <button type="button" class="pg-undo">Undo point</button>
+        <button type="button" class="pg-clear">Clear points</button>
         <label class="pg-lessons">Lesson <select><option value="">none</option>${Object.entries(lessons).map(([name, { title }]) =>
           `<option value="${plain(name)}">${plain(title)}</option>`).join("")}</select></label>
       </div>
@@ -90,6 +92,8 @@ class Playground extends Figure {
       this.anew = this.moved = true;
       this.schedule();
     });
+    this.on(this.find(".pg-undo"), "click", () => this.undo());
+    this.on(this.find(".pg-clear"), "click", () => this.set({ drawn: [] }));
     this.on(this.find(".pg-lessons select"), "change", ({ target }) => {
       this.anew = true;
       this.set(this.begin(target.value));
@@ -127,12 +131,16 @@ class Playground extends Figure {
       const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
       if (by) this.cross = this.cross.map((v, k) => clamp(v + 0.2 * by[k], -4, 4));
       else if (e.key === "Enter" || e.key === " ") this.add(...this.cross);
-      else if (e.key === "Backspace") this.set({ drawn: this.state.drawn.slice(0, -2) });
+      else if (e.key === "Backspace") this.undo();
       else return;
       this.schedule();
       e.preventDefault();
       e.stopPropagation();
     });
+  }
+
+  undo() {
+    this.set({ drawn: this.state.drawn.slice(0, -2) });
   }
 
   add(x, y) {
@@ -168,7 +176,7 @@ class Playground extends Figure {
       this.news = frame;
       this.running = frame.running;
       if (frame.x) this.sample = frame.x;
-      this.moved = !frame.running;
+      if (!frame.running) this.moved = true; // it ended: say how
       this.schedule();
     };
     const local = () => {
@@ -233,6 +241,7 @@ class Playground extends Figure {
     if (run && this.news?.over) this.anew = true;
     if (run && this.anew) this.hand();
     this.running = run;
+    this.moved = true;
     this.send({ run });
     this.schedule();
   }
@@ -488,6 +497,11 @@ class Playground extends Figure {
     head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
     head("chart", `On ${state.data === "own" ? "your points" : "256 test points"}, nats a point`);
     head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
+    for (const kind of ["undo", "clear"]) {
+      const button = this.find(`.pg-${kind}`);
+      button.hidden = state.data !== "own";
+      button.disabled = !state.drawn.length;
+    }
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
     this.find(".pg-lessons select").value = state.lesson;
     for (const select of this.root.querySelectorAll("select[data-setting]")) {
