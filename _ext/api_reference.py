@@ -11,7 +11,6 @@ from sphinx.util.osutil import relative_uri
 
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 ARGUMENT = re.compile(r"(\w+(?:, \w+)*): (.*)")
-CHAPTERS = re.compile(r"[Cc]hapters? (?:\d\d(?:, | and | to )?)+")
 # A name in a cell or in a sentence; not one that is a link already.
 NAME = re.compile(
     r'<span class="n">vc</span>(?:<span class="o">\.</span><span class="n">\w+</span>)+'
@@ -38,7 +37,7 @@ def read_docstring(app, what, name, thing, options, lines):
                     shown = not shown
                     written += ["", "::", ""] if shown else [""]
                 line = line if shown else escaped(line)
-            written.append(CHAPTERS.sub(lambda found: link_chapters(app, found[0]), line))
+            written.append(line)
         written.append("")
     lines[:] = written
 
@@ -65,22 +64,6 @@ def escaped(line):
     parts[::2] = [re.sub(r"([*|\\]|(?<=\w)_(?!\w))", r"\\\1", text) for text in parts[::2]]
     parts[1::2] = [f"``{code}``" for code in parts[1::2]]
     return "".join(parts)
-
-
-def link_chapters(app, words):
-    """`chapters 07 and 09` with a link on each number."""
-    names = {
-        docname[len("chapters/") :][:2]: docname
-        for docname in app.env.found_docs
-        if docname.startswith("chapters/")
-    }
-    return re.sub(
-        r"\d\d",
-        lambda number: (
-            f":doc:`{number[0]} </{names[number[0]]}>`" if number[0] in names else number[0]
-        ),
-        words,
-    )
 
 
 def link_names(app, pagename, templatename, context, doctree):
