@@ -60,7 +60,7 @@ def link_chapters(app, doctree, docname):
     """Make the number of a chapter that a sentence names a link, where it is none yet."""
     chapters = {name[9:11]: name for name in app.env.found_docs if CHAPTER.match(name)}
     for text in list(doctree.findall(nodes.Text)):
-        if not MENTIONED.search(text) or within(text, NO_PROSE) or in_output(text):
+        if not MENTIONED.search(text) or within(text, NO_PROSE) or in_output(text.parent):
             continue
         parts = []
         for words, number in pieces(str(text)):
