@@ -5,6 +5,7 @@ the picture that it opens with. Links between pages lead within the PDF. The ref
 be searched, stays on the screen.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -29,23 +30,29 @@ ARRANGE = """async () => {
   const home = article.querySelector(":scope > section") || article;
   const end = document.createElement("section");
   end.className = "at-the-end";
-  const move = (part, name) => {
-    const line = document.createElement("p");
-    line.innerHTML = `<strong>${name}</strong>`;
-    end.append(line, part);
+  let told = "";
+  const move = (part, name) => { // a solution says itself whose it is, and its code follows it
+    if (name && name !== told && !end.lastChild?.matches(".solution")) {
+      const line = document.createElement("p");
+      line.append(Object.assign(document.createElement("strong"), { textContent: name }));
+      end.append(line);
+    }
+    told = name;
+    end.append(part);
   };
   const text = (part, selector) => part.querySelector(selector)?.textContent.trim() || "";
-  for (const box of article.querySelectorAll(".predict")) {
-    const answer = box.querySelector("details");
-    if (answer) move(answer, `Answer to: ${text(box, ".admonition-title")}`);
-  }
+  [...article.querySelectorAll(".predict details")].forEach((answer, k) => {
+    const title = answer.closest(".predict").querySelector(".admonition-title");
+    title.append(` (${k + 1})`);
+    move(answer, `${title.textContent.trim()}`);
+  });
   for (const exercise of article.querySelectorAll(".exercise")) {
     const name = text(exercise, ".admonition-title").replace(/\\s*#$/, "");
     let next = exercise.nextElementSibling;
     while (next && next.matches(".solution, .tag_hide-cell, .admonition.dropdown, details")) {
       const part = next;
       next = part.nextElementSibling;
-      move(part, `Solution of ${name}`);
+      move(part, part.matches(".solution") ? "" : `Solution of ${name}`);
     }
   }
   if (end.childNodes.length) {
@@ -55,8 +62,10 @@ ARRANGE = """async () => {
     home.append(end);
   }
   for (const cell of article.querySelectorAll(".cell.tag_hide-input")) {
-    const code = cell.querySelector(".cell_input, details.hide");
-    if (code && /plt\\.|\\bax\\./.test(code.textContent)) code.remove();
+    const code = [...cell.querySelectorAll("details.hide, .cell_input")];
+    if (code.some((part) => /plt\\.|\\bax\\./.test(part.textContent))) {
+      code.forEach((part) => part.remove());
+    }
   }
   document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
   document.querySelectorAll(".toggle-hidden").forEach((fold) => {
@@ -80,13 +89,15 @@ def documents(root):
     return [name for name in parse_toc_yaml(root / "_toc.yml") if not name.startswith(LEFT_OUT)]
 
 
-def print_page(tab, address, path):
+def print_page(tab, site, document, path):
     """Print a page of the book; returns its title."""
-    tab.goto(address)
+    tab.goto((site / f"{document}.html").as_uri())
     tab.evaluate(READY)
     tab.evaluate(ARRANGE)
-    tab.pdf(path=path, outline=True, tagged=True, print_background=True, **FORMAT)
-    return tab.locator("h1").first.text_content().rstrip("#").strip()
+    tab.pdf(path=path, outline=True, tagged=True, print_background=True, scale=0.85, **FORMAT)
+    number = re.match(r"chapters/(\d\d)_", document)
+    title = tab.locator("h1").first.text_content().rstrip("#").strip()
+    return f"{number[1]} {title}" if number else title
 
 
 def stamp(tab, writer, lines):
@@ -148,8 +159,11 @@ def append(writer, path, title):
     return start
 
 
-def build(root, target):
-    """Write the PDFs into the folder `target`; returns the path of the whole book."""
+def build(root, target, names=None):
+    """Write the PDFs into the folder `target`, of the pages `names` or all of the book.
+
+    Returns the path of the one that has them all.
+    """
     site = root / "_build" / "html"
     if not (site / "index.html").is_file():
         raise FileNotFoundError("There are no pages yet: run `make book` first.")
@@ -158,13 +172,13 @@ def build(root, target):
     with sync_playwright() as tools:
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         tab = chromium.new_page(viewport={"width": 820, "height": 1160}, color_scheme="light")
-        for document in tqdm(documents(root), unit="page"):
+        for document in tqdm(names or documents(root), unit="page"):
             path = target / f"{Path(document).name}.pdf"
-            title = print_page(tab, (site / f"{document}.html").as_uri(), path)
+            title = print_page(tab, site, document, path)
             first[document] = append(book, path, title)
             titles.append(title)
-            alone = PdfWriter(path)
-            lead_within(alone, site.as_uri(), {document: 0})
+            alone = PdfWriter()
+            lead_within(alone, site.as_uri(), {document: append(alone, path, title)})
             stamp(tab, alone, [(title, f"{n}") for n in range(1, len(alone.pages) + 1)])
             alone.write(path)
         lead_within(book, site.as_uri(), first)
