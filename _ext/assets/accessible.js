@@ -11,6 +11,14 @@
     sidebar.setAttribute("aria-label", "Course");
   }
 
+  /** A fold of the contents shows an arrow alone: name it after the page that it lies under. */
+  function nameFolds() {
+    for (const fold of document.querySelectorAll("#pst-primary-sidebar summary")) {
+      const page = fold.closest("li").querySelector("a");
+      fold.setAttribute("aria-label", `Pages under ${page.textContent.trim()}`);
+    }
+  }
+
   /** The empty corner of a table heads nothing. */
   function emptyCorners() {
     for (const head of document.querySelectorAll("thead th")) {
@@ -71,6 +79,7 @@
   }
 
   nameSidebar();
+  nameFolds();
   emptyCorners();
   listReferences();
   // It runs just after MathJax has been loaded, on pages that load it.
