@@ -28,23 +28,91 @@ function product(a, b, c, n, m, k) {
     }
 }
 
-/** to[m, n] = from[n, m]ᵀ. */
-function transpose(from, to, n, m) {
-  for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) to[j * n + i] = from[i * m + j];
+/** c[n, m] = Σ_l a[i·across + l·down] b[l, m], l < k: a b or aᵀ b, and nothing is transposed. */
+function combine(a, across, down, b, c, n, m, k) {
+  const rows = n & ~1, fours = k & ~3;
+  c.fill(0, 0, n * m);
+  for (let i = 0; i < n; i += 2) {
+    const two = i < rows, o = i * m, u = o + m;
+    for (let l = 0; l < k; l += l < fours ? 4 : 1) {
+      const p = i * across + l * down, q = p + across, r = l * m;
+      if (l < fours) {
+        const x0 = a[p], x1 = a[p + down], x2 = a[p + 2 * down], x3 = a[p + 3 * down];
+        const r1 = r + m, r2 = r1 + m, r3 = r2 + m;
+        if (two) {
+          const y0 = a[q], y1 = a[q + down], y2 = a[q + 2 * down], y3 = a[q + 3 * down];
+          for (let j = 0; j < m; j++) {
+            const b0 = b[r + j], b1 = b[r1 + j], b2 = b[r2 + j], b3 = b[r3 + j];
+            c[o + j] += x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3;
+            c[u + j] += y0 * b0 + y1 * b1 + y2 * b2 + y3 * b3;
+          }
+        } else
+          for (let j = 0; j < m; j++) c[o + j] += x0 * b[r + j] + x1 * b[r1 + j] + x2 * b[r2 + j] + x3 * b[r3 + j];
+      } else {
+        for (let j = 0; j < m; j++) c[o + j] += a[p] * b[r + j];
+        if (two) for (let j = 0; j < m; j++) c[u + j] += a[q] * b[r + j];
+      }
+    }
+  }
+}
+
+/** The columns of the values of x[n, k] that are not zero, row after row, and where rows begin. */
+function filled(x, n, k, old) {
+  const list = old?.at.length >= n * k ? old : { at: new Int32Array(n * k), from: new Int32Array(n + 1) };
+  let count = 0;
+  for (let i = 0; i < n; i++) {
+    list.from[i] = count;
+    for (let l = 0; l < k; l++) if (x[i * k + l] !== 0) list.at[count++] = l;
+  }
+  list.from[n] = count;
+  return list;
+}
+
+/** As `product`, for a whose zeros are left out: c[n, m] = a[n, k] bᵀ. */
+function sparseProduct(a, { at, from }, b, c, n, m, k) {
+  const columns = m & ~3;
+  for (let i = 0; i < n; i++) {
+    const p = i * k, o = i * m, start = from[i], end = from[i + 1];
+    for (let j = 0; j < columns; j += 4) {
+      const b0 = j * k, b1 = b0 + k, b2 = b1 + k, b3 = b2 + k;
+      let c0 = 0, c1 = 0, c2 = 0, c3 = 0;
+      for (let s = start; s < end; s++) {
+        const l = at[s], x = a[p + l];
+        c0 += x * b[b0 + l]; c1 += x * b[b1 + l]; c2 += x * b[b2 + l]; c3 += x * b[b3 + l];
+      }
+      c[o + j] = c0; c[o + j + 1] = c1; c[o + j + 2] = c2; c[o + j + 3] = c3;
+    }
+    for (let j = columns; j < m; j++) {
+      let sum = 0;
+      for (let s = start; s < end; s++) sum += a[p + at[s]] * b[j * k + at[s]];
+      c[o + j] = sum;
+    }
+  }
+}
+
+/** g[m, k] = dᵀ a for d[n, m] and a[n, k] whose zeros are left out. */
+function sparseOuter(d, a, { at, from }, g, n, m, k) {
+  g.fill(0);
+  for (let j = 0; j < m; j++)
+    for (let i = 0; i < n; i++) {
+      const slope = d[i * m + j], o = j * k, p = i * k;
+      if (slope === 0) continue; // a relu that rests
+      for (let s = from[i], end = from[i + 1]; s < end; s++) g[o + at[s]] += slope * a[p + at[s]];
+    }
 }
 
 // ---------------------------------------------------------------- a network
 
 /** Linear layers with a relu between them, as torch's nn.Sequential of nn.Linear: weight [out, in], bias. */
 class Network {
-  constructor(sizes, weights, gradients, start) {
+  constructor(sizes, weights, gradients, start, sparse = false) {
+    this.sparse = sparse; // most inputs are zero
     this.layers = [];
     for (let k = 1; k < sizes.length; k++) {
       const [m, n] = [sizes[k - 1], sizes[k]], bias = start + n * m, end = bias + n;
       this.layers.push({
         m, n, w: weights.subarray(start, bias), b: weights.subarray(bias, end),
         dw: gradients.subarray(start, bias), db: gradients.subarray(bias, end),
-        wt: new Float64Array(m * n),
       });
       start = end;
     }
@@ -58,8 +126,6 @@ class Network {
     for (const layer of this.layers) {
       layer.out = new Float64Array(rows * layer.n);
       layer.dout = new Float64Array(rows * layer.n);
-      layer.outT = new Float64Array(rows * layer.n);
-      layer.inT = new Float64Array(rows * layer.m);
       layer.din = new Float64Array(rows * layer.m);
     }
   }
@@ -71,7 +137,10 @@ class Network {
     this.layers.forEach((layer, k) => {
       const { m, n, w, b, out } = layer, hidden = k < this.layers.length - 1;
       layer.input = h;
-      product(h, w, out, rows, n, m);
+      if (k === 0 && this.sparse) {
+        this.filled = filled(h, rows, m, this.filled);
+        sparseProduct(h, this.filled, w, out, rows, n, m);
+      } else product(h, w, out, rows, n, m);
       for (let i = 0, o = 0; i < rows; i++)
         for (let j = 0; j < n; j++, o++) {
           const a = out[o] + b[j];
@@ -86,18 +155,16 @@ class Network {
   backward(doutputs, rows, wanted) {
     let d = doutputs;
     for (let k = this.layers.length - 1; k >= 0; k--) {
-      const { m, n, w, dw, db, wt, input, outT, inT, din } = this.layers[k];
-      transpose(d, outT, rows, n);
-      transpose(input, inT, rows, m);
-      product(outT, inT, dw, n, m, rows);
+      const { m, n, w, dw, db, input, din } = this.layers[k];
+      if (k === 0 && this.sparse) sparseOuter(d, input, this.filled, dw, rows, n, m);
+      else combine(d, 1, n, input, dw, n, m, rows);
       for (let j = 0; j < n; j++) {
         let sum = 0;
-        for (let i = 0, o = j * rows; i < rows; i++) sum += outT[o + i];
+        for (let i = 0; i < rows; i++) sum += d[i * n + j];
         db[j] = sum;
       }
       if (k === 0 && !wanted) return null;
-      transpose(w, wt, n, m);
-      product(d, wt, din, rows, m, n);
+      combine(d, n, 1, w, din, rows, m, n);
       if (k > 0) for (let o = 0; o < rows * m; o++) if (!(input[o] > 0)) din[o] = 0;
       d = din;
     }
@@ -126,7 +193,7 @@ export class Model {
     this.gradients = new Float64Array(count);
     this.moments = [new Float64Array(count), new Float64Array(count)];
     this.steps = 0;
-    this.encoder = new Network(sizes[0], this.weights, this.gradients, 0);
+    this.encoder = new Network(sizes[0], this.weights, this.gradients, 0, noise === "bernoulli");
     this.decoder = new Network(sizes[1], this.weights, this.gradients, this.encoder.end);
     if (uniform)
       for (const { layers } of [this.encoder, this.decoder])
