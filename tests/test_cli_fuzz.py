@@ -49,6 +49,8 @@ VALUES = {
     "feature_dim": [3],
     "num_classes": [2],
     "num_components": [2],
+    "num_words": [3],
+    "commitment": [0.25],
     "skip": [0.1, 0.6],
     "state_dim": [2],
     "recurrence": ["gru", "linear"],
@@ -95,6 +97,7 @@ MODELS = [
     {"kind": "hierarchical", "data_dim": 4, "latent_dim": 1, "upper_dim": 1, "hidden": [3]},
     {"kind": "diffusion", "data_dim": 4, "levels": 3, "hidden": [3]},
     {"kind": "autoencoder", "data_dim": 4, "latent_dim": 2, "hidden": [3]},
+    {"kind": "vqvae", "data_dim": 4, "latent_dim": 2, "num_words": 3, "hidden": [3]},
 ]
 
 

@@ -22,6 +22,7 @@ from vaecourse.checks.posteriors_and_priors import (
     planar_log_det,
     unlabelled_bound,
 )
+from vaecourse.checks.rates import information_gap, water_filling, word_evidence, word_gradient
 from vaecourse.checks.vae import elbo, kl, minibatch_total, reparameterize
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "gap",
     "gaussian_log_likelihood",
     "importance_log_likelihood",
+    "information_gap",
     "kl",
     "kl_estimate",
     "linear_gaussian_posterior",
@@ -59,4 +61,7 @@ __all__ = [
     "training_step",
     "unlabelled_bound",
     "vrnn_elbo",
+    "water_filling",
+    "word_evidence",
+    "word_gradient",
 ]

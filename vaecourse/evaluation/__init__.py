@@ -1,6 +1,6 @@
 """How good a model is: likelihoods, divergences and what the latents carry."""
 
-from vaecourse.evaluation import clustering, density, divergence
+from vaecourse.evaluation import clustering, density, disentanglement, divergence, rate_distortion
 from vaecourse.evaluation.features import inception_features, mnist_features
 from vaecourse.evaluation.frechet import (
     extrapolated_frechet_distance,
@@ -25,6 +25,7 @@ __all__ = [
     "bits_per_dimension",
     "clustering",
     "density",
+    "disentanglement",
     "divergence",
     "evaluate",
     "extrapolated_frechet_distance",
@@ -36,4 +37,5 @@ __all__ = [
     "kl_per_dimension",
     "mnist_features",
     "optimal_map",
+    "rate_distortion",
 ]

@@ -21,6 +21,7 @@ PROGRAMS = (
     "controls",
     "frey_latent_codes",
     "likelihood_table",
+    "rate_distortion",
 )
 
 

@@ -10,6 +10,7 @@ from vaecourse.models.gmvae import GMVAE
 from vaecourse.models.hierarchical import HierarchicalVAE
 from vaecourse.models.m2 import M2
 from vaecourse.models.vae import VAE
+from vaecourse.models.vq import VQVAE
 from vaecourse.models.vrnn import VRNN
 from vaecourse.models.wrapped import wrap
 
@@ -24,6 +25,7 @@ MODELS = (
     VRNN,
     HierarchicalVAE,
     Diffusion,
+    VQVAE,
 )
 KINDS = {model.kind: model for model in MODELS}
 
@@ -31,6 +33,7 @@ __all__ = [
     "GMVAE",
     "M2",
     "VAE",
+    "VQVAE",
     "VRNN",
     "Autoencoder",
     "Classifier",

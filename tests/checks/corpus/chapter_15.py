@@ -1,0 +1,168 @@
+"""Answers to chapter 15, written from the exercises, before the checks were read."""
+
+import math
+
+import numpy as np
+import torch
+
+# --- water-filling ---------------------------------------------------------------------------
+
+
+def fill(v, level):
+    return sum(max(0, 0.5 * math.log(s / level)) for s in v.tolist()), v.clamp(max=level).sum()
+
+
+WATER = {
+    "wrong": [
+        (lambda v, w: (0.5 * (v / w).log().sum(), v.clamp(max=w).sum()), "negative rate"),
+        (lambda v, w: (2 * fill(v, w)[0], fill(v, w)[1]), "½ is missing"),
+        (lambda v, w: (fill(v, w)[0] / math.log(2), fill(v, w)[1]), "in bits"),
+        (lambda v, w: (-fill(v, w)[0], fill(v, w)[1]), "upside down"),
+        (lambda v, w: (0.5 * (1 + v / w).log().sum(), fill(v, w)[1]), "capacity"),
+        (lambda v, w: (fill(v, w)[0], w * len(v)), "counts for every direction"),
+        (lambda v, w: (fill(v, w)[0], w * (v > w).sum()), "keeps its whole variance"),
+        (lambda v, w: (fill(v, w)[0], v[v <= w].sum()), "equal to the level"),
+        (lambda v, w: (fill(v, w)[0], v.clamp(min=w).sum()), "swapped"),
+        (lambda v, w: (fill(v, w)[0], v.clamp(max=w).mean()), "averaged over the directions"),
+        (lambda v, w: fill(v, w)[0], "2 things"),
+        (lambda v, w: fill(v, w)[::-1], "rate|our answer|distortion"),
+        (lambda v, w: (0.5 * (v / w).log().clamp_(min=0), v.clamp_(max=w)), "change variances"),
+    ],
+    "right": [
+        fill,
+        lambda v, w: (0.5 * torch.relu(torch.log(v) - math.log(w)).sum(), torch.minimum(
+            v, torch.tensor(w, dtype=v.dtype)).sum()),
+        lambda v, w: (
+            float(0.5 * np.log(np.maximum(v.numpy() / w, 1)).sum()),
+            float(np.minimum(v.numpy(), w).sum()),
+        ),
+        lambda v, w: (
+            0.5 * torch.where(v > w, (v / w).log(), 0).sum(),
+            torch.where(v > w, w, v).sum(),
+        ),
+        lambda v, w: [0.5 * (v[v > w] / w).log().sum(), w * (v > w).sum() + v[v <= w].sum()],
+    ],
+}  # fmt: skip
+
+# --- the mutual information gap --------------------------------------------------------------
+
+
+def gap(i, h):
+    s = i.sort(0).values
+    return ((s[-1] - s[-2]) / h).mean()
+
+
+GAP = {
+    "wrong": [
+        (lambda i, h: (i.sort(0).values[-1] - i.sort(0).values[-2]).mean(), "not divided"),
+        (lambda i, h: (i.max(0).values / h).mean(), "best latent alone"),
+        (lambda i, h: gap(i, h) * i.shape[1], "summed over the factors"),
+        (lambda i, h: -gap(i, h), "sign is turned"),
+        (lambda i, h: ((i.max(0).values - i.min(0).values) / h).mean(), "least informative"),
+        (lambda i, h: (i.sort(1).values[:, -1] - i.sort(1).values[:, 0]).mean(), "our answer|two"),
+        (
+            lambda i, h: (i.sort(0).values[-1] - i.sort(0).values[-2]).sum() / h.sum(),
+            "summed before",
+        ),
+        (lambda i, h: (i.sort(0).values[-1] - i.sort(0).values[-2]) / h, "one number|averaged yet"),
+        (lambda i, h: gap(i, h) / math.log(2), "times what is right"),
+        (lambda i, h: None, "returns nothing"),
+    ],
+    "right": [
+        gap,
+        lambda i, h: (torch.diff(i.sort(0, descending=True).values[:2], dim=0)[0] / -h).mean(),
+        lambda i, h: float(
+            np.mean((np.sort(i.numpy(), 0)[-1] - np.sort(i.numpy(), 0)[-2]) / h.numpy())
+        ),
+        lambda i, h: (
+            sum(
+                (torch.topk(c, 2).values[0] - torch.topk(c, 2).values[1]) / e
+                for c, e in zip(i.T, h)
+            )
+            / len(h)
+        ),
+    ],
+}
+
+# --- a code of words -------------------------------------------------------------------------
+
+
+def summed(a, k):
+    n = math.log(a.shape[1])
+    return torch.logsumexp(a, 1) - n, a[torch.arange(len(a)), k] - n
+
+
+WORDS = {
+    "wrong": [
+        (lambda a, k: (torch.logsumexp(a, 1), summed(a, k)[1]), "prior is missing"),
+        (lambda a, k: (a.mean(1), summed(a, k)[1]), "mean of the logarithms"),
+        (lambda a, k: (summed(a, k)[0], a[range(len(a)), k]), "KL is missing"),
+        (lambda a, k: (summed(a, k)[0], a.max(1).values - math.log(a.shape[1])), "likeliest"),
+        (lambda a, k: (a.max(1).values, summed(a, k)[1]), "best word alone"),
+        (lambda a, k: (summed(a, k)[0], a[range(len(a)), k] + math.log(a.shape[1])), "is added"),
+        (lambda a, k: (a.exp().mean(1).log(), summed(a, k)[1]), "∞|near −2,000|logsumexp"),
+        (lambda a, k: (summed(a, k)[0].mean(), summed(a, k)[1].mean()), "reduced|averaged"),
+        (lambda a, k: (summed(a, k)[0], a[range(len(a)), k] - math.log2(a.shape[1])), "bits"),
+        (lambda a, k: summed(a, k)[0], "2 things"),
+        (lambda a, k: summed(a, k)[::-1], "evidence|our answer"),
+    ],
+    "right": [
+        summed,
+        lambda a, k: [(a - math.log(a.shape[1])).logsumexp(1), summed(a, k)[1]],
+        lambda a, k: (
+            np.logaddexp.reduce(a.numpy(), axis=1) - np.log(a.shape[1]),
+            np.take_along_axis(a.numpy(), k.numpy()[:, None], 1)[:, 0] - np.log(a.shape[1]),
+        ),
+        lambda a, k: (
+            a.max(1).values + (a - a.max(1, keepdim=True).values).exp().mean(1).log(),
+            a.gather(1, k.unsqueeze(1)).squeeze(1) - torch.tensor(a.shape[1]).log(),
+        ),
+    ],
+}
+
+# --- the gradient of an average over words ---------------------------------------------------
+
+
+def slope(a, f):
+    q = torch.softmax(a, 1)
+    return q * f - q * (q * f).sum(1, keepdim=True)
+
+
+def slope_by_autograd(a, f):
+    a = a.clone().requires_grad_()
+    with torch.enable_grad():
+        total = (a.softmax(1) * f).sum()
+    return torch.autograd.grad(total, a)[0]
+
+
+SLOPE = {
+    "wrong": [
+        (lambda a, f: a.softmax(1) * f, "mean is not subtracted"),
+        (lambda a, f: f - (a.softmax(1) * f).sum(1, keepdim=True), "q_k is missing"),
+        (lambda a, f: -slope(a, f), "sign is turned"),
+        (lambda a, f: f, "by q_k"),
+        (lambda a, f: a.softmax(1) * (f - f.mean(1, keepdim=True)), "plain mean"),
+        (lambda a, f: slope(a, f).mean(0), "has shape|rows"),
+        (lambda a, f: slope(a, f) / len(a), "averaged over the rows|batch size"),
+        (lambda a, f: a.softmax(1) * (1 - a.softmax(1)) * f, "own share"),
+        (lambda a, f: slope(a.T, f.T).T, "our answer|axis"),
+        (lambda a, f: (a.softmax(1) * f).sum(1), "has shape"),
+    ],
+    "right": [
+        slope,
+        slope_by_autograd,
+        lambda a, f: torch.einsum(
+            "bk,bkl->bl",
+            f,
+            torch.diag_embed(a.softmax(1)) - a.softmax(1)[:, :, None] * a.softmax(1)[:, None],
+        ),
+        lambda a, f: slope(a - a.max(), f).numpy(),
+    ],
+}
+
+CORPUS = {
+    "water_filling": WATER,
+    "information_gap": GAP,
+    "word_evidence": WORDS,
+    "word_gradient": SLOPE,
+}
