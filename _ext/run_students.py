@@ -1,7 +1,7 @@
 """Run every student's notebook as it is handed out, and say where one stops.
 
 `python _ext/run_students.py [NN ...]`, from the root of the repository, with the budget of
-VAECOURSE_BUDGET; without numbers, all fourteen.
+VAECOURSE_BUDGET; without numbers, all.
 """
 
 import os

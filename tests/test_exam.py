@@ -163,6 +163,10 @@ def computed():
         f"$\\log 10 = {math.log(10):.3f}$",
         f"\\log 20 = {0.5 * math.log(20):.3f}$ and $\\tfrac12\\log 10 = {0.5 * math.log(10):.3f}$",
         f"0.2 + 0.2 + 0.15 = {2 * 0.2 + 0.15:.2f}",
+        f"\\tfrac12\\log 4 = {0.5 * math.log(8 / 2):.3f}$ nats; error 2 + 2 + 1 = {2 + 2 + 1}",
+        f"$\\log 0.2 = {math.log(np.mean([0.4, 0.2, 0.1, 0.1])):.3f}$",
+        f"$\\log 0.4 - \\log 4 = {math.log(0.4) - math.log(4):.3f}$",
+        f"$\\log 2 = {math.log(0.2) - math.log(0.1):.3f}$",
         f"full covariance, at {-json.loads(full.read_text())['metrics']['elbo']:.2f}",
     ]
 

@@ -154,7 +154,7 @@ def test_the_colab_notebook_runs(make, monkeypatch):
 
 @pytest.mark.parametrize("chapter", ["06_mean_field", "08_gradient_estimators"])
 def test_the_students_notebook_runs_to_its_end(chapter, make, monkeypatch):
-    """All fourteen: `make students`."""
+    """All of them: `make students`."""
     monkeypatch.delenv("VAECOURSE_STRICT", raising=False)
     notebook = executed(make(ROOT / "chapters" / f"{chapter}.ipynb")[1]["student"], monkeypatch)
     said = [

@@ -300,6 +300,16 @@ def test_the_lesson_on_a_small_weight(run):
         assert end["evidence"] - end["elbo"] > 1
 
 
+def test_the_lesson_on_the_slope(run):
+    large, small = 9.2, 1 / 9 + 0.2  # the variances of the data in their own directions
+    assert f"{2 * large / (large + small):.2f}" == "1.93"
+    for end in lesson(run, "slope", 150):
+        assert end["kl"] < 0.02
+    for end in lesson(run, "slope", 150, beta=1.0):
+        assert abs(end["kl"] - 1.6) < 0.05
+    assert f"{0.5 * math.log(large / small):.1f}" == "1.7"
+
+
 def test_the_lesson_on_a_variance_that_goes_to_zero(run):
     middle = lesson(run, "spikes", 8_000, FIVE_POINTS)
     late = lesson(run, "spikes", 12_000, FIVE_POINTS)

@@ -27,10 +27,10 @@ IMAGES = 200  # test images whose integrals over z are taken; the same for all r
 
 
 class WeightedVAE(models.VAE):
-    """The VAE of chapter 09 whose loss counts the KL beta times [Hig17]."""
+    """A small VAE of two latents whose loss counts the KL beta times [Hig17]."""
 
     def __init__(self, beta, seed):
-        super().__init__(784, 2, (256,), seed=seed)
+        super().__init__(784, 2, (64,), seed=seed)
         self.beta = beta
 
     def loss(self, x, generator=None):
@@ -38,7 +38,7 @@ class WeightedVAE(models.VAE):
         return (self.beta * terms.kl - terms.reconstruction).mean()
 
 
-def run(path=PATH, command=f"vaecourse reproduce {NAME}", epochs=10, images=IMAGES, points=481):
+def run(path=PATH, command=f"vaecourse reproduce {NAME}", epochs=6, images=IMAGES, points=301):
     """Train every weight and seed and write the record to `path`; returns it."""
     check_writable(path)
     start = time.perf_counter()
@@ -55,7 +55,7 @@ def point(beta, seed, epochs, images, points):
     On the first `images` test images; `test` is what `evaluate` says of all of them.
     """
     model = WeightedVAE(beta, seed)
-    settings = {"epochs": epochs, "seed": seed, "progress": False}
+    settings = {"epochs": epochs, "learning_rate": 3e-3, "seed": seed, "progress": False}
     fit(model, data.mnist("train").x, transform=data.binarize, **settings)
     model.requires_grad_(False)
     x = data.mnist("test", binarize="sample").x
