@@ -10,6 +10,7 @@ from vaecourse.checks.experiments import full_covariance_kl, output_gradients
 from vaecourse.checks.failures import evaluate, free_bits, model_selection, training_step
 from vaecourse.checks.family import factor_analysis_posterior, mixture_elbo, vrnn_elbo
 from vaecourse.checks.gradients import full_covariance_sample, score_function_gradient
+from vaecourse.checks.hierarchies import denoised, denoising_bound, gaussian_product
 from vaecourse.checks.likelihoods import (
     exponential_kl,
     gaussian_log_likelihood,
@@ -28,6 +29,8 @@ from vaecourse.checks.vae import elbo, kl, minibatch_total, reparameterize
 __all__ = [
     "Mistake",
     "bias_free",
+    "denoised",
+    "denoising_bound",
     "elbo",
     "em_step",
     "evaluate",
@@ -39,6 +42,7 @@ __all__ = [
     "full_covariance_sample",
     "gap",
     "gaussian_log_likelihood",
+    "gaussian_product",
     "importance_log_likelihood",
     "information_gap",
     "kl",
