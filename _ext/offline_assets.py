@@ -17,6 +17,7 @@ ASSETS = HERE / "assets"
 # free from the beginning, so that nothing moves when the explorer starts.
 ROOM = {
     "CorrelationExplorer": (525, 880),
+    "DiffusionExplorer": (605, 985),
     "ElboExplorer": (490, 880),
     "EMStepper": (550, 990),
     "FamilyExplorer": (710, 1030),

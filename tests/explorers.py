@@ -53,6 +53,7 @@ def pipeline(**arguments):
 
 MAKERS = {
     "CorrelationExplorer": widgets.CorrelationExplorer,
+    "DiffusionExplorer": widgets.DiffusionExplorer,
     "ElboExplorer": widgets.ElboExplorer,
     "EMStepper": widgets.EMStepper,
     "FamilyExplorer": family,

@@ -15,6 +15,7 @@ NAMES = sorted(MAKERS)
 # a colour that each draws with, and the canvas that has it
 INK = {
     "CorrelationExplorer": ("inference", 0),
+    "DiffusionExplorer": ("latent", 0),
     "ElboExplorer": ("inference", 0),
     "EMStepper": ("exact", 1),
     "FamilyExplorer": ("latent", 0),
@@ -30,6 +31,7 @@ INK = {
 SPEECH = {
     "CorrelationExplorer": "Correlation 0.80: KL 0.51 nats, variance 0.36 for 1.00. "
     "From 1.80, −1.70 the means need 13 sweeps.",
+    "DiffusionExplorer": "Log SNR 1.0: log density −",
     "ElboExplorer": "q = N(0.55, 0.80²). ELBO −6.06, gap 3.88, log p(x) −2.18 nats.",
     "EMStepper": "Log-likelihood −",
     "FamilyExplorer": "Component 0, z₁ = ",

@@ -4,6 +4,7 @@ from importlib import import_module
 
 _MODULES = {
     "CorrelationExplorer": "correlation_explorer",
+    "DiffusionExplorer": "diffusion_explorer",
     "EMStepper": "em_stepper",
     "ElboExplorer": "elbo_explorer",
     "FamilyExplorer": "family_explorer",
