@@ -20,6 +20,7 @@ PROGRAMS = (
     "cifar10_scores",
     "controls",
     "frey_latent_codes",
+    "hierarchies",
     "likelihood_table",
     "rate_distortion",
 )
