@@ -61,7 +61,8 @@ def warmed_up(name, seed):
     """The metrics on the test images of the run `name` with a warm-up."""
     described = params(name)
     train, test = data.mnist("train").x, data.mnist("test", binarize="sample").x
-    settings = described.training.model_dump(exclude={"gradients", "comment"})
+    keys = {"epochs", "batch_size", "learning_rate", "optimizer", "schedule"}
+    settings = described.training.model_dump(include=keys)
     steps = settings["epochs"] * math.ceil(len(train) / settings["batch_size"])
     model = models.build({**described.model.model_dump(), "seed": seed})
     warm = WarmUp(model, steps)
