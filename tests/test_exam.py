@@ -167,6 +167,10 @@ def computed():
         f"$\\log 0.2 = {math.log(np.mean([0.4, 0.2, 0.1, 0.1])):.3f}$",
         f"$\\log 0.4 - \\log 4 = {math.log(0.4) - math.log(4):.3f}$",
         f"$\\log 2 = {math.log(0.2) - math.log(0.1):.3f}$",
+        f"precision 1 + 3 = {1 + 3:.0f}, and the guess",
+        f"the error is {1 / 4:.2f}.",
+        f"\\tfrac12(3 - 1) \\cdot 0.5 = {0.5 * (3 - 1) / (1 + 1):.3f}$ nats",
+        f"$\\tfrac12\\log(1 + 2 \\cdot 0.5) = {0.5 * math.log(1 + 2 * 0.5):.3f}$ nats",
         f"full covariance, at {-json.loads(full.read_text())['metrics']['elbo']:.2f}",
     ]
 

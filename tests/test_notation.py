@@ -75,6 +75,8 @@ def names():
         "num_samples": parameter(model.elbo, "num_samples"),
         "n_components": parameter(vc.inference.GaussianMixture, "n_components"),
         "num_components": parameter(vc.models.GMVAE, "num_components"),
+        "chain": vc.models.Diffusion(dim, 3, (3,)),
+        "y_t": x,
         "state": sequences.filter(steps)[2][:, 3],
         "state_dim": sequences.state_dim,
         "steps": steps,

@@ -1,10 +1,9 @@
-"""Two layers of latents with a warm-up: does the upper one die for want of a good start?
+"""A ladder of latents with a warm-up: does its lower layer die for want of a good start?
 
     vaecourse reproduce hierarchies
 
-trains `mnist_two_layers` and `mnist_ladder` again, with the same networks, images and noise, and a
-KL that counts from 0 to 1 in the first half of training. Writes `data/results/hierarchies.json`.
-Shown in chapter 17.
+trains `mnist_ladder` again, with the same networks, images and noise, and a KL that counts from 0
+to 1 in the first half of training. Writes `data/results/hierarchies.json`. Shown in chapter 17.
 """
 
 import json
@@ -21,7 +20,7 @@ from vaecourse.training import fit
 
 NAME = "hierarchies"
 PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"
-RUNS = ("mnist_two_layers", "mnist_ladder")
+RUNS = ("mnist_ladder",)
 
 
 def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
