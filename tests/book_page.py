@@ -5,9 +5,20 @@ DEVICES = {
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
 }
 
+# What follows the theme or the width has done so: observers answer in frames, some colours fade.
+STILL = """async () => {
+  const frames = async (count) => {
+    while (count--) await new Promise(requestAnimationFrame);
+  };
+  await frames(4);
+  const fading = document.getAnimations().filter((one) => one instanceof CSSTransition);
+  await Promise.allSettled(fading.map((one) => one.finished));
+  await frames(2);
+}"""
+
 
 def set_theme(tab, theme):
     """Have the page follow a system that is "light" or "dark", and wait until it does."""
     tab.emulate_media(color_scheme=theme)
     tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
-    tab.wait_for_timeout(250)  # what follows the theme repaints
+    tab.evaluate(STILL)

@@ -31,3 +31,23 @@ def chromium():
             setattr(browser, name, patient(getattr(browser, name)))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def new_tab(chromium):
+    """A function: options to a new tab, in the one context of all tabs that have these options.
+
+    A context of its own costs more than twice what a tab does; who sets a clock or stores
+    anything needs one all the same.
+    """
+    contexts = {}
+
+    def new_tab(**options):
+        key = repr(sorted(options.items()))
+        if key not in contexts:
+            contexts[key] = chromium.new_context(**options)
+        return contexts[key].new_page()
+
+    yield new_tab
+    for context in contexts.values():
+        context.close()

@@ -107,8 +107,8 @@ def shown(site, pages):
     return found
 
 
-def open_page(chromium, address, **options):
-    tab = chromium.new_page(**options)
+def open_page(new_tab, address, **options):
+    tab = new_tab(**options)
     tab.goto(address)
     tab.wait_for_selector(DECODED)
     tab.locator(PLANE).first.scroll_into_view_if_needed()
@@ -127,10 +127,10 @@ def test_first_page_has_an_explorer_and_the_book_two_models(shown):
 
 
 @pytest.mark.parametrize("scheme", ["file", "http"])
-def test_pictures_are_torchs_to_one_grey_level(chromium, addresses, shown, scheme):
+def test_pictures_are_torchs_to_one_grey_level(new_tab, addresses, shown, scheme):
     assert shown
     for page, models in shown.items():
-        tab = open_page(chromium, f"{addresses[scheme]}/{page}")
+        tab = open_page(new_tab, f"{addresses[scheme]}/{page}")
         tab.wait_for_function(
             "n => document.querySelectorAll('.lx-decoded').length === n", arg=len(models)
         )
@@ -148,8 +148,8 @@ def test_pictures_are_torchs_to_one_grey_level(chromium, addresses, shown, schem
 
 
 @pytest.mark.parametrize("scheme", ["file", "http"])
-def test_dragging_changes_the_picture(chromium, addresses, site, scheme):
-    tab = open_page(chromium, f"{addresses[scheme]}/index.html")
+def test_dragging_changes_the_picture(new_tab, addresses, site, scheme):
+    tab = open_page(new_tab, f"{addresses[scheme]}/index.html")
     before = pixels(tab)
     box = tab.locator(PLANE).first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -164,8 +164,8 @@ def test_dragging_changes_the_picture(chromium, addresses, site, scheme):
     tab.close()
 
 
-def test_keys_change_the_picture(chromium, addresses):
-    tab = open_page(chromium, f"{addresses['file']}/index.html")
+def test_keys_change_the_picture(new_tab, addresses):
+    tab = open_page(new_tab, f"{addresses['file']}/index.html")
     before = pixels(tab)
     tab.locator(f"{PLANE} .vw-handle").first.focus()
     for _ in range(8):
@@ -174,9 +174,9 @@ def test_keys_change_the_picture(chromium, addresses):
     tab.close()
 
 
-def test_a_finger_drags_the_point_and_not_the_page(chromium, addresses):
+def test_a_finger_drags_the_point_and_not_the_page(new_tab, addresses):
     phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-    tab = open_page(chromium, f"{addresses['file']}/index.html", **phone)
+    tab = open_page(new_tab, f"{addresses['file']}/index.html", **phone)
     before, scrolled = pixels(tab), tab.evaluate("scrollY")
     box = tab.locator(PLANE).first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -1,10 +1,11 @@
-"""Nothing of a page is cut: code wraps, formulas shrink, and what is still wide says so."""
+"""Nothing of a page is cut: code wraps, formulas shrink, what is still wide says so, and no full
+stop of a short formula stands alone."""
 
 import re
 
 import nbformat
 import pytest
-from book_page import DEVICES
+from book_page import DEVICES, STILL
 from browser import READY
 
 WIDTHS = (390, 768, 1440)
@@ -23,6 +24,17 @@ SCROLLING = "mjx-container[display], .cell_output pre"
 SMALLEST = """(formulas) => Math.min(99, ...formulas.filter((formula) => formula.checkVisibility())
   .map((formula) => parseFloat(getComputedStyle(formula).fontSize)))"""
 
+# The punctuation marks behind formulas that begin a line, by what stands before them.
+STRANDED = """() => [...document.querySelectorAll("span.math")].filter((formula) => {
+  const next = formula.nextSibling;
+  const [box] = [...formula.querySelector("mjx-container").getClientRects()].slice(-1);
+  if (!box || !next || next.nodeType !== 3 || !/^[.,;:?!)’”]/.test(next.data)) return false;
+  const range = document.createRange();
+  range.setStart(next, 0);
+  range.setEnd(next, 1);
+  return range.getBoundingClientRect().left < box.right - 3;
+}).map((formula) => formula.textContent)"""
+
 UNFOLD = "() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
 
 # Left edges of prose, code, outputs and folds that stand in a section, not in a box of its own.
@@ -32,34 +44,36 @@ EDGES = """() => [...new Set([...document.querySelectorAll(
   .map((part) => Math.round(part.getBoundingClientRect().left)))]"""
 
 
-def test_nothing_is_cut(chromium, addresses, page):
-    context = chromium.new_context(**DEVICES["phone"])
-    tab = context.new_page()
+def test_nothing_is_cut_and_no_full_stop_begins_a_line(new_tab, addresses, page):
+    tab = new_tab(**DEVICES["phone"])
     tab.goto(f"{addresses['file']}/{page}")
     tab.evaluate(READY)
+    for width in (390, 360, 330):
+        tab.set_viewport_size({"width": width, "height": 844})
+        assert [formula for formula in tab.evaluate(STRANDED) if len(formula) <= 20] == [], width
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
     tab.evaluate(UNFOLD)
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 900})
-        tab.wait_for_timeout(300)  # what fits itself to the width has done so
+        tab.evaluate(STILL)
         assert tab.locator(".cell_input pre").evaluate_all(WIDER) == [], width
         assert tab.locator(SCROLLING).evaluate_all(SILENT) == [], width
         assert tab.locator("mjx-container[display]").evaluate_all(SMALLEST) >= 11, width
         assert len(tab.evaluate(EDGES)) <= 1, width
     tab.emulate_media(media="print")
     assert tab.locator(".bd-article pre").evaluate_all(WIDER) == []
-    context.close()
+    tab.close()
 
 
 @pytest.fixture
-def chapter(chromium, addresses):
+def chapter(new_tab, addresses):
     """Chapter 07 in a tab, with what it throws."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    tab, errors = context.new_page(), []
+    tab, errors = new_tab(viewport={"width": 1440, "height": 900}), []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
     tab.evaluate(READY)
     yield tab, errors
-    context.close()
+    tab.close()
 
 
 def test_a_click_anywhere_on_its_title_opens_a_solution(chapter):

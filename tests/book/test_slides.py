@@ -102,10 +102,9 @@ def test_every_figure_is_there_with_its_alt_text(decks, folder, cells, chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_nothing_overflows_and_nothing_is_fetched(chromium, decks, folder, chapter):
+def test_nothing_overflows_and_nothing_is_fetched(new_tab, decks, folder, chapter):
     assert chapter in decks
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
-    tab = context.new_page()
+    tab = new_tab(viewport={"width": 1280, "height": 720}, offline=True)
     requests, news = [], []
     tab.on("request", lambda request: requests.append(request.url))
     tab.on("console", lambda message: news.append(message.text))
@@ -116,7 +115,7 @@ def test_nothing_overflows_and_nothing_is_fetched(chromium, decks, folder, chapt
     assert tab.evaluate(LOOK) == []
     assert [url for url in requests if not url.startswith("data:")] == [address]
     assert news == []
-    context.close()
+    tab.close()
 
 
 def test_keys_buttons_and_the_address_turn_the_slides(chromium, decks, folder):

@@ -25,7 +25,7 @@ export default {
 
 
 @pytest.fixture
-def open_page(chromium, tmp_path):
+def open_page(new_tab, tmp_path):
     """A function: widget models and the ids to show, to a tab with that page."""
     tabs = []
 
@@ -42,7 +42,7 @@ def open_page(chromium, tmp_path):
             for k, view in enumerate(views)
         )
         (tmp_path / "page.html").write_text(html, encoding="utf-8")
-        tab = chromium.new_page()
+        tab = new_tab()
         tabs.append(tab)
         tab.goto((tmp_path / "page.html").as_uri())
         return tab

@@ -2,11 +2,13 @@
 
 import ast
 import builtins
+import copy
 import importlib.metadata
 import importlib.util
 import re
 import site
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -30,8 +32,9 @@ def bibliography():
 
 @pytest.fixture(scope="module")
 def make(bibliography):
-    """A function: the path of a chapter to its source and its versions."""
+    """A function: the path of a chapter to its source and its versions, made once."""
 
+    @cache
     def make(path):
         source = nbformat.read(path, as_version=4)
         return source, versions(source, bibliography, install_cell(ROOT))
@@ -142,6 +145,7 @@ def executed(notebook, monkeypatch, **options):
     monkeypatch.setenv("VAECOURSE_BUDGET", "smoke")
     monkeypatch.setenv("TQDM_DISABLE", "1")
     resources = {"metadata": {"path": str(ROOT / "chapters")}}
+    notebook = copy.deepcopy(notebook)
     NotebookClient(notebook, timeout=None, resources=resources, **options).execute()
     return notebook
 

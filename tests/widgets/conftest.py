@@ -5,17 +5,20 @@ from widget_page import settle
 
 
 @pytest.fixture
-def visit(chromium, tmp_path):
-    """Open a static page of widgets; at the end the page must have been silent and offline."""
-    contexts, messages, requests = [], [], []
+def visit(chromium, new_tab, tmp_path):
+    """Open a static page of widgets; at the end the page must have been silent and offline.
 
-    def open_page(html, hash="", **options):
+    With `alone`, in a context of its own, for a test that sets the clock.
+    """
+    tabs, messages, requests = [], [], []
+
+    def open_page(html, hash="", alone=False, **options):
         path = tmp_path / "page.html"
         path.write_text(html, encoding="utf-8")
         # an explorer that wanders until it is touched would move what a test looks at
-        context = chromium.new_context(**{"reduced_motion": "reduce"} | options)
-        contexts.append(context)
-        page = context.new_page()
+        options = {"reduced_motion": "reduce"} | options
+        page = chromium.new_page(**options) if alone else new_tab(**options)
+        tabs.append(page)
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
@@ -25,8 +28,8 @@ def visit(chromium, tmp_path):
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in tabs:
+        page.close()
     assert messages == []
     assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
 

@@ -172,7 +172,7 @@ def test_reset_brings_back_the_start(visit, pages, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_readout_speaks_once_the_hand_rests_and_not_before_it_moved(visit, pages, name):
-    page = visit(pages[name])
+    page = visit(pages[name], alone=True)
     page.clock.install(time=0)
     page.clock.pause_at(1)
     live = page.locator(".vw-live")
@@ -289,6 +289,7 @@ def test_what_the_hand_did_is_there_on_back_and_by_link(visit, pages, name):
     other.locator(".vw-reset").click()
     rest(other)
     assert text(other) == before
+    other.close()
 
 
 def test_an_address_that_names_a_section_stays_and_the_link_can_be_copied(visit, pages):

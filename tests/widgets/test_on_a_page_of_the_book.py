@@ -45,8 +45,8 @@ def built(tmp_path_factory):
     return site / "index.html"
 
 
-def test_a_hostile_title_is_shown_as_it_is_written(chromium, built):
-    page, errors = chromium.new_page(), []
+def test_a_hostile_title_is_shown_as_it_is_written(new_tab, built):
+    page, errors = new_tab(), []
     page.on("pageerror", lambda error: errors.append(error))
     page.goto(built.as_uri())
     page.wait_for_function(

@@ -398,7 +398,7 @@ def test_points_glide_where_motion_is_welcome_and_jump_where_it_is_not(visit):
     html = static_page(TrainingExplorer(RUNS, data="three_blobs"))
     samples = ".te-plot-samples canvas"
     for options, glides in [({"reduced_motion": "no-preference"}, True), (STILL, False)]:
-        page = visit(html, **options)
+        page = visit(html, alone=True, **options)
         page.locator(".vw-handle").focus()
         page.clock.install(time=0)
         page.clock.pause_at(1)
