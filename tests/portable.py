@@ -21,7 +21,8 @@ CAPABILITIES = {
     "avx512": ("avx512", "AVX512", "AVX512_CORE", "SkylakeX"),
 }
 NUMERICAL = ["checks", "data", "evaluation", "inference", "models", "training"]
-NUMERICAL += [f"test_{name}.py" for name in ("checkpoint", "distributions", "errata")]
+NUMERICAL += [f"test_{name}.py" for name in ("checkpoint", "discretized_logistic")]
+NUMERICAL += [f"test_{name}.py" for name in ("distributions", "errata")]
 NUMERICAL += [f"test_{name}.py" for name in ("likelihoods", "misconceptions", "networks")]
 UNITS = ["tests", "--ignore=tests/book"]
 NOTEBOOKS = ["--nbval-lax", "--nbval-current-env", "chapters"]

@@ -29,6 +29,15 @@ def params(tmp_path):
     return path
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What the command leaves behind when nothing stops it."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "small.json").write_text(json.dumps(PARAMS))
+    assert cli.main(["train", str(folder / "small.json"), "--output", str(folder / "out")]) == 0
+    return folder / "out"
+
+
 KILLED = """
 import os, signal, sys
 from vaecourse import cli
@@ -43,23 +52,21 @@ cli.main(sys.argv[1:])
 """
 
 
-def test_a_killed_command_resumed_gives_the_weights_of_the_unbroken_one(params, tmp_path):
-    whole, broken = ([str(params), "--output", str(tmp_path / name)] for name in ("one", "two"))
-    assert cli.main(["train", *whole]) == 0
+def test_a_killed_command_resumed_gives_the_weights_of_the_unbroken_one(params, tmp_path, whole):
+    broken = [str(params), "--output", str(tmp_path / "two")]
     line = [sys.executable, "-c", KILLED, "train", *broken]
     assert subprocess.run(line, stderr=subprocess.DEVNULL).returncode == -signal.SIGKILL
     assert os.listdir(tmp_path / "two") == ["small_seed0.training.safetensors"]
     assert cli.main(["train", *broken, "--resume"]) == 0
     weights = "small_seed0.safetensors"
-    assert (tmp_path / "one" / weights).read_bytes() == (tmp_path / "two" / weights).read_bytes()
+    assert (whole / weights).read_bytes() == (tmp_path / "two" / weights).read_bytes()
     figures = [f"small_seed0_{name}.png" for name in ("latent", "loss", "reconstructions")]
-    for name in ("one", "two"):
-        assert sorted(os.listdir(tmp_path / name)) == ["small_seed0.json", weights, *figures]
+    for folder in (whole, tmp_path / "two"):
+        assert sorted(os.listdir(folder)) == ["small_seed0.json", weights, *figures]
 
 
-def test_what_it_writes_says_how_it_came_to_be_and_recomputes(params, tmp_path):
-    assert cli.main(["train", str(params), "--output", str(tmp_path / "out")]) == 0
-    model, record = vc.checkpoint.load(tmp_path / "out" / "small_seed0")
+def test_what_it_writes_says_how_it_came_to_be_and_recomputes(whole):
+    model, record = vc.checkpoint.load(whole / "small_seed0")
     assert record["command"] == "vaecourse train small.json"
     assert record["training"]["epochs"] == 3
     assert len(record["epoch_loss"]) == 3
