@@ -25,7 +25,7 @@ ROOM = {
     "GradientExplorer": (725, 1095),
     "KLExplorer": (590, 960),
     "LatentExplorer": (650, 800),
-    "MissingExplorer": (520, 900),
+    "MissingExplorer": (540, 945),
     "PipelineExplorer": (600, 960),
     "Playground": (1020, 1480),
     "TrainingExplorer": (605, 840),

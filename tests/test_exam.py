@@ -171,6 +171,11 @@ def computed():
         f"the error is {1 / 4:.2f}.",
         f"\\tfrac12(3 - 1) \\cdot 0.5 = {0.5 * (3 - 1) / (1 + 1):.3f}$ nats",
         f"$\\tfrac12\\log(1 + 2 \\cdot 0.5) = {0.5 * math.log(1 + 2 * 0.5):.3f}$ nats",
+        f"$\\log(1 + 0.5) = {math.log(1 + 0.5 * 1 + 0 * 2):.3f}$",
+        f"$u^\\top w = {-0.5 * 1 - 0.5 * 2}$",
+        f"$-101 + \\log 2 = {-101 + math.log(2):.3f}$",
+        f"= {-100 + math.log(1 + math.exp(-2)):.3f}$, at $q(1 \\mid x) "
+        f"= {1 / (1 + math.exp(-2)):.3f}$",
         f"full covariance, at {-json.loads(full.read_text())['metrics']['elbo']:.2f}",
     ]
 
