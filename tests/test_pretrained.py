@@ -69,3 +69,20 @@ def test_memory_beats_a_vae_of_the_same_size():
             for name, records in runs.items()
         }
         assert min(values["vrnn_mnist_rows"]) > max(values["vae_mnist_same_size"]) + 10
+
+
+WATCHED = [run for run in WITH_DATA if "watched" in vc.checkpoint.pretrained(*run)[1]]
+
+
+def test_there_are_runs_that_were_watched():
+    assert ("mnist_dynamic_vae_50d_long", 0) in WATCHED
+
+
+@pytest.mark.parametrize(("name", "seed"), WATCHED)
+def test_the_end_of_the_approach_recomputes_from_the_weights(name, seed):
+    model, record = vc.checkpoint.pretrained(name, seed)
+    seen = record["watched"]
+    assert seen["epochs"][0] == 0 and seen["epochs"][-1] == record["training"]["epochs"]
+    train, test, units = runs.watched(model, experiments.params(name).data)
+    assert (train, test) == pytest.approx((seen["train"][-1], seen["test"][-1]), rel=1e-4)
+    assert units == seen["active_units"][-1]
