@@ -82,7 +82,8 @@ def check(
 
     cases() yields the arguments to try, as tuples or as `Trial`s; wrong(*arguments) gives a list of
     (what a mistake gives, the sentence that names it), for several outputs one such function each;
-    `gradients` are the arguments whose derivatives are compared; parts(*arguments) are terms of the
+    `gradients` are the arguments whose derivatives are compared, a dict where only a part of one
+    counts (a function that keeps this part, or None); parts(*arguments) are terms of the
     answer by name, so that one that counts c times is found; accepts(answers, trials) may take
     other answers, a list of outputs for each trial; `order` is that in which outputs are judged;
     then(student) has a last look at what gave the right numbers.
@@ -100,7 +101,8 @@ def check(
                     given = [answer[place] for answer in answers]
                     expected = [right[place] for right in rights]
                     sentences = wrongs[place] if place < len(wrongs) else None
-                    judge(given, trials, expected, sentences, parts, student.names, outputs[place])
+                    name, again = outputs[place], _output(right, place)
+                    judge(given, trials, expected, sentences, parts, student.names, name, again)
                 if problem:
                     raise problem
                 if gradients:
@@ -439,6 +441,10 @@ def _several(value):
     return value if isinstance(value, tuple) else (value,)
 
 
+def _output(fn, place):
+    return lambda *arguments: _several(fn(*arguments))[place]
+
+
 def parts_of(value, names):
     """The outputs of a function that returns several, by `names`; a Mistake if it does not."""
     listed = f"{len(names)} things: {', '.join(names[:-1])} and {names[-1]}"
@@ -523,8 +529,11 @@ def first_difference(answer, right, rtol=1e-5, atol=1e-5):
     return f"{at}your answer is {given} where {expected} is right"
 
 
-def judge(answers, trials, rights, wrong=None, parts=None, names=(), output=""):
-    """Raise the Mistake that the answers to some trials show, unless all of them are right."""
+def judge(answers, trials, rights, wrong=None, parts=None, names=(), output="", again=None):
+    """Raise the Mistake that the answers to some trials show, unless all of them are right.
+
+    again(*arguments) gives what is right for other arguments.
+    """
     rights = [right.detach().to(torch.float64) for right in rights]
     tried = list(zip(answers, rights, trials))
     off = [k for k, (a, r, t) in enumerate(tried) if not close(a, r, t.rtol, t.atol)]
@@ -539,8 +548,10 @@ def judge(answers, trials, rights, wrong=None, parts=None, names=(), output=""):
     if answer.shape != right.shape:
         raise Mistake(subject + _misshapen(answer, tried, off[0]))
     advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
-    if all(a.shape == r.shape for a, r, _ in tried) and (fact := _fact(tried, off, parts, names)):
-        raise Mistake((f"In {output}: {fact}" if output else fact) + advice)
+    if all(a.shape == r.shape for a, r, _ in tried):
+        fact = _fact(tried, off, parts, names) or (again and _elsewhere(tried, again, names))
+        if fact:
+            raise Mistake((f"In {output}: {fact}" if output else fact) + advice)
     where = trial.where or (f"For arguments of {_sizes(trial, names)}" if off[0] else "")
     where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
     text = first_difference(answer, right, trial.rtol, trial.atol)
@@ -575,6 +586,8 @@ def _known(tried, wrong):
                 off = ~torch.isclose(answer, right, trial.rtol, trial.atol) if same else said
                 proofs[sentence] = proofs.get(sentence, 0) + int((off & said).sum())
         fitting = found if fitting is None else fitting & found
+        if not fitting:
+            return None
     fitting = [sentence for sentence in fitting if proofs[sentence] >= min(2, len(tried))]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -613,7 +626,11 @@ def _fact(tried, off, parts, names):
         if (c := _constant([(a, r) for a, r, _ in tried], tried)) is not None:
             if abs(c + 1) < 1e-4:
                 return "The sign is wrong: the answer is minus what is right."
-            return f"The answer is {_factor(c)} times what is right, everywhere."
+            if abs(c - 1) > 1e-3:
+                return f"The answer is {_factor(c)} times what is right, everywhere."
+        for word, change in _FUNCTIONS:
+            if all(close(a, change(r), t.rtol, t.atol) for a, r, t in tried):
+                return f"The answer is the {word} of what is right."
         if words := _divisor([(a, r) for a, r, _ in tried], tried):
             return f"The answer is {words}."
         for name, values in _parts(parts, tried):
@@ -622,15 +639,18 @@ def _fact(tried, off, parts, names):
             pairs = [(a - r, v) for (a, r, _), v in zip(tried, values)]
             if (c := _constant(pairs, tried)) is not None:
                 c = c + 1
+                if abs(c - 1) < 1e-3:
+                    continue
                 if abs(c) < 1e-4:
                     return f"{name} is missing."
                 if abs(c + 1) < 1e-4:
                     return f"{name} has the wrong sign."
                 return f"{name} counts {_factor(c)} times; it must count once."
         shift = [(a - r, torch.ones_like(r)) for a, r, _ in tried]
-        if (c := _constant(shift, tried)) is not None:
+        c = _constant(shift, tried)
+        if c is not None and abs(c) > max(trial.atol for _, _, trial in tried):
             return f"The answer is {abs(c):.4g} too {'large' if c > 0 else 'small'}, everywhere."
-    return _edge(tried, off) or _ranges(tried, off, names) or _shape_of_values(tried)
+    return _edge(tried, off) or _shape_of_values(tried) or _ranges(tried, off, names)
 
 
 def _shape_of_values(tried):
@@ -638,20 +658,106 @@ def _shape_of_values(tried):
     answers, rights = (torch.cat([item[k].flatten() for item in tried]) for k in (0, 1))
     bad = torch.cat([~torch.isclose(a, r, t.rtol, t.atol).flatten() for a, r, t in tried])
     given, right = answers[bad], rights[bad]
+    for decimals in range(5):
+        if len(answers) > 2 and close(answers, rights.round(decimals=decimals), 1e-6, 1e-6):
+            return f"The answer is rounded to {decimals} decimals; leave it as it is."
+    if len(answers) > 2 and close(answers, rights.trunc(), 0, 0):
+        return "The decimals are cut off; leave the answer as it is."
+    if words := _cut(answers, rights, bad):
+        return f"The answer is cut off at {words}; beyond that it is wrong."
     if len(given) < 2 or not given.isfinite().all():
         return None
-    for decimals in range(5):
-        if torch.equal(answers, rights.round(decimals=decimals)):
-            return f"The answer is rounded to {decimals} decimals; leave it as it is."
     if close(given, -right) and (right.sign() == right[0].sign()).all():
         sign = "positive" if right[0] > 0 else "negative"
         return f"In some places the sign is wrong, wherever it is the right one is {sign}."
-    for side in (1, -1):  # cut off from above, or from below
-        cut = given[0]
-        beyond = (side * (right - cut) > 0).all() and (side * (rights[~bad] - cut) <= 1e-4).all()
-        if beyond and close(given, cut.expand_as(given)) and len(rights[~bad]):
-            return f"The answer is cut off at {cut:.4g}; beyond that it is wrong.".replace("-", "−")
     return None
+
+
+def _cut(answers, rights, bad):
+    """Where answers are cut off from below, from above or both, in words, or None."""
+    wrong, good = bad & answers.isfinite(), rights[~bad]
+    given, right = answers[wrong], rights[wrong]
+    if not len(given) or len(good) < 1 + 2 * (len(given) == 1):
+        return None
+    ends = []
+    for side in (-1, 1):
+        beyond = given[side * (right - given) > 0]
+        if len(beyond):
+            alike = close(beyond, beyond[0].expand_as(beyond))
+            if not alike or (len(beyond) == 1 and beyond[0] != 0):
+                return None
+            if (side * (good - beyond[0]) > 1e-4).any():
+                return None
+            ends.append(f"{beyond[0]:.4g}".replace("-", "−"))
+    return " and ".join(ends)
+
+
+# What a student may have done to the answer, or to an argument.
+_FUNCTIONS = [
+    ("exponential", torch.exp),
+    ("logarithm", torch.log),
+    ("square", torch.square),
+    ("root", torch.sqrt),
+    ("absolute value", torch.abs),
+    ("reciprocal", torch.reciprocal),
+]
+_CHANGES = [(f"replaced by the {word}", change) for word, change in _FUNCTIONS] + [
+    ("of the other sign", torch.neg),
+    ("halved", lambda value: value / 2),
+    ("doubled", lambda value: value * 2),
+    ("replaced by the mean", lambda value: value.mean().expand_as(value)),
+    ("replaced by 0", torch.zeros_like),
+    ("replaced by 1", torch.ones_like),
+    ("cut off below 0", lambda value: value.clamp(min=0)),
+    ("cut off above 0", lambda value: value.clamp(max=0)),
+    ("cut off at 0 and 1", lambda value: value.clamp(0, 1)),
+]
+_ROWS = [
+    ("without the first row", slice(1, None)),
+    ("without the last row", slice(None, -1)),
+    ("with the first row alone", slice(0, 1)),
+    ("with every second row alone", slice(None, None, 2)),
+]
+
+
+def _elsewhere(tried, again, names):
+    """For which other arguments the answers are right, if there is one change that does it."""
+    fitting = None
+    for answer, _, trial in tried:
+        found = set()
+        for words, arguments in _changed(names, trial.arguments):
+            if fitting is None or words in fitting:
+                with (
+                    contextlib.suppress(ArithmeticError, ValueError, RuntimeError, IndexError),
+                    warnings.catch_warnings(),
+                ):
+                    warnings.simplefilter("ignore")
+                    value = again(*arguments).detach().to(torch.float64)
+                    if close(answer, value, trial.rtol, trial.atol):
+                        found.add(words)
+        fitting = found
+        if not fitting:
+            return None
+    numbers_ = sum(item[0].numel() for item in tried)
+    if len(fitting) == 1 and numbers_ > 2:
+        return f"This would be right only {fitting.pop()}."
+    return None
+
+
+def _changed(names, arguments):
+    """Pairs of a change in words and the arguments so changed."""
+    for k, (name, value) in enumerate(zip(names, arguments)):
+        if isinstance(value, (torch.Tensor, float, int)):
+            number = torch.as_tensor(value, dtype=torch.float64)
+            for words, change in _CHANGES:
+                new = change(number)
+                if not new.isfinite().all():
+                    continue
+                new = new if isinstance(value, torch.Tensor) else new.item()
+                yield f"if {name} were {words}", (*arguments[:k], new, *arguments[k + 1 :])
+    tall = [len(value) if _is_array(value) else 0 for value in arguments]
+    for words, rows in _ROWS if tall[0] > 1 else ():
+        yield words, tuple(v[rows] if n == tall[0] else v for v, n in zip(arguments, tall))
 
 
 _SIZES = {
@@ -703,6 +809,9 @@ def _constant(pairs, tried):
 
 def _factor(c):
     """A constant in words: 0.5, −2, 1/784 …"""
+    for base, unit in ((2, " (1/ln 2: bits, not nats)"), (10, " (1/ln 10: log10, not ln)")):
+        if abs(c * math.log(base) - 1) < 1e-5:
+            return f"{c:.4g}{unit}"
     for n in range(3, 2000):
         if abs(abs(c) * n - 1) < 1e-4 and abs(float(f"{c:.2g}") - c) > 1e-9:
             return f"{'−' if c < 0 else ''}1/{n}"
@@ -760,6 +869,8 @@ def _judge_gradients(student, right, trials, names, outputs):
                     f"The answer is detached: no gradient{of} reaches {', '.join(names)}."
                 )
             for name, mine, theirs in zip(names, expected, given or expected):
+                if keep := names[name] if isinstance(names, dict) else None:
+                    mine, theirs = keep(mine), keep(theirs)
                 _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
 
 

@@ -227,6 +227,14 @@ def _wrong_evidences(values):
         (values.logsumexp(0), "The sum is not divided by S; subtract log S."),
         (values.logsumexp(0) + math.log(len(values)), "log S is added; it must be subtracted."),
         (values.exp().mean(0), "This is p(x) itself; its logarithm was asked for."),
+        (
+            values.logsumexp(0) - math.log(values.numel()),
+            "All S · B values are counted; the mean is over the S draws.",
+        ),
+        (
+            _log_mean(values) - values.max(0).values,
+            "The largest value is subtracted and not added back.",
+        ),
         (values.max(0).values, "Only the largest term is kept; the others count too."),
         (values.sum(0), "This is a sum of logarithms, as for independent data."),
         (-_log_mean(values), "The sign is wrong: log p(x), not minus it."),

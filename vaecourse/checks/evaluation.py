@@ -267,9 +267,9 @@ def importance_log_likelihood(log_joint, log_q):
 def _measurements():
     """Sizes and distances on a line over 1/n, so that every sound fit gives the same limit."""
     for sizes, limit, slope, where in (
-        ([50.0, 100.0, 200.0, 800.0], 5.0, 300.0, ""),
-        ([2000.0, 500.0, 250.0, 100.0, 40.0], 0.7, 90.0, ""),
-        ([10.0, 30.0, 20.0], -2.0, 45.0, ""),
+        ([50.0, 100.0, 200.0, 800.0], 5.0371, 300.0, ""),
+        ([2000.0, 500.0, 250.0, 100.0, 40.0], 0.7138, 90.0, ""),
+        ([10.0, 30.0, 20.0], -2.1926, 45.0, ""),
         ([100.0, 400.0], 3.0, -120.0, "With a negative bias"),
         ([30.0, 60.0, 90.0, 120.0, 150.0, 1e6], 0.0, 700.0, "With a limit of 0"),
     ):
@@ -292,6 +292,14 @@ def _wrong_limits(sizes, distances):
         (slope, "This is the slope of the line; the limit is its intercept."),
         (_intercept(sizes, distances), "The line is through distance against n; take 1/n."),
         (_intercept(sizes.log(), distances), "The line is through distance against log n."),
+        (
+            _intercept(at.square(), distances),
+            "The line is through distance against 1/n²; take 1/n.",
+        ),
+        *(
+            ((w * distances).sum() / w.sum(), "This is a weighted mean of biased distances.")
+            for w in (sizes, at, sizes.square())
+        ),
         (_intercept(at.sqrt(), distances), "The line is through distance against 1/√n; take 1/n."),
         (distances.mean(), "This is a mean of the distances, all of which are biased."),
         (limit + slope, "The line is read off at n = 1; read it off where 1/n is 0."),

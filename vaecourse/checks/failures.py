@@ -116,6 +116,9 @@ def training_step(student):
         # A half may be one over the two latents: other numbers of them tell.
         with contextlib.suppress(Mistake):
             steps += [_TinyRun(3, 4, n, seed=n).step(student, seed=n) for n in (3, 5)]
+    for run, step in zip(runs, steps):
+        if run.more and not close(step["loss"], step["right"]):
+            raise Mistake(f"{run.more}; one step takes one draw for each row.")
     _check_loss(steps)
     for step in steps:
         _check_move(step)
@@ -169,12 +172,12 @@ class _Catch(nn.Module):
 
 
 class _Recorded(nn.Linear):
-    """A layer that remembers what it was last given."""
+    """A layer that remembers the rows it was given."""
 
-    given = None
+    given = ()
 
     def forward(self, value):
-        self.given = value.detach()
+        self.given = (*self.given, *value.detach().reshape(-1, self.in_features))
         return super().forward(value)
 
 
@@ -185,7 +188,7 @@ class _TinyRun:
     """
 
     def __init__(self, rows, pixels, latents, seed=0, far=0.0):
-        self.latents = latents
+        self.latents, self.more = latents, ""
         self.nets = [
             _layer(pixels, 2 * latents, seed, nn.Linear),
             _layer(latents, pixels, seed + 1, _Recorded),
@@ -202,15 +205,18 @@ class _TinyRun:
         """What the step gave and did, beside what is right for the z that it drew."""
         encoder, decoder = copy.deepcopy(self.nets)
         before = [weight.detach().clone() for weight in self._weights()]
+        self.nets[1].given = ()
         loss = as_tensor(student(*self.nets, self.optimizer, self.x, seeded(seed)))
         if loss.numel() != 1:
             raise Mistake(f"The loss has shape {list(loss.shape)}; return one number.")
         loss = loss.reshape(())
         loc, log_var = encoder(self.x).chunk(2, -1)
-        given = self.nets[1].given
-        if given is None:
+        given, rows = self.nets[1].given, len(self.x)
+        if not given:
             raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
-        z = given.reshape(len(self.x), self.latents)
+        z = torch.stack(given[:rows])
+        if len(given) != rows:
+            self.more = f"The decoder is given {len(given)} rows of z, where x has {rows}"
         eps = (z - loc.detach()) / (0.5 * log_var.detach()).exp()
         z = loc + (0.5 * log_var).exp() * eps
         bce = binary_cross_entropy_with_logits(decoder(z), self.x, reduction="none")
@@ -401,6 +407,8 @@ class _Evaluation:
         if None in asked:
             raise Mistake("The encoder is given rows that are not those of x.")
         self._look_for_all(sorted(set(asked)), len(self.x))
+        if len(self.x) < len(asked) < 2 * len(self.x):
+            raise Mistake(f"Some rows count twice: x has {len(self.x)}, {len(asked)} are encoded.")
         draws = [z for _, _, zs in self.batches for z in zs]
         if not draws:
             raise Mistake("The decoder is never asked: log p(x|z) is missing.")

@@ -1,5 +1,7 @@
 """Self-checks for three members of the family: factor analysis, GMVAE, VRNN. Chapter 12."""
 
+import copy
+import functools
 import math
 
 import torch
@@ -190,6 +192,11 @@ def _wrong_mixture(logits, log_likelihood, kl_z):
             "The logits are not normalized: log q(y|x) is their log_softmax.",
         ),
         (
+            (logits.exp() * (value - logits)).sum(1) - log_k,
+            "The logits are not normalized: log q(y|x) is their log_softmax.",
+        ),
+        (value.mean(1), "All labels have the same weight; weight them by q(y|x)."),
+        (
             (q * (value - q)).sum(1) - log_k,
             "q(y|x) stands where its logarithm belongs.",
         ),
@@ -299,6 +306,11 @@ def vrnn_elbo(student):
 
 def _small_vrnn(log_var):
     """D = 5, J = 2, H = 4, in float64; q has the log variance `log_var` whatever it sees."""
+    return copy.deepcopy(_built_vrnn(log_var))
+
+
+@functools.cache
+def _built_vrnn(log_var):
     model = VRNN(5, 2, 4, (6,), seed=3).double().requires_grad_(False)
     for layer in (model.from_input, model.from_state, model.encoder[0], model.prior_net[0]):
         layer.weight.mul_(3)
@@ -311,12 +323,12 @@ def _sequence_bound(model, x, **mistake):
     return sum(fit - kl for fit, kl in _sequence_steps(model, x, **mistake))
 
 
-def _sequence_steps(model, x, peek=(), frozen=False, blind=(), standard=False):
+def _sequence_steps(model, x, peek=(), frozen=False, blind=(), standard=False, backwards=False):
     """The two terms of each step at the mean of q, with the mistakes that are asked for.
 
     peek: those of "prior", "posterior" and "decoder" that get the state which has seen x_t.
     frozen: the state never moves. blind: those of "x" and "z" that the recurrence does not get.
-    standard: N(0, I) in place of the prior.
+    standard: N(0, I) in place of the prior. backwards: KL(p ‖ q).
     """
     state, terms = model.first_state(len(x)), []
     for x_t in x.unbind(1):
@@ -328,7 +340,8 @@ def _sequence_steps(model, x, peek=(), frozen=False, blind=(), standard=False):
         if standard:
             prior = model.posterior.prior(like=x)
         decoded = model.decode(q.mean, after if "decoder" in peek else state)
-        terms.append((decoded.log_prob(x_t), kl_divergence(q, prior)))
+        pair = (prior, q) if backwards else (q, prior)
+        terms.append((decoded.log_prob(x_t), kl_divergence(*pair)))
         state = after
     return terms
 
@@ -349,6 +362,7 @@ def _wrong_sequence(model, x):
     return [
         (kl - fit, "The sign is wrong: this is the loss; the bound is minus that."),
         (fit + kl, "The KL is added; subtract it."),
+        (bound(backwards=True), "The direction is turned: KL(q ‖ p), over draws of q."),
         ((fit - kl) / steps, "The steps are averaged; sum over them."),
         (fit - kl / steps, "The KL is averaged over the steps; sum over them."),
         (fits[-1] - kls[-1], "Only the last step counts; add up all of them."),

@@ -97,6 +97,10 @@ def _wrong_gaussian(x, loc, log_var):
             minus_half(LOG_2PI + log_var.log() + square / log_var),
             "You used log_var as the variance itself; it is log σ², so σ² is exp(log_var).",
         ),
+        (
+            minus_half(LOG_2PI + 2 * log_var.log() + square / log_var.square()),
+            "You used log_var as the deviation itself; σ is exp(½ log_var).",
+        ),
         (-square.sum(-1), "This is a squared error, not a log density."),
         (right.exp(), "This is the density itself; take its logarithm."),
         (

@@ -156,6 +156,8 @@ def _noise_comes_from_the_generator(student, loc, log_var):
             "pass it to torch.randn."
         )
     if torch.equal(z, other):
+        if close(z - loc, (z - loc)[:1].expand_as(z)):
+            raise Mistake("No noise is drawn: z − loc is the same in every row and call.")
         raise Mistake("Every generator gives the same z: the seed is fixed inside your function.")
     one = seeded(0)
     if torch.equal(*(as_tensor(student(loc, log_var, one)) for _ in range(2))):
@@ -361,6 +363,7 @@ def _minibatches():
         ([-90.0, 3.0, -50.0, -70.0, -80.0, -2.0, -11.0], 60_000),
         ([-4.0, -1.0], 2),
         ([-8.0], 7),
+        ([4.0, -2.5, 1.25, 7.0, 3.5], 13),
     ):
         yield torch.tensor(terms, dtype=torch.float64), n
 
@@ -380,6 +383,11 @@ def _wrong_totals(terms, n):
         (total / n, "The sum over the minibatch is divided by N; multiply it by N/M."),
         (-n / m * total, "The sign is wrong: the total of negative terms is negative."),
         (n // m * total, "N // M is rounded down, so part of the data is lost; divide with N / M."),
+        *(
+            (whole * total, "N/M is rounded to a whole number; divide with N / M.")
+            for whole in (round(n / m), math.ceil(n / m))
+        ),
+        ((n - m) * total / m, "Only the data outside the minibatch count; N counts them all."),
         (n / 100 * total, "100 is written in; divide by the number of terms, M."),
         (n / m * terms.abs().sum(), "Absolute values are summed; the sign of a term counts."),
         (n / m * terms, "The terms are scaled, not yet added up: a total is one number."),

@@ -1,0 +1,245 @@
+"""Answers to `vc.checks.em_step`, written before the check was read."""
+
+import numpy as np
+import torch
+from scipy import stats
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
+
+def log_density(x, m, c):
+    return MultivariateNormal(m, c).log_prob(x[:, None])
+
+
+def responsibilities(x, w, m, c):
+    return (w.log() + log_density(x, m, c)).softmax(1)
+
+
+def maximize(x, r, around=None, count=None):
+    n = r.sum(0)
+    means = r.T @ x / n[:, None]
+    off = x[:, None] - (means if around is None else around)
+    covariances = torch.einsum("nk,nki,nkj->kij", r, off, off)
+    return n / len(x), means, covariances / (n if count is None else count(n))[:, None, None]
+
+
+def exact(x, w, m, c):
+    return maximize(x, responsibilities(x, w, m, c))
+
+
+def changed(place, how):
+    def step(x, w, m, c):
+        out = list(exact(x, w, m, c))
+        out[place] = how(out[place])
+        return tuple(out)
+
+    return step
+
+
+def with_r(of):
+    return lambda x, w, m, c: maximize(x, of(x, w, m, c))
+
+
+def hard(x, w, m, c):
+    r = responsibilities(x, w, m, c)
+    return torch.nn.functional.one_hot(r.argmax(1), len(w)).to(x.dtype)
+
+
+def plain_densities(x, w, m, c):
+    joint = w * log_density(x, m, c).exp()
+    return joint / joint.sum(1, keepdim=True)
+
+
+def plain_with_floor(x, w, m, c):
+    joint = w * log_density(x, m, c).exp()
+    return joint / (joint.sum(1, keepdim=True) + 1e-10)
+
+
+def no_determinant(x, w, m, c):
+    off = x[:, None] - m
+    return (w.log() - 0.5 * torch.einsum("nki,kij,nkj->nk", off, torch.linalg.inv(c), off)).softmax(
+        1
+    )
+
+
+def covariance_for_precision(x, w, m, c):
+    off = x[:, None] - m
+    quadratic = torch.einsum("nki,kij,nkj->nk", off, c, off)
+    return (w.log() - 0.5 * (quadratic + torch.logdet(c))).softmax(1)
+
+
+def no_half(x, w, m, c):
+    off = x[:, None] - m
+    quadratic = torch.einsum("nki,kij,nkj->nk", off, torch.linalg.inv(c), off)
+    return (w.log() - quadratic - 0.5 * torch.logdet(c)).softmax(1)
+
+
+def twice(x, w, m, c):
+    return exact(x, *exact(x, w, m, c))
+
+
+def in_place(x, w, m, c):
+    new = exact(x, w, m, c)
+    m.copy_(new[1])
+    return new
+
+
+def diagonal(x, w, m, c):
+    w, m, c = exact(x, w, m, c)
+    return w, m, torch.diag_embed(c.diagonal(dim1=1, dim2=2))
+
+
+def with_scipy(x, w, m, c):
+    x, w, m, c = (a.numpy() for a in (x, w, m, c))
+    logs = np.stack(
+        [np.log(w[k]) + stats.multivariate_normal(m[k], c[k]).logpdf(x) for k in range(len(w))], -1
+    )
+    logs = logs.reshape(len(x), len(w))
+    r = np.exp(logs - logs.max(1, keepdims=True))
+    r /= r.sum(1, keepdims=True)
+    n = r.sum(0)
+    means = (r.T @ x) / n[:, None]
+    covs = [((x - mu).T * r[:, k]) @ (x - mu) / n[k] for k, mu in enumerate(means)]
+    return n / n.sum(), means, np.stack(covs)
+
+
+def with_loops(x, weights, means, covariances):
+    r = []
+    for row in x:
+        terms = [
+            torch.log(a)
+            - 0.5 * (row - b) @ torch.linalg.solve(s, row - b)
+            - 0.5 * torch.linalg.slogdet(s)[1]
+            for a, b, s in zip(weights, means, covariances)
+        ]
+        r.append(torch.stack(terms).softmax(0))
+    r = torch.stack(r)
+    new_w, new_m, new_c = [], [], []
+    for k in range(len(weights)):
+        n = r[:, k].sum()
+        mu = sum(r[i, k] * x[i] for i in range(len(x))) / n
+        new_m.append(mu)
+        new_c.append(sum(r[i, k] * torch.outer(x[i] - mu, x[i] - mu) for i in range(len(x))) / n)
+        new_w.append(n / len(x))
+    return new_w, new_m, new_c
+
+
+def with_mixture(x, w, m, c):
+    mixture = MixtureSameFamily(Categorical(w), MultivariateNormal(m, c))
+    r = (w.log() + log_density(x, m, c) - mixture.log_prob(x)[:, None]).exp()
+    return maximize(x, r)
+
+
+def by_moments(x, w, m, c):
+    centre = x.mean(0)
+    y = x - centre
+    r = responsibilities(x, w, m, c)
+    n = r.sum(0)
+    mu = (r.T @ y) / n[:, None]
+    second = torch.einsum("nk,ni,nj->kij", r, y, y) / n[:, None, None]
+    return r.mean(0), mu + centre, second - mu[:, :, None] * mu[:, None, :]
+
+
+def np_cov(x, w, m, c):
+    r = responsibilities(x, w, m, c)
+    covs = [
+        np.cov(x.T.numpy(), aweights=r[:, k].numpy(), ddof=0).reshape(x.shape[1], -1)
+        for k in range(len(w))
+    ]
+    means = [np.average(x.numpy(), axis=0, weights=r[:, k].numpy()) for k in range(len(w))]
+    return r.mean(0), np.array(means), np.array(covs)
+
+
+def step(x, w, m, s):
+    log_p = torch.distributions.MultivariateNormal(m, s).log_prob(x[:, None])
+    r = (w.log() + log_p).softmax(1)
+    n = r.sum(0)
+    m = r.T @ x / n[:, None]
+    d = x[:, None] - m
+    return n / len(x), m, torch.einsum("nk,nki,nkj->kij", r, d, d) / n[:, None, None]
+
+
+def step_with(place, change):
+    def fn(*theta):
+        answer = list(step(*theta))
+        answer[place] = change(answer[place], *theta)
+        return answer
+
+    return fn
+
+
+def in_densities(x, w, m, s):
+    p = torch.distributions.MultivariateNormal(m, s).log_prob(x[:, None]).exp() * w
+    r = p / p.sum(1, keepdim=True)
+    n = r.sum(0)
+    m = r.T @ x / n[:, None]
+    d = x[:, None] - m
+    return n / len(x), m, torch.einsum("nk,nki,nkj->kij", r, d, d) / n[:, None, None]
+
+
+def by_cov(x, w, m, s):
+    weights, means, _ = step(x, w, m, s)
+    log_p = torch.distributions.MultivariateNormal(m, s).log_prob(x[:, None])
+    r = (w.log() + log_p).softmax(1)
+    return weights, means, torch.stack([torch.cov(x.T, aweights=a, correction=0) for a in r.T])
+
+
+WRONG = [
+    (with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c)).softmax(0)), "over"),
+    (with_r(lambda x, w, m, c: log_density(x, m, c).softmax(1)), "weights"),
+    (
+        with_r(lambda x, w, m, c: (w + log_density(x, m, c)).softmax(1)),
+        "In weights: This would be right only",
+    ),
+    (with_r(hard), "You give each point to its likeliest"),
+    (with_r(no_determinant), "determinant"),
+    (with_r(covariance_for_precision), "our answer is"),
+    (with_r(no_half), "The ½ in the exponent of your Gaussian"),
+    (with_r(plain_densities), "With a point far from every component"),
+    (with_r(plain_with_floor), "our answer is"),
+    (lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), around=m), "old mean"),
+    (
+        lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), count=lambda n: n - 1),
+        "covariances are divided by N_k − 1",
+    ),
+    (
+        lambda x, w, m, c: maximize(
+            x, responsibilities(x, w, m, c), count=lambda n: 0 * n + len(x)
+        ),
+        "N",
+    ),
+    (changed(0, lambda w: w * 0 + 1 / len(w)), "weights"),
+    (changed(0, lambda w: w.log()), "In weights: The answer is the"),
+    (changed(1, lambda m: m.T), r"means has shape \[2, 3\], turned over"),
+    (changed(2, torch.linalg.inv), "You return precisions, the inverses"),
+    (changed(2, torch.linalg.cholesky), "You return Cholesky factors"),
+    (changed(2, lambda c: c + 0.01 * torch.eye(c.shape[-1], dtype=c.dtype)), "our answer is"),
+    (diagonal, "diagonal"),
+    (twice, "our answer is"),
+    (in_place, "in place"),
+    (lambda x, w, m, c: exact(x, w, m, c)[:2], "3 things"),
+    (lambda x, w, m, c: exact(x, w, m, c)[::-1], r"weights has shape \[3, 2, 2\]; reduce it"),
+    (in_densities, "With a point far|stay in the logarithm"),
+    (step_with(2, lambda s, *_: s + 0.01 * torch.eye(s.shape[1])), "n covariances"),
+    (step_with(2, lambda s, *_: 0.5 * (s + s.mean(0))), "n covariances"),
+    (step_with(1, lambda m, *_: m.flip(0)), "n means"),
+    (step_with(0, lambda w, *_: w / 2), "1/2|0.5 times"),
+    (step_with(0, lambda w, *_: w.softmax(0)), "n weights"),
+    (step_with(0, lambda w, *_: w.log()), "n weights"),
+    (lambda *a: step(*a)[::-1], "weights has shape"),
+    (lambda *a: step(*a)[:2], "3 things"),
+    (lambda x, w, m, s: (w, m, s), "have not changed"),
+    (step_with(2, lambda s, *_: torch.diag_embed(s.diagonal(dim1=1, dim2=2))), "diagonal"),
+]
+RIGHT = [
+    with_scipy,
+    with_loops,
+    with_mixture,
+    by_moments,
+    np_cov,
+    lambda *arguments, **kw: list(exact(*arguments)),
+    lambda x, w, m, c: exact(*(a.float() for a in (x, w, m, c))),
+    by_cov,
+    lambda *a: tuple(part.numpy() for part in step(*a)),
+    lambda *a: [part.float() for part in step(*a)],
+    lambda x, w, m, s: step(x, 1.0 * w, m, 0.5 * (s + s.mT)),
+]

@@ -1,0 +1,87 @@
+"""Answers to `vc.checks.exponential_kl`, written before the check was read."""
+
+import functools
+import math
+
+import numpy as np
+import torch
+from torch.distributions import Exponential, Gamma, kl_divergence
+
+
+def exact(f):
+    return (f + (-f).exp() - 1).sum(1)
+
+
+def by_draws(f):
+    z = Exponential(f.exp()).rsample((1000,))
+    return (f - f.exp() * z + z).mean(0).sum(1)
+
+
+def by_loops(log_rate):
+    return torch.stack([sum(f + torch.exp(-f) - 1 for f in row) for row in log_rate])
+
+
+def with_gamma(log_rate):
+    one = torch.ones_like(log_rate)
+    return kl_divergence(Gamma(one, log_rate.exp()), Gamma(one, one)).sum(-1)
+
+
+def exponential(a):
+    return (a + (-a).exp() - 1).sum(-1)
+
+
+WRONG = [
+    (lambda f: -exact(f), "sign"),
+    (lambda f: (-f + f.exp() - 1).sum(1), r"This is KL\(p ‖ q\), the wrong"),
+    (lambda f: (f + f.exp() - 1).sum(1), "The rate stands where the mean"),
+    (lambda f: (f + (-f).exp()).sum(1), "The −1 is missing: where q is the"),
+    (lambda f: (f + (-f).exp() + 1).sum(1), "The −1 has the wrong sign: where q is"),
+    (lambda f: (f.exp() + (-f).exp() - 1).sum(1), "our answer is"),
+    (lambda f: (f.log() + 1 / f - 1).sum(1), "You used log_rate as the rate itself"),
+    (lambda f: (f + 1 / f - 1).sum(1), "our answer is"),
+    (lambda f: (f.exp().log() + (-f).exp() - 1).sum(1).clamp(max=20), "cut off"),
+    (lambda f: exact(f).mean(), "batch"),
+    (lambda f: exact(f) / f.shape[1], "The KL is averaged over the latents"),
+    (lambda f: f + (-f).exp() - 1, r"The answer has shape \[5, 3\]; reduce it"),
+    (lambda f: (f + (-f).exp() - 1).sum(0), "wrong axis"),
+    (lambda f: exact(f) / math.log(2), "bits"),
+    (lambda f: 0.5 * exact(f), "There is a ½ too many; that belongs to"),
+    (lambda f: exact(f.detach()), "detached"),
+    (lambda f: (f + (-f).exp().detach() - 1).sum(1), "gradient"),
+    (lambda f: f.add_((-f).exp() - 1).sum(1), "in place"),
+    (by_draws, "random"),
+    (lambda f: exact(f.clamp(-10, 10)), "Right for log_rate from"),
+    (lambda f: (f + 1 / (f.exp() + 1e-6) - 1).sum(1), "Right for log_rate from −1 to"),
+    (lambda f: exact(f).relu() + 1e-2, "too large"),
+    (lambda a: (a + a.exp() - 1).sum(1), "rate stands where the mean"),
+    (lambda a: (a + (-a).detach().exp() - 1).sum(1), "not the gradient"),
+    (lambda a: exponential(a).detach(), "detached"),
+    (lambda a: exponential(a.clamp(-3, 3)), "Right for log_rate from"),
+    (lambda a: exponential(a) / a.shape[1], "averaged over the latents"),
+    (lambda a: exponential(a).mean(), "one number"),
+    (lambda a: (a.log() + 1 / a - 1).sum(1), "log_rate as the rate itself"),
+    (lambda a: (a + (-a).exp()).sum(1), "−1 is missing"),
+    (lambda a: (a - a.exp() - 1).sum(1), "your answer"),
+    (lambda a: (-a + a.exp() - 1).sum(1), "wrong direction"),
+    (
+        lambda a: kl_divergence(Exponential(a.exp()), Exponential(1.0)),
+        "stops|last axis|has shape",
+    ),
+    (lambda a: a.exp(), "last axis"),
+    (lambda a: exponential(a.abs()), "wrong beyond|your answer"),
+]
+RIGHT = [
+    by_loops,
+    with_gamma,
+    functools.partial(torch.func.vmap(lambda row: (row + torch.exp(-row) - 1).sum())),
+    lambda f: kl_divergence(Exponential(f.exp()), Exponential(torch.ones_like(f))).sum(1),
+    lambda f: (f.numpy() + np.exp(-f.numpy()) - 1).sum(axis=-1),
+    lambda f: torch.einsum("bj->b", f + torch.expm1(-f)),
+    lambda log_rate, prior_rate=1.0: (
+        log_rate - math.log(prior_rate) + prior_rate * (-log_rate).exp() - 1
+    ).sum(1),
+    lambda f: exact(f.float()),
+    lambda a: kl_divergence(Exponential(a.exp()), Exponential(torch.ones_like(a))).sum(1),
+    lambda a: np.sum(a.numpy() + np.exp(-a.numpy()) - 1, axis=-1),
+    lambda a: torch.expm1(-a).add(a).sum(-1),
+]

@@ -1,0 +1,141 @@
+"""Answers to `vc.checks.factor_analysis_posterior`, written before the check was read."""
+
+import numpy as np
+import torch
+from torch.distributions import MultivariateNormal
+
+
+def exact(x, W, mean, psi):
+    scaled = W.T / psi
+    covariance = torch.linalg.inv(torch.eye(W.shape[1], dtype=W.dtype) + scaled @ W)
+    return (x - mean) @ (covariance @ scaled).T, covariance
+
+
+def dense(x, W, mean, psi):
+    """By conditioning the joint Gaussian; the D × D matrix is inverted."""
+    marginal = W @ W.T + torch.diag(psi)
+    gain = torch.linalg.solve(marginal, W).T
+    return (gain @ (x - mean).T).T, torch.eye(W.shape[1], dtype=W.dtype) - gain @ W
+
+
+def by_rows(x, weight, mean, noise_variance):
+    J = weight.shape[1]
+    precision = torch.eye(J, dtype=x.dtype)
+    for w, v in zip(weight, noise_variance):
+        precision = precision + torch.outer(w, w) / v
+    rows = []
+    for row in x:
+        rows.append(
+            torch.linalg.solve(
+                precision,
+                sum(w * (a - m) / v for w, a, m, v in zip(weight, row, mean, noise_variance)),
+            )
+        )
+    return torch.stack(rows), torch.cholesky_inverse(torch.linalg.cholesky(precision))
+
+
+def in_numpy(x, W, mean, psi):
+    x, W, mean, psi = (a.numpy() for a in (x, W, mean, psi))
+    precision = np.eye(W.shape[1]) + np.einsum("dj,d,dk->jk", W, 1 / psi, W)
+    covariance = np.linalg.pinv(precision)
+    return np.einsum("jk,dk,d,bd->bj", covariance, W, 1 / psi, x - mean), covariance
+
+
+def whitened(x, W, mean, psi):
+    root = psi.sqrt()
+    _, s, vt = torch.linalg.svd(W / root[:, None], full_matrices=True)
+    s = torch.cat([s, torch.zeros(W.shape[1] - len(s), dtype=s.dtype)])
+    covariance = vt.T @ torch.diag(1 / (1 + s**2)) @ vt
+    return ((x - mean) / root) @ (W / root[:, None]) @ covariance, covariance
+
+
+def in_place(x, W, mean, psi):
+    x -= mean
+    return exact(x, W, 0 * mean, psi)
+
+
+def changed(how):
+    return lambda *arguments: how(*exact(*arguments))
+
+
+def factors(x, W, m, psi):
+    s = torch.linalg.inv(torch.eye(W.shape[1]) + W.T @ torch.diag(1 / psi) @ W)
+    return (x - m) @ torch.diag(1 / psi) @ W @ s, s
+
+
+def by_marginal(x, W, m, psi):
+    c = W @ W.T + torch.diag(psi)
+    gain = torch.linalg.solve(c, W).T
+    return (x - m) @ gain.T, torch.eye(W.shape[1]) - gain @ W
+
+
+WRONG = [
+    (lambda x, W, m, p: exact(x, W, 0 * m, p), "μ is not subtracted from x"),
+    (lambda x, W, m, p: exact(x, W, m, p**2), "Ψ⁻¹ enters once, not squared"),
+    (lambda x, W, m, p: exact(x, W, m, p.sqrt()), "noise_variance holds variances"),
+    (lambda x, W, m, p: exact(x, W, m, 1 / p), "Ψ stands where Ψ⁻¹ belongs: a noisy"),
+    (lambda x, W, m, p: exact(x, W, m, p.mean().expand_as(p)), "One noise variance serves all"),
+    (
+        lambda x, W, m, p: exact(x, W, m, torch.ones_like(p)),
+        "Ψ is missing: divide each variable by",
+    ),
+    (changed(lambda a, c: (a, torch.linalg.inv(c))), r"This is the precision I \+ WᵀΨ⁻¹W; the"),
+    (changed(lambda a, c: (a, c.expand(len(a), *c.shape))), "shape"),
+    (changed(lambda a, c: (a, c.diagonal())), "The entries off the diagonal are"),
+    (changed(lambda a, c: (a, torch.diag(c.diagonal()))), "The entries off the diagonal are"),
+    (changed(lambda a, c: (a.T, c)), r"The means are \[J, B\]; give one row for"),
+    (changed(lambda a, c: (c, a)), "The covariance comes first; return the"),
+    (changed(lambda a, c: a), "2 things"),
+    (changed(lambda a, c: (a.mean(0), c)), "shape"),
+    (changed(lambda a, c: MultivariateNormal(a, c)), "Your function returns a distribution"),
+    (
+        lambda x, W, m, p: ((x - m) @ W @ exact(x, W, m, p)[1], exact(x, W, m, p)[1]),
+        "Ψ⁻¹ is missing in the mean: it is Σ Wᵀ",
+    ),
+    (
+        lambda x, W, m, p: ((x - m) / p @ W, exact(x, W, m, p)[1]),
+        "Σ is missing in the mean: it is Σ Wᵀ",
+    ),
+    (
+        lambda x, W, m, p: (exact(x, W, m, p)[0], torch.linalg.inv(W.T @ (W / p[:, None]))),
+        "The prior is missing: add I to WᵀΨ⁻¹W",
+    ),
+    (
+        lambda x, W, m, p: (exact(x, W, m, p)[0] + m[: W.shape[1]].sum(), exact(x, W, m, p)[1]),
+        "our answer is",
+    ),
+    (lambda x, W, m, p: (exact(x, W, m, p)[0], 2 * exact(x, W, m, p)[1]), "2 times"),
+    (in_place, "in place"),
+    (lambda x, W, m, p: exact(x - x.mean(0), W, 0 * m, p), "The mean of the rows is subtracted"),
+    (lambda x, W, m, p: factors(x, W, 0 * m, p), "not subtracted"),
+    (lambda x, W, m, p: factors(x, W, m, p.sqrt()), "holds variances|Ψ"),
+    (lambda x, W, m, p: factors(x, W, m, 1 / p), "Ψ stands where"),
+    (lambda x, W, m, p: factors(x, W, m, p.mean().expand(len(p))), "probabilistic PCA"),
+    (lambda x, W, m, p: factors(x, W, m, p)[::-1], "covariance comes first"),
+    (lambda x, W, m, p: (factors(x, W, m, p)[0].T, factors(x, W, m, p)[1]), "turned over|J, B"),
+    (
+        lambda x, W, m, p: (factors(x, W, m, p)[0], factors(x, W, m, p)[1].diagonal()),
+        "diagonal",
+    ),
+    (lambda x, W, m, p: factors(x.sub_(m), W, 0 * m, p), "change x in place"),
+    (lambda x, W, m, p: factors(x, W, m, p + 0.01), "n the covariance"),
+    (lambda x, W, m, p: factors(x, W, m, p)[0], "2 things"),
+    (lambda x, W, m, p: factors(x - x.mean(0), W, 0 * m, p), "mean of the rows"),
+]
+RIGHT = [
+    dense,
+    by_rows,
+    in_numpy,
+    whitened,
+    changed(lambda a, c: [a.numpy(), c]),
+    lambda x, W, m, p: exact(*(a.float() for a in (x, W, m, p))),
+    lambda x, weight, mean, noise_variance, jitter=0.0: exact(
+        x, weight, mean, noise_variance + jitter
+    ),
+    by_marginal,
+    lambda x, W, m, p: [part.numpy() for part in factors(x, W, m, p)],
+    lambda x, W, m, p: (
+        torch.stack([factors(row[None], W, m, p)[0][0] for row in x]),
+        torch.cholesky_inverse(torch.linalg.cholesky(torch.eye(W.shape[1]) + (W.T / p) @ W)),
+    ),
+]

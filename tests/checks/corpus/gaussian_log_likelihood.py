@@ -1,0 +1,144 @@
+"""Answers to `vc.checks.gaussian_log_likelihood`, written before the check was read."""
+
+import functools
+import math
+
+import numpy as np
+import torch
+from scipy import stats
+from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.nn import functional
+
+TAU = 2 * math.pi
+
+
+def exact(x, m, v):
+    return -0.5 * (math.log(TAU) + v + (x - m).square() / v.exp()).sum(1)
+
+
+def in_place(x, m, v):
+    x -= m
+    return -0.5 * (math.log(TAU) + v + x.square() / v.exp()).sum(1)
+
+
+def by_loops(x, loc, log_var):
+    out = []
+    for a, m, v in zip(x, loc, log_var):
+        total = 0.0
+        for b, c, d in zip(a, m, v):
+            total = total - 0.5 * (math.log(TAU) + d + (b - c) ** 2 * torch.exp(-d))
+        out.append(total)
+    return torch.stack(out)
+
+
+def library_loss(x, loc, log_var):
+    terms = functional.gaussian_nll_loss(
+        loc, x, log_var.exp(), full=True, reduction="none", eps=1e-30
+    )
+    return -terms.sum(dim=-1)
+
+
+def with_scipy(x, loc, log_var):
+    return stats.norm.logpdf(x.numpy(), loc.numpy(), np.exp(log_var.numpy() / 2)).sum(axis=1)
+
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def gaussian(x, m, v):
+    return -0.5 * (LOG_2PI + v + (x - m) ** 2 / v.exp()).sum(-1)
+
+
+WRONG = [
+    (lambda x, m, v: -0.5 * (v + (x - m) ** 2 / v.exp()).sum(1), "2π"),
+    (
+        lambda x, m, v: -0.5 * (math.log(TAU) + v + (x - m) ** 2).sum(1),
+        "The square is not divided by σ²",
+    ),
+    (
+        lambda x, m, v: -0.5 * (math.log(TAU) + (x - m) ** 2 / v.exp()).sum(1),
+        "The term −½ log σ² is missing, so a",
+    ),
+    (lambda x, m, v: -0.5 * (math.log(TAU) + v + (x - m) ** 2 / (0.5 * v).exp()).sum(1), "σ"),
+    (
+        lambda x, m, v: -0.5 * (math.log(TAU) + 2 * v + (x - m) ** 2 / (2 * v).exp()).sum(1),
+        "You read log_var as log σ: it is log",
+    ),
+    (
+        lambda x, m, v: -(math.log(TAU) + v + (x - m) ** 2 / v.exp()).sum(1),
+        "The answer is 2 times what is right",
+    ),
+    (lambda x, m, v: -exact(x, m, v), "sign"),
+    (lambda x, m, v: exact(x, m, v).mean(), "batch"),
+    (lambda x, m, v: exact(x, m, v) / x.shape[1], "The terms are averaged over"),
+    (
+        lambda x, m, v: Normal(m, (0.5 * v).exp()).log_prob(x),
+        r"The answer has shape \[5, 3\]; reduce it",
+    ),
+    (lambda x, m, v: Normal(m, v.exp()).log_prob(x).sum(1), "You read log_var as log σ: it is log"),
+    (lambda x, m, v: Normal(m, v).log_prob(x).sum(1), "You used log_var as the deviation"),
+    (lambda x, m, v: Normal(m, (0.5 * v).exp()).log_prob(x).sum(0), "wrong axis"),
+    (lambda x, m, v: exact(x, m, v).exp(), "This is the density itself; take its"),
+    (lambda x, m, v: exact(x, m, v.clamp(min=-6)), "Right for log_var from −6 to"),
+    (lambda x, m, v: -functional.gaussian_nll_loss(m, x, v.exp()), "batch"),
+    (
+        lambda x, m, v: -functional.mse_loss(m, x, reduction="none").sum(1),
+        "This is a squared error, not a log",
+    ),
+    (lambda x, m, v: exact(x, m.detach(), v), "loc"),
+    (lambda x, m, v: exact(x, m, v.detach()), "log_var"),
+    (
+        lambda x, m, v: -0.5 * (math.log10(TAU) + v + (x - m) ** 2 / v.exp()).sum(1),
+        "The constant −½ log 2π counts",
+    ),
+    (lambda x, m, v: exact(x, m, v) - 0.5 * math.log(TAU), "The answer is"),
+    (in_place, "in place"),
+    (
+        lambda x, m, v: -0.5 * (math.log(TAU) + v + (x - m).abs() / v.exp()).sum(1),
+        r"The difference enters as \|x − μ\|; it",
+    ),
+    (
+        lambda x, m, v: Normal(m, (v / 2).exp()).log_prob(x).exp().prod(1).log(),
+        "your answer is",
+    ),
+    (lambda x, m, v: Normal(m, v.exp()).log_prob(x).sum(1), "read log_var as log σ"),
+    (lambda x, m, v: gaussian(x, m, (v.exp() + 0.1).log()), "your answer is"),
+    (lambda x, m, v: gaussian(x, m, v.clamp(min=-6)), "Right for log_var from −6|your answer"),
+    (lambda x, m, v: gaussian(x, m.detach(), v), "No gradient reaches loc"),
+    (lambda x, m, v: gaussian(x, m, v) + 0.5 * v.sum(1), "−½ log σ² is missing"),
+    (lambda x, m, v: -gaussian(x, m, v), "this is the loss"),
+    (lambda x, m, v: -(v + (x - m) ** 2 / v.exp()).sum(1), "½ before both"),
+    (lambda x, m, v: gaussian(x, m, v) / math.log(10), "times what is right"),
+    (
+        lambda x, m, v: -functional.gaussian_nll_loss(m, x, v.exp(), reduction="none").sum(1),
+        "constant −½ log 2π of each|constant",
+    ),
+    (lambda x, m, v: -functional.gaussian_nll_loss(m, x, v.exp(), full=True), "one number"),
+    (lambda x, m, v: Normal(m, (v / 2).exp()).log_prob(x), "last axis"),
+    (lambda x, m, v: Independent(Normal(m, (v / 2).exp()), 1), "a distribution"),
+    (lambda x, m, v: gaussian(x, m, v).exp(), "density itself"),
+]
+RIGHT = [
+    lambda x, m, v: (
+        -functional.gaussian_nll_loss(m, x, v.exp(), full=True, reduction="none").sum(1)
+    ),
+    by_loops,
+    library_loss,
+    with_scipy,
+    functools.partial(by_loops),
+    lambda x, m, v: MultivariateNormal(m, torch.diag_embed(v.exp())).log_prob(x),
+    lambda x, m, v: Independent(Normal(m, v.exp().sqrt()), 1).log_prob(x),
+    lambda x, m, v: (
+        torch.einsum("bd,bd,bd->b", x - m, x - m, (-v).exp()) / -2
+        - 0.5 * (v + math.log(TAU)).sum(1)
+    ),
+    lambda x, loc, log_var, eps=0.0: exact(x.float(), loc.float(), log_var.float()),
+    lambda x, m, v: stats.norm(m.numpy(), np.exp(v.numpy() / 2)).logpdf(x.numpy()).sum(1),
+    lambda x, m, v: Normal(m, (v / 2).exp()).log_prob(x).sum(-1),
+    lambda x, m, v: (
+        -0.5 * torch.einsum("bd,bd->b", (x - m) ** 2, (-v).exp()) - 0.5 * (v + LOG_2PI).sum(1)
+    ),
+    lambda x, m, v: (
+        -0.5 * (x.shape[1] * LOG_2PI + v.sum(1) + (((x - m) * (-v / 2).exp()) ** 2).sum(1))
+    ),
+]

@@ -1,0 +1,93 @@
+"""Answers to `vc.checks.kl_estimate`, written before the check was read."""
+
+import math
+import statistics
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+
+def self_normalized(log_q, log_p):
+    return (log_q.softmax(0) * (log_q - log_p)).sum()
+
+
+def by_loop(log_q, log_p):
+    total = 0.0
+    for a, b in zip(log_q, log_p):
+        total += float(a) - float(b)
+    return total / len(log_q)
+
+
+def mean(log_q, log_p):
+    return (log_q - log_p).mean()
+
+
+def with_c(c):
+    return lambda q, p: ((q - p) + c * torch.expm1(p - q)).mean()
+
+
+WRONG = [
+    (lambda q, p: (p - q).mean(), "sign"),
+    (lambda q, p: (q.exp() * (q - p)).mean(), "You weighted by q again; the draws"),
+    (lambda q, p: (q - p).sum(), "This is a sum over the draws; take the"),
+    (lambda q, p: (q - p).abs().mean(), "absolute"),
+    (lambda q, p: 0.5 * (q - p).square().mean(), "This is k2, half the mean square; it"),
+    (lambda q, p: ((q - p) + torch.expm1(q - p)).mean(), "our answer is"),
+    (lambda q, p: torch.expm1(p - q).mean(), "p/q − 1 has mean zero whatever p is"),
+    (
+        lambda q, p: (q - p).logsumexp(0) - math.log(len(q)),
+        "This is the logarithm of a mean; KL is",
+    ),
+    (lambda q, p: (q - p).median(), "median"),
+    (self_normalized, "our answer is"),
+    (lambda q, p: (q - p).mean() / math.log(2), "bits"),
+    (lambda q, p: -p.mean(), "Only log p is averaged; that is the"),
+    (lambda q, p: q.mean(), "Only log q is averaged; that is minus"),
+    (lambda q, p: ((p - q).exp() * (p - q)).mean(), r"This is an estimate of KL\(p ‖ q\), by"),
+    (lambda q, p: q - p, "The log ratios are not averaged yet"),
+    (lambda q, p: q.sub_(p).mean(), "in place"),
+    (lambda q, p: (q - p).mean().clamp(min=0), "The estimate is cut off at zero, which"),
+    (lambda q, p: (q.exp() - p.exp()).mean(), "our answer is"),
+    (lambda q, p: (q / p).mean(), "our answer is"),
+    (lambda q, p: q.exp().log().mean() / p.mean(), "our answer is"),
+    (
+        lambda q, p: functional.kl_div(p, q, log_target=True, reduction="sum"),
+        "You weighted by q; draws of q need no",
+    ),
+    (lambda q, p: (q - p).std(), "our answer is"),
+    (lambda q, p: 0.5 * (q - p).mean(), "0.5 times"),
+    (lambda q, p: mean(q, p).clamp(min=0), "cut off at zero"),
+    (lambda q, p: functional.kl_div(q, p), "our answer is NaN|NaN"),
+    (lambda q, p: functional.kl_div(p, q, log_target=True, reduction="sum"), "eighted|weight"),
+    (lambda q, p: mean(p, q), "sign is wrong"),
+    (lambda q, p: (q.exp() * (q - p)).sum(), "weighted by q"),
+    (lambda q, p: (q / p).log().mean(), "NaN|our answer is"),
+    (lambda q, p: (q - p).abs().mean(), "absolute"),
+    (lambda q, p: 0.5 * (q - p).square().mean(), "k2"),
+    (lambda q, p: (q - p)[::2].mean(), "every second row alone"),
+    (lambda q, p: (q - p).sum(), "sum over the draws"),
+    (lambda q, p: mean(q, p) / math.log(2), "bits"),
+    (lambda q, p: q - p, "not averaged"),
+    (lambda q, p: ((q - p) - torch.expm1(q - p)).mean(), "our answer is|control"),
+    (lambda q, p: (q - p).exp().mean().log(), "logarithm of a mean"),
+    (lambda q, p: mean(q, p).round(decimals=2), "rounded to 2 decimals"),
+]
+RIGHT = [
+    by_loop,
+    lambda q, p: (torch.expm1(p - q) - (p - q)).mean(),
+    lambda q, p: q.mean() - p.mean(),
+    lambda q, p: np.average(q.numpy() - p.numpy()),
+    lambda q, p: statistics.fmean((q - p).tolist()),
+    lambda q, p: ((q - p) - 0.3 * ((p - q).exp() - 1)).mean(),
+    lambda log_q, log_p, **options: torch.dot(
+        log_q - log_p, torch.full_like(log_q, 1 / len(log_q))
+    ),
+    lambda q, p: (q.float() - p.float()).mean(),
+    with_c(0.5),
+    with_c(1.0),
+    with_c(-0.3),
+    lambda q, p: float(np.mean(q.numpy() - p.numpy())),
+    lambda q, p: sum(a - b for a, b in zip(q.tolist(), p.tolist())) / len(q),
+    lambda q, p: mean(q.float(), p.float()),
+]

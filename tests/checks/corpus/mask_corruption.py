@@ -1,0 +1,135 @@
+"""Answers to `vc.checks.mask_corruption`, written before the check was read."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+
+def rand(x, g):
+    return torch.rand(x.shape, generator=g, dtype=x.dtype)
+
+
+def first_pixels(x, level, g):
+    x = x.clone()
+    x[:, : round(level * x.shape[1])] = 0
+    return x
+
+
+def reseeded(x, level, generator):
+    generator.manual_seed(0)
+    return x * (rand(x, generator) >= level)
+
+
+def one_mask_for_two_rows(x, level, g):
+    half = torch.rand((len(x) + 1) // 2, x.shape[1], generator=g) >= level
+    return x * torch.cat([half, half])[: len(x)]
+
+
+def in_place(x, level, g):
+    x[rand(x, g) < level] = 0
+    return x
+
+
+def mask_and_image(x, level, g):
+    keep = rand(x, g) >= level
+    return x * keep, keep
+
+
+def from_numpy(x, level, generator):
+    rng = np.random.default_rng(torch.randint(2**31, (1,), generator=generator).item())
+    return x.numpy() * (rng.random(tuple(x.shape)) >= level)
+
+
+def row_by_row(x, level, generator):
+    out = x.clone()
+    for row in out:
+        row[torch.rand(len(row), generator=generator) < level] = 0.0
+    return out
+
+
+def by_waiting_times(x, level, generator):
+    times = torch.empty_like(x).exponential_(generator=generator)
+    return x.masked_fill(times < -torch.log1p(torch.tensor(-level)), 0.0)
+
+
+def uniform(x, g):
+    return torch.rand(x.shape, generator=g)
+
+
+def float_mask(x, p, g):
+    return x.float() * (uniform(x, g) >= p)
+
+
+def numpy_mask(x, p, g):
+    return np.where(uniform(x, g).numpy() < p, 0.0, x.numpy())
+
+
+def half_and_half(x, p, g):
+    keep = uniform(x[: len(x) // 2], g) >= p
+    return x * torch.cat([keep, keep])
+
+
+def column_heavy(x, p, g):
+    weights = torch.linspace(0.5, 1.5, x.shape[1])
+    return x * (uniform(x, g) >= p * weights)
+
+
+WRONG = [
+    (lambda x, p, g: functional.dropout(x, p), "global random"),
+    (lambda x, p, g: x * (torch.rand_like(x) >= p), "global random"),
+    (lambda x, p, g: x * (rand(x, g) <= p), "keep a pixel with"),
+    (lambda x, p, g: x * (rand(x, g) >= p) / (1 - p), "rescale"),
+    (
+        lambda x, p, g: x + p * torch.randn(x.shape, generator=g, dtype=x.dtype),
+        "Pixels take new values other than 0: a",
+    ),
+    (lambda x, p, g: torch.where(rand(x, g) < p, 0.5, x), "A masked pixel becomes"),
+    (
+        lambda x, p, g: torch.where(rand(x, g) < p, 1 - x, x),
+        "Pixels take new values other than 0: a",
+    ),
+    (lambda x, p, g: torch.where(rand(x, g) < p, torch.nan, x), "NaN"),
+    (lambda x, p, g: torch.where(rand(x, g) < p, x, 0.0), "keep a pixel with"),
+    (lambda x, p, g: x * (1 - p), "Pixels take new values other than 0: a"),
+    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "At level"),
+    (lambda x, p, g: (rand(x, g) >= p).double(), "You return the mask itself: multiply x"),
+    (mask_and_image, r"The result has shape \[2"),
+    (in_place, "in place"),
+    (lambda x, p, g: x * (rand(x, g) >= 0.5), "At level"),
+    (first_pixels, "Every image loses the same pixels"),
+    (reseeded, "The mask is the same in every call: a"),
+    (one_mask_for_two_rows, "Some images lose the same pixels"),
+    (lambda x, p, g: x * (torch.rand(len(x), 1, generator=g) >= p), "whole images"),
+    (lambda x, p, g: x * (rand(x, g) >= p * p), "At level"),
+    (lambda x, p, g: x, "Nothing is masked: the result equals"),
+    (lambda x, p, g: 0 * x, "Everything is masked: the result is"),
+    (half_and_half, "same pixels"),
+    (lambda x, p, g: x * (uniform(x, g) >= round(p, 1)), "level 0.85 a share of 0.8"),
+    (column_heavy, "more often"),
+    (lambda x, p, g: x * (torch.rand(x.shape) >= p), "generator"),
+    (lambda x, p, g: x * (uniform(x, g) > 1 - p), "probability level"),
+    (lambda x, p, g: functional.dropout(x, p, training=True), "generator"),
+    (lambda x, p, g: x * (uniform(x, g) >= p) / (1 - p), "dropout"),
+    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "share of"),
+    (lambda x, p, g: x.mul_(uniform(x, g) >= p), "change x in place"),
+    (lambda x, p, g: x * (uniform(x, g) >= p).round() * x, "take new values|new values"),
+    (lambda x, p, g: uniform(x, g) >= p, "mask itself"),
+    (lambda x, p, g: x * (uniform(x, torch.Generator().manual_seed(0)) >= p), "same in every"),
+    (lambda x, p, g: x - p, "new values|becomes"),
+    (lambda x, p, g: np.random.rand(*x.shape), "generator"),  # noqa: NPY002
+]
+RIGHT = [
+    from_numpy,
+    row_by_row,
+    by_waiting_times,
+    lambda x, p, g: x * torch.empty_like(x).bernoulli_(1 - p, generator=g),
+    lambda x, p, g: torch.bernoulli(torch.full(x.shape, 1 - p), generator=g) * x,
+    lambda x, p, g: x * (torch.randint(10**6, x.shape, generator=g) >= p * 10**6),
+    lambda x, level, generator, fill=0.0: torch.where(rand(x, generator) > level, x, fill),
+    lambda x, p, g: x - x * (torch.empty_like(x).uniform_(generator=g) < p),
+    float_mask,
+    numpy_mask,
+    lambda x, p, g: x.masked_fill(uniform(x, g) < p, 0.0),
+    lambda x, p, g: x * torch.bernoulli(torch.full(x.shape, 1.0 - p), generator=g),
+    lambda x, p, g: torch.where(uniform(x, g) < p, 0.0, x),
+]

@@ -1,0 +1,74 @@
+"""Answers to `vc.checks.reconstruction_loss`, written before the check was read."""
+
+import math
+
+import numpy as np
+import torch
+from torch.distributions import Normal
+from torch.nn import functional
+
+
+@torch.no_grad()
+def without_graph(x, x_hat):
+    return (x - x_hat).square().sum(1)
+
+
+def loss(x, y):
+    return (x - y).pow(2).sum(1)
+
+
+WRONG = [
+    (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "the batch"),
+    (functional.l1_loss, "The answer is one number, reduced over"),
+    (lambda x, y: functional.huber_loss(y, x, reduction="none").sum(1), "our answer is"),
+    (lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1), "our answer is"),
+    (lambda x, y: functional.binary_cross_entropy(y, x), r"Numbers outside \[0, 1\] are used as"),
+    (lambda x, y: (x - y).square().mean(0), "wrong axis"),
+    (lambda x, y: (x**2 - y**2).sum(1), "You squared before you subtracted"),
+    (lambda x, y: (x - y).clamp(-1, 1).square().sum(1), "our answer is"),
+    (lambda x, y: (x - y).square().sum(1) / x.numel(), "divided by the number of entries"),
+    (lambda x, y: (x - y.clamp(0, 1)).square().sum(1), "This would be right only if x_hat were"),
+    (lambda x, y: y.sub_(x).square().sum(1), "change x_hat in place"),
+    (lambda x, y: (x - y.data).square().sum(1), "detached"),
+    (without_graph, "detached"),
+    (torch.cdist, "shape"),
+    (lambda x, y: torch.cdist(x, y).diagonal(), "root"),
+    (lambda x, y: (x - y).square().sum(1) + 1e-3, "too large"),
+    (lambda x, y: (x - y).square().sum(1).round(decimals=2), "rounded"),
+    (lambda x, y: (x - y).pow(4).sum(1), "your answer"),
+    (lambda x, y: 2 * (x - y).square().sum(1), "2 times"),
+    (lambda x, y: (x - y).square().amax(1), "our answer is"),
+    (lambda x, y: (x - y) @ (x - y).T, "shape"),
+    (lambda x, y: 1 - functional.cosine_similarity(x, y), "your answer"),
+    (lambda x, y: functional.mse_loss(y, x), "mean over images and pixels"),
+    (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "one number"),
+    (lambda x, y: functional.mse_loss(y, x, reduction="none"), "not summed yet"),
+    (lambda x, y: functional.mse_loss(y, x, reduction="none").mean(1), "mean over pixels"),
+    (lambda x, y: torch.cdist(x, y).pow(2), "shape"),
+    (lambda x, y: torch.norm(x - y, dim=1), "square root"),
+    (lambda x, y: functional.l1_loss(y, x, reduction="none").sum(1), "absolute"),
+    (
+        lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1),
+        "our answer|wrong beyond",
+    ),
+    (lambda x, y: loss(x, y.detach()), "detached"),
+    (lambda x, y: loss(x, y.clamp(0, 1)), "x_hat were cut off at 0 and 1"),
+    (lambda x, y: loss(x.sub_(y), 0), "change x in place"),
+    (lambda x, y: (x**2 - y**2).sum(1), "before you subtracted"),
+]
+RIGHT = [
+    lambda x, y: torch.cdist(x[:, None], y[:, None]).flatten() ** 2,
+    lambda x, y: ((x.numpy() - y.numpy()) ** 2).sum(axis=1),
+    lambda x, y: -Normal(y, 0.5**0.5).log_prob(x).sum(1) - x.shape[1] * 0.5 * math.log(math.pi),
+    lambda x, y: (x - y).pow(2) @ torch.ones(x.shape[1], dtype=x.dtype),
+    lambda x, y: torch.func.vmap(lambda a, b: (a - b) @ (a - b))(x, y),
+    lambda x, y: torch.bmm((x - y)[:, None], (x - y)[:, :, None]).flatten(),
+    lambda x, x_hat, power=2: (x - x_hat).abs().pow(power).flatten(1).sum(dim=1),
+    lambda x, y: [((a - b) ** 2).sum() for a, b in zip(x, y)],
+    lambda x, y: torch.einsum("bd,bd->b", x - y, x - y),
+    lambda x, y: (x - y).norm(dim=1) ** 2,
+    lambda x, y: x.shape[1] * ((y - x) ** 2).mean(1),
+    lambda x, y: np.sum((x.numpy() - y.numpy()) ** 2, axis=1),
+    lambda x, y: torch.stack([(a - b) @ (a - b) for a, b in zip(x, y)]),
+    lambda x_in, y_hat, reduce=torch.sum: reduce((x_in - y_hat) ** 2, -1),
+]

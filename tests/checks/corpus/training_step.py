@@ -1,0 +1,281 @@
+"""Answers to `vc.checks.training_step`, written before the check was read."""
+
+import math
+
+import numpy as np
+import torch
+from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+
+
+def parts(encoder, decoder, x, generator, noise=None, stop=lambda z: z):
+    loc, log_var = encoder(x).chunk(2, dim=1)
+    eps = (
+        torch.randn(loc.shape, generator=generator, dtype=loc.dtype)
+        if noise is None
+        else noise(loc)
+    )
+    z = stop(loc + (0.5 * log_var).exp() * eps)
+    fit = functional.binary_cross_entropy_with_logits(decoder(z), x, reduction="none").sum(1)
+    return fit, 0.5 * (log_var.exp() + loc.square() - 1 - log_var).sum(1)
+
+
+def stepping(loss_of, report=lambda loss: loss.item(), **options):
+    def step(encoder, decoder, optimizer, x, generator):
+        optimizer.zero_grad()
+        loss = loss_of(*parts(encoder, decoder, x, generator, **options))
+        loss.backward()
+        optimizer.step()
+        return report(loss)
+
+    return step
+
+
+exact = stepping(lambda fit, kl: (fit + kl).mean())
+
+
+def never_steps(encoder, decoder, optimizer, x, generator):
+    optimizer.zero_grad()
+    loss = sum(parts(encoder, decoder, x, generator)).mean()
+    loss.backward()
+    return loss.item()
+
+
+def never_reset(encoder, decoder, optimizer, x, generator):
+    loss = sum(parts(encoder, decoder, x, generator)).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def reset_after_backward(encoder, decoder, optimizer, x, generator):
+    loss = sum(parts(encoder, decoder, x, generator)).mean()
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def two_steps(encoder, decoder, optimizer, x, generator):
+    exact(encoder, decoder, optimizer, x, generator)
+    return exact(encoder, decoder, optimizer, x, generator)
+
+
+def only_the_decoder(encoder, decoder, optimizer, x, generator):
+    loc, log_var = encoder(x).detach().chunk(2, dim=1)
+    z = loc + (0.5 * log_var).exp() * torch.randn(loc.shape, generator=generator, dtype=loc.dtype)
+    loss = functional.binary_cross_entropy_with_logits(decoder(z), x, reduction="none").sum(1)
+    loss = (loss + 0.5 * (log_var.exp() + loc.square() - 1 - log_var).sum(1)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def global_noise(encoder, decoder, optimizer, x, generator):
+    return exact(encoder, decoder, optimizer, x, None)
+
+
+def halves_swapped(encoder, decoder, optimizer, x, generator):
+    return exact(
+        lambda a: encoder(a).roll(encoder(a).shape[1] // 2, 1), decoder, optimizer, x, generator
+    )
+
+
+def clipped(encoder, decoder, optimizer, x, generator):
+    optimizer.zero_grad()
+    loss = sum(parts(encoder, decoder, x, generator)).mean()
+    loss.backward()
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(weights, 0.1)
+    optimizer.step()
+    return loss.item()
+
+
+def loss_after_the_step(encoder, decoder, optimizer, x, generator):
+    state = generator.get_state()
+    exact(encoder, decoder, optimizer, x, generator)
+    generator.set_state(state)
+    with torch.no_grad():
+        return sum(parts(encoder, decoder, x, generator)).mean().item()
+
+
+def with_distributions(encoder, decoder, optimizer, x, generator):
+    loc, log_var = torch.tensor_split(encoder(x), 2, dim=-1)
+    q = Normal(loc, torch.exp(0.5 * log_var))
+    z = q.loc + q.scale * torch.normal(0.0, 1.0, loc.shape, generator=generator, dtype=loc.dtype)
+    elbo = Bernoulli(logits=decoder(z)).log_prob(x).sum(1) - kl_divergence(q, Normal(0.0, 1.0)).sum(
+        1
+    )
+    optimizer.zero_grad(set_to_none=False)
+    (-elbo.mean()).backward()
+    optimizer.step()
+    return -elbo.mean().detach()
+
+
+def with_autograd(encoder, decoder, optimizer, x, generator):
+    loss = sum(parts(encoder, decoder, x, generator)).mean()
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    for p, g in zip(weights, torch.autograd.grad(loss, weights)):
+        p.grad = g
+    optimizer.step()
+    return float(loss)
+
+
+def with_closure(encoder, decoder, optimizer, x, generator):
+    def closure():
+        optimizer.zero_grad()
+        loss = sum(parts(encoder, decoder, x, generator)).mean()
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).item()
+
+
+def row_by_row(encoder, decoder, optimizer, x, generator):
+    optimizer.zero_grad()
+    total = 0.0
+    for row in x:
+        loss = sum(parts(encoder, decoder, row[None], generator)).sum() / len(x)
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
+def reset_last(encoder, decoder, optimizer, x, generator):
+    value = with_autograd(encoder, decoder, optimizer, x, generator)
+    optimizer.zero_grad()
+    return value
+
+
+def in_training_mode(encoder, decoder, optimizer, x, generator, beta=1.0):
+    encoder.train(), decoder.train()
+    optimizer.zero_grad()
+    fit, kl = parts(encoder, decoder, x, generator)
+    loss = torch.mean(fit) + beta * torch.mean(kl)
+    loss.backward()
+    optimizer.step()
+    return loss.detach().numpy()
+
+
+def train(reduce, kl_of=None, after=None):
+    def step(encoder, decoder, optimizer, x, generator):
+        m, v = encoder(x).chunk(2, 1)
+        e = torch.randn(m.shape, generator=generator, dtype=m.dtype)
+        z = m + (v / 2).exp() * e
+        a = decoder(z)
+        nll = binary_cross_entropy_with_logits(a, x, reduction="none")
+        kl = 0.5 * (v.exp() + m**2 - 1 - v) if kl_of is None else kl_of(m, v, z, e)
+        loss = reduce(nll, kl)
+        optimizer.zero_grad()
+        loss.backward()
+        if after:
+            after(encoder, decoder)
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def drawn_kl(m, v, z, e):
+    return 0.5 * (z**2 - e**2 - v)
+
+
+def with_bce_of_logits(encoder, decoder, optimizer, x, generator):
+    m, v = encoder(x).chunk(2, 1)
+    z = m + (v / 2).exp() * torch.randn(m.shape, generator=generator, dtype=m.dtype)
+    return binary_cross_entropy(decoder(z), x)
+
+
+def rows_returned(encoder, decoder, optimizer, x, generator):
+    losses = []
+    step = train(lambda n, k: losses.append(n.sum(1) + k.sum(1)) or losses[0].mean())
+    step(encoder, decoder, optimizer, x, generator)
+    return losses[0].detach()
+
+
+def kl_by_numpy(m, v, z, e):
+    return torch.tensor(0.5 * (np.exp(v.numpy()) + m.numpy() ** 2 - 1 - v.numpy()))
+
+
+def plain_clipped(encoder, decoder):
+    torch.nn.utils.clip_grad_norm_([*encoder.parameters(), *decoder.parameters()], 0.01)
+
+
+WRONG = [
+    (stepping(lambda fit, kl: (fit + kl).sum()), "The loss is summed over the rows"),
+    (stepping(lambda fit, kl: fit.mean()), "KL is missing"),
+    (stepping(lambda fit, kl: kl.mean()), "The cross entropy is missing: nothing"),
+    (stepping(lambda fit, kl: (fit - kl).mean()), "sign"),
+    (stepping(lambda fit, kl: -(fit + kl).mean()), "The sign is wrong: this is the ELBO"),
+    (stepping(lambda fit, kl: (fit + 4 * kl).mean()), "KL.*4"),
+    (stepping(lambda fit, kl: fit.mean() + kl.sum()), "KL"),
+    (stepping(lambda fit, kl: fit.sum() + kl.mean()), "The cross entropy is summed over the"),
+    (stepping(lambda fit, kl: (fit / 64 + kl).mean()), "In the loss: The cross entropy counts"),
+    (stepping(lambda fit, kl: (fit + kl).mean(), report=lambda loss: -loss.item()), "sign"),
+    (stepping(lambda fit, kl: (fit + kl).mean(), report=lambda loss: None), "returns nothing"),
+    (
+        stepping(lambda fit, kl: (fit + kl).mean(), stop=lambda z: z.detach()),
+        "z is detached: no gradient reaches loc",
+    ),
+    (
+        stepping(lambda fit, kl: (fit + kl).mean(), noise=torch.zeros_like),
+        "z is loc itself: the noise σ ⊙ ε is",
+    ),
+    (
+        stepping(lambda fit, kl: (fit + kl).mean(), noise=torch.ones_like),
+        "No noise is drawn: z − loc is the same",
+    ),
+    (stepping(lambda fit, kl: fit + kl), r"backward\(\) needs one number: sum or"),
+    (never_steps, "step"),
+    (never_reset, "The gradients of the step before are"),
+    (reset_after_backward, r"No weight has moved: backward\(\) is"),
+    (two_steps, "The decoder is given"),
+    (only_the_decoder, "z is detached: no gradient reaches loc"),
+    (global_noise, "The same generator gave another z"),
+    (halves_swapped, "The first latent of z has deviation"),
+    (clipped, "The weights do not move along the"),
+    (loss_after_the_step, "The decoder is given"),
+    (
+        train(lambda n, k: n.sum(1).mean() + k.sum(1).mean() * len(n) / 60_000),
+        "multiplied by B / 60,000",
+    ),
+    (train(lambda n, k: n.sum(1).mean() + 0.5 * k.sum(1).mean()), "KL counts 0.5 times"),
+    (train(lambda n, k: n.sum(1).mean() + 4 * k.sum(1).mean()), "KL counts 4 times"),
+    (train(lambda n, k: n.sum(1).mean() + k.sum() / n.numel()), "number of pixels"),
+    (train(lambda n, k: n.mean() + k.mean()), "averaged over dimensions"),
+    (train(lambda n, k: n.mean() + k.sum()), "averaged over all, the KL summed"),
+    (train(lambda n, k: k.sum(1).mean() - n.sum(1).mean()), "cross entropy has the wrong sign"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1).detach()).mean()), "gradient"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1)).sum()), "summed over the rows"),
+    (with_bce_of_logits, "Numbers outside|never"),
+    (train(lambda n, k: n.sum(1).mean() + k.sum(1).mean(), kl_by_numpy), "numpy is given"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), after=plain_clipped), "do not move along"),
+    (lambda e, d, o, x, g: d(e(x).chunk(2, 1)), "given a tuple; give it z"),
+    (rows_returned, "loss has shape"),
+    (lambda e, d, o, x, g: None, "returns nothing"),
+    (lambda e, d, o, x, g: (1.0, 2.0), "never asked|returns"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1)).mean() / math.log(2)), "bits"),
+    (
+        train(
+            lambda n, k: n.sum(1).mean() + k.sum(1).mean(),
+            lambda m, v, z, e: 0.5 * (v.exp() + m**2 - 1),
+        ),
+        "loss|KL",
+    ),
+]
+RIGHT = [
+    with_distributions,
+    with_autograd,
+    with_closure,
+    row_by_row,
+    reset_last,
+    in_training_mode,
+    exact,
+    stepping(lambda fit, kl: (fit + kl).mean(), report=lambda loss: loss),
+    train(lambda n, k: (n.sum(1) + k.sum(1)).mean()),
+    train(lambda n, k: (n.sum() + k.sum()) / len(n)),
+    train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), drawn_kl),
+]

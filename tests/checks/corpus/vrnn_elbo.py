@@ -1,0 +1,202 @@
+"""Answers to `vc.checks.vrnn_elbo`, written before the check was read."""
+
+import functools
+
+import torch
+from torch.distributions import kl_divergence
+
+
+def walk(
+    model, x, generator, *, z_of=None, kl_of=None, fit_of=None, move=None, steps=None, total=sum
+):
+    state, terms = model.first_state(len(x)), []
+    for x_t in x.unbind(1)[steps or slice(None)]:
+        q = model.encode(x_t, state)
+        z = z_of(q) if z_of else q.rsample((), generator)
+        fit = fit_of(model, z, state, x_t) if fit_of else model.decode(z, state).log_prob(x_t)
+        kl = kl_of(model, q, state, z) if kl_of else kl_divergence(q, model.prior(state))
+        terms.append(fit - kl)
+        state = move(model, x_t, z, state, q) if move else model.next_state(x_t, z, state)
+    return total(terms)
+
+
+def changed(**options):
+    return lambda model, x, generator: walk(model, x, generator, **options)
+
+
+def drawn_kl(model, q, state, z):
+    return q.log_prob(z) - model.prior(state).log_prob(z)
+
+
+def prior_after(model, x, generator):
+    state, total = model.first_state(len(x)), 0.0
+    for x_t in x.unbind(1):
+        q = model.encode(x_t, state)
+        z = q.rsample((), generator)
+        log_likelihood = model.decode(z, state).log_prob(x_t)
+        state = model.next_state(x_t, z, state)
+        total = total + log_likelihood - kl_divergence(q, model.prior(state))
+    return total
+
+
+def z_from_the_prior(model, x, generator):
+    state, total = model.first_state(len(x)), 0.0
+    for x_t in x.unbind(1):
+        q, p = model.encode(x_t, state), model.prior(state)
+        z = p.rsample((), generator)
+        total = total + model.decode(z, state).log_prob(x_t) - kl_divergence(q, p)
+        state = model.next_state(x_t, z, state)
+    return total
+
+
+def over_rows(model, x, generator):
+    return walk(model, x.transpose(0, 1), generator)
+
+
+def in_two_halves(model, x, generator):
+    return torch.cat([walk(model, half, generator) for half in x.chunk(2)])
+
+
+def with_indices(model, x, generator):
+    h = model.first_state(x.shape[0])
+    bound = torch.zeros(x.shape[0], dtype=x.dtype)
+    for t in range(x.shape[1]):
+        p = model.prior(h)
+        q = model.encode(x[:, t], h)
+        z = q.mean + q.stddev * torch.randn(q.mean.shape, generator=generator, dtype=q.mean.dtype)
+        bound = bound + model.decode(z, h).log_prob(x[:, t])
+        bound = bound - kl_divergence(q, p)
+        h = model.next_state(x[:, t], z, h)
+    return bound
+
+
+def by_recursion(model, x, generator):
+    def rest(x, state):
+        if x.shape[1] == 0:
+            return 0.0
+        q = model.encode(x[:, 0], state)
+        z = q.rsample((), generator)
+        here = model.decode(z, state).log_prob(x[:, 0]) - kl_divergence(q, model.prior(state))
+        return here + rest(x[:, 1:], model.next_state(x[:, 0], z, state))
+
+    return rest(x, model.first_state(len(x)))
+
+
+class Bound:
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def __call__(self, model, x, generator, **options):
+        return walk(
+            model, x, generator, kl_of=lambda m, q, s, z: self.beta * kl_divergence(q, m.prior(s))
+        )
+
+
+def sequence(model, x, generator, carry=lambda q, z: z, seen=lambda q, z: z, draw=None):
+    h, total = model.first_state(len(x)), 0
+    for t in range(x.shape[1]):
+        q = model.encode(x[:, t], h)
+        z = draw(q) if draw else q.rsample((), generator)
+        total = total + model.decode(seen(q, z), h).log_prob(x[:, t])
+        total = total - kl_divergence(q, model.prior(h))
+        h = model.next_state(x[:, t], carry(q, z), h)
+    return total
+
+
+def fits(model, x, generator):
+    state, total = model.first_state(len(x)), 0
+    for x_t in x.unbind(1):
+        z = model.encode(x_t, state).rsample((), generator)
+        total = total + model.decode(z, state).log_prob(x_t)
+        state = model.next_state(x_t, z, state)
+    return total
+
+
+WRONG = [
+    (prior_after, "The prior of step t uses the state"),
+    (z_from_the_prior, "prior"),
+    (changed(kl_of=drawn_kl), "Where q is almost a point the bound"),
+    (
+        changed(kl_of=lambda m, q, s, z: kl_divergence(m.prior(s), q)),
+        r"The direction is turned: KL\(q ‖ p\)",
+    ),
+    (
+        changed(kl_of=lambda m, q, s, z: -kl_divergence(q, m.prior(s))),
+        "The KL is added; subtract it",
+    ),
+    (changed(kl_of=lambda m, q, s, z: 0.0), "KL"),
+    (
+        changed(kl_of=lambda m, q, s, z: 2 * kl_divergence(q, m.prior(s))),
+        "The KL counts 2 times; it must count",
+    ),
+    (
+        changed(kl_of=lambda m, q, s, z: kl_divergence(q, m.prior(m.first_state(len(z))))),
+        "our answer is",
+    ),
+    (changed(z_of=lambda q: q.mean), "mean"),
+    (changed(z_of=lambda q: q.rsample()), "The same generator gave another bound"),
+    (changed(move=lambda m, x, z, s, q: s), "The state never moves: call next_state"),
+    (
+        changed(move=lambda m, x, z, s, q: m.next_state(x, q.mean, s)),
+        "next_state is given the mean of q: one",
+    ),
+    (
+        changed(move=lambda m, x, z, s, q: m.next_state(x, 0 * z, s)),
+        "z_t does not enter the next state",
+    ),
+    (
+        changed(move=lambda m, x, z, s, q: m.next_state(0 * x, z, s)),
+        "x_t does not enter the next state",
+    ),
+    (
+        changed(move=lambda m, x, z, s, q: m.next_state(x, z.detach(), s)),
+        "The gradient stops at z_t: draw it",
+    ),
+    (
+        changed(fit_of=lambda m, z, s, x: m.decode(z, m.first_state(len(z))).log_prob(x)),
+        "our answer is",
+    ),
+    (
+        changed(fit_of=lambda m, z, s, x: m.decode(z.detach(), s).log_prob(x)),
+        "The gradient stops at z_t: draw it",
+    ),
+    (changed(fit_of=lambda m, z, s, x: -m.decode(z, s).log_prob(x)), "sign"),
+    (changed(total=lambda terms: sum(terms) / len(terms)), "The steps are averaged; sum over them"),
+    (changed(total=lambda terms: sum(terms).mean()), "batch"),
+    (changed(total=lambda terms: -sum(terms)), "sign"),
+    (changed(total=lambda terms: terms[-1]), "Only the last step counts; add up all"),
+    (changed(total=lambda terms: torch.stack(terms, 1)), r"The answer has shape \[4, 3\]; it must"),
+    (changed(steps=slice(1, None)), "our answer is"),
+    (changed(steps=slice(None, None, -1)), "our answer is"),
+    (over_rows, r"The answer has shape \[3\]; it must be"),
+    (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: q.mean), "mean of q"),
+    (lambda m, x, g: sequence(m, x, g, seen=lambda q, z: q.mean), "mean of q"),
+    (lambda m, x, g: sequence(m, x, g, draw=lambda q: q.mean), "mean of q"),
+    (lambda m, x, g: sequence(m, x, torch.Generator().manual_seed(1)), "seed is fixed"),
+    (lambda m, x, g: sequence(m, x, None), "generator"),
+    (
+        lambda m, x, g: sequence(m, x, g, draw=lambda q: q.rsample((), g).detach()),
+        "stops at z_t",
+    ),
+    (lambda m, x, g: sequence(m, x, g).detach(), "detached"),
+    (lambda m, x, g: sequence(m, x, g).mean(), "one number"),
+    (lambda m, x, g: sequence(m, x, g) / x.shape[1], "averaged"),
+    (lambda m, x, g: -sequence(m, x, g), "this is the loss"),
+    (lambda m, x, g: 2 * sequence(m, x, g) - fits(m, x, g), "KL counts 2 times"),
+    (lambda m, x, g: sequence(m, x, g) + fits(m, x, g), "x_t . …. counts 2 times"),
+    (lambda m, x, g: sequence(m, x.flip(1), g), "your answer"),
+    (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: 0 * z), "z_t does not enter"),
+    (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: z.detach()), "gradient"),
+]
+RIGHT = [
+    in_two_halves,
+    with_indices,
+    by_recursion,
+    Bound(),
+    functools.partial(walk, total=lambda terms: torch.stack(terms).sum(0)),
+    lambda model, x, generator, draws=1: walk(model, x, generator),
+    changed(total=lambda terms: functools.reduce(torch.add, reversed(terms))),
+    sequence,
+    lambda m, x, g: m.elbo(x, 1, g),
+    lambda model, x, generator: sequence(model, x.clone(), generator) + 0.0,
+]
