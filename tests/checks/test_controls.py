@@ -60,10 +60,14 @@ def one_nan(part):
     return flat.reshape(part.shape)
 
 
+def moves(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
 def on_arguments(change):
     def control(right):
         def fn(*arguments):
-            return right(*(change(a) if isinstance(a, torch.Tensor) else a for a in arguments))
+            return right(*(change(a) if moves(a) else a for a in arguments))
 
         return fn
 

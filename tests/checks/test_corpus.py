@@ -1,7 +1,8 @@
 """Answers written from the exercises alone: nothing wrong is accepted, nothing right refused.
 
-`corpus/` has a file a check, or one a chapter while a chapter is new. Each wrong answer stands beside words of what it must be told; `answer
-is … where … is right` alone tells a number and no reason, and one in ten may get no more.
+`corpus/` has a file a check, or one a chapter while that is new. Each wrong answer stands beside
+words of what it must be told; `answer is … where … is right` alone tells a number and no reason,
+and one in ten may get no more.
 `python tests/checks/test_corpus.py` prints the table.
 """
 

@@ -173,7 +173,10 @@ WRONG = {
     "overflow, guarded": (guarded, "With a point far from every component"),
     "counts": (changed(0, lambda x, r, t, right: r.sum(0)), "are the counts N_k"),
     "old weights": (changed(0, lambda x, r, t, right: t[0]), "weights have not changed"),
-    "other weights": (changed(0, lambda x, r, t, right: right**2), "in weights, at|In weights, at"),
+    "other weights": (
+        changed(0, lambda x, r, t, right: right**2),
+        "In weights: The answer is the square",
+    ),
     "old means": (changed(1, lambda x, r, t, right: t[1]), "means have not changed"),
     "means by N": (changed(1, lambda x, r, t, right: r.T @ x / len(x)), "means are divided by N"),
     "sums": (changed(1, lambda x, r, t, right: r.T @ x), "means are not divided by N_k"),

@@ -728,7 +728,9 @@ def _elsewhere(tried, again, names):
         for words, arguments in _changed(names, trial.arguments):
             if fitting is None or words in fitting:
                 with (
-                    contextlib.suppress(ArithmeticError, ValueError, RuntimeError, IndexError),
+                    contextlib.suppress(
+                        ArithmeticError, LookupError, RuntimeError, TypeError, ValueError
+                    ),
                     warnings.catch_warnings(),
                 ):
                     warnings.simplefilter("ignore")
