@@ -18,6 +18,7 @@ def _layers():
     yield Trial((normal(4, 1, seed=6), uniform(1), uniform(1, seed=1), 0.2), "In one dimension")
     far = 30 * normal(5, 2, seed=7)
     yield Trial((far, torch.tensor([0.4, 0.3]).double(), w, 0.3), "Far from the line")
+    yield Trial((0.3 * normal(4, 2, seed=8), 4 * w, w, 0.0), "With a uᵀw of 5")
 
 
 def _wrong_log_dets(z, u, w, b):
