@@ -21,7 +21,7 @@ from vaecourse.experiments.datasets import test_data
 NAME = "likelihood_table"
 PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"
 DRAWS, IMAGES, KEPT = 5_000, 10_000, 20
-MODELS = [name for name in experiments.names() if name.endswith("_50d")]
+MODELS = [name for name in experiments.names() if "_50d" in name]
 
 
 def run(path=PATH, models=None, draws=DRAWS, images=IMAGES, command=f"vaecourse reproduce {NAME}"):
