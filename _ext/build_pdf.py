@@ -159,7 +159,7 @@ def append(writer, path, title):
     return start
 
 
-def build(root, target, names=None):
+def build(chromium, root, target, names=None):
     """Write the PDFs into the folder `target`, of the pages `names` or all of the book.
 
     Returns the path of the one that has them all.
@@ -169,21 +169,19 @@ def build(root, target, names=None):
         raise FileNotFoundError("There are no pages yet: run `make book` first.")
     target.mkdir(parents=True, exist_ok=True)
     book, first, titles = PdfWriter(), {}, []
-    with sync_playwright() as tools:
-        chromium = tools.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        tab = chromium.new_page(viewport={"width": 820, "height": 1160}, color_scheme="light")
-        for document in tqdm(names or documents(root), unit="page"):
-            path = target / f"{Path(document).name}.pdf"
-            title = print_page(tab, site, document, path)
-            first[document] = append(book, path, title)
-            titles.append(title)
-            alone = PdfWriter()
-            lead_within(alone, site.as_uri(), {document: append(alone, path, title)})
-            stamp(tab, alone, [(title, f"{n}") for n in range(1, len(alone.pages) + 1)])
-            alone.write(path)
-        lead_within(book, site.as_uri(), first)
-        stamp(tab, book, feet(first, titles, len(book.pages)))
-        chromium.close()
+    tab = chromium.new_page(viewport={"width": 820, "height": 1160}, color_scheme="light")
+    for document in tqdm(names or documents(root), unit="page"):
+        path = target / f"{Path(document).name}.pdf"
+        title = print_page(tab, site, document, path)
+        first[document] = append(book, path, title)
+        titles.append(title)
+        alone = PdfWriter()
+        lead_within(alone, site.as_uri(), {document: append(alone, path, title)})
+        stamp(tab, alone, [(title, f"{n}") for n in range(1, len(alone.pages) + 1)])
+        alone.write(path)
+    lead_within(book, site.as_uri(), first)
+    stamp(tab, book, feet(first, titles, len(book.pages)))
+    tab.close()
     book.write(target / "book.pdf")
     return target / "book.pdf"
 
@@ -197,6 +195,9 @@ def feet(first, titles, pages):
 
 if __name__ == "__main__":
     try:
-        print(f"The book is {build(ROOT, ROOT / '_build' / 'pdf').relative_to(ROOT)}.")
+        with sync_playwright() as tools:
+            browser = tools.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+            path = build(browser, ROOT, ROOT / "_build" / "pdf")
     except FileNotFoundError as error:
         sys.exit(str(error))
+    print(f"The book is {path.relative_to(ROOT)}.")

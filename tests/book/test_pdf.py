@@ -14,8 +14,9 @@ CHAPTER = "chapters/09_variational_autoencoder"
 
 
 @pytest.fixture(scope="module")
-def folder(site, tmp_path_factory):
-    return build(ROOT, tmp_path_factory.mktemp("pdf"), ["index", CHAPTER, "glossary"]).parent
+def folder(chromium, site, tmp_path_factory):
+    target = tmp_path_factory.mktemp("pdf")
+    return build(chromium, ROOT, target, ["index", CHAPTER, "glossary"]).parent
 
 
 @pytest.fixture(scope="module")
