@@ -2,8 +2,8 @@
 
     vaecourse reproduce better_posteriors
 
-took twenty minutes on a busy machine and writes `data/results/better_posteriors.json`.
-No label chooses anything: every setting is fixed here, and every seed is reported.
+took eight minutes on a busy machine and writes `data/results/better_posteriors.json`. Every setting
+is fixed here, and every seed is reported.
 """
 
 import json
