@@ -75,6 +75,15 @@ export function paintImage(canvas, values, channels = 1) {
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
+/** A function that gives pixel k of a picture the tone of a value: 0 is the paper, 1 the ink. */
+export function tones({ plot, data }) {
+  const [paper, ink] = [plot, data].map((colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16)));
+  return (picture, k, value) => {
+    for (let c = 0; c < 3; c++) picture.data[4 * k + c] = Math.round(paper[c] + value * (ink[c] - paper[c]));
+    picture.data[4 * k + 3] = 255;
+  };
+}
+
 // ---------------------------------------------------------------- chance
 
 /** Uniform numbers in [0, 1), the same for the same seed (mulberry32). */

@@ -177,13 +177,8 @@ class MissingExplorer extends Figure {
   /** 28 × 28 values in [0, 1], from the paper's colour to the ink: onto a canvas, or as a stamp. */
   image(canvas, values) {
     const small = (this.stamp ??= new OffscreenCanvas(SIDE, SIDE)), s = small.getContext("2d");
-    const rgb = (colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
-    const dark = rgb(this.ink.data), light = rgb(this.ink.plot), picture = s.createImageData(SIDE, SIDE);
-    for (let k = 0; k < PIXELS; k++) {
-      for (let channel = 0; channel < 3; channel++)
-        picture.data[4 * k + channel] = Math.round(light[channel] + values[k] * (dark[channel] - light[channel]));
-      picture.data[4 * k + 3] = 255;
-    }
+    const picture = s.createImageData(SIDE, SIDE), tone = tones(this.ink);
+    for (let k = 0; k < PIXELS; k++) tone(picture, k, values[k]);
     s.putImageData(picture, 0, 0);
     canvas?.getContext("2d").drawImage(small, 0, 0);
     return small;

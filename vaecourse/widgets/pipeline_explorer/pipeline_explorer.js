@@ -331,13 +331,8 @@ class PipelineExplorer extends Figure {
   image(canvas, values, name) {
     if (!this.ink) return;
     const c = canvas.getContext("2d"), small = (this.stamp ??= new OffscreenCanvas(SIDE, SIDE)), s = small.getContext("2d");
-    const rgb = (colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
-    const dark = rgb(this.ink.data), light = rgb(this.ink.plot), picture = s.createImageData(SIDE, SIDE);
-    for (let k = 0; k < PIXELS; k++) {
-      for (let channel = 0; channel < 3; channel++)
-        picture.data[4 * k + channel] = Math.round(light[channel] + values[k] * (dark[channel] - light[channel]));
-      picture.data[4 * k + 3] = 255;
-    }
+    const picture = s.createImageData(SIDE, SIDE), tone = tones(this.ink);
+    for (let k = 0; k < PIXELS; k++) tone(picture, k, values[k]);
     s.putImageData(picture, 0, 0);
     c.imageSmoothingEnabled = false;
     c.drawImage(small, 0, 0, canvas.width, canvas.height);

@@ -315,13 +315,11 @@ class Playground extends Figure {
     if (!c) return;
     const down = images.length / cell ** 2 / side, pitch = cell + 1;
     const stamp = new OffscreenCanvas(side * pitch, down * pitch), s = stamp.getContext("2d");
-    const picture = s.createImageData(stamp.width, stamp.height), ink = rgbOf(this.ink.data), paper = rgbOf(this.ink.plot);
+    const picture = s.createImageData(stamp.width, stamp.height), tone = tones(this.ink);
     for (let g = 0; g < side * down; g++)
       for (let d = 0; d < cell ** 2; d++) {
         const row = Math.floor(g / side) * pitch + Math.floor(d / cell), column = (g % side) * pitch + (d % cell);
-        const at = 4 * (row * stamp.width + column), v = images[g * cell ** 2 + d];
-        for (let k = 0; k < 3; k++) picture.data[at + k] = Math.round(paper[k] + v * (ink[k] - paper[k]));
-        picture.data[at + 3] = 255;
+        tone(picture, row * stamp.width + column, images[g * cell ** 2 + d]);
       }
     s.putImageData(picture, 0, 0);
     c.imageSmoothingEnabled = cell > 8; // pixels of MNIST are smaller than the screen's
@@ -566,7 +564,5 @@ export function bitsOf({ buffer, byteOffset }, count) {
   for (let k = 0; k < bits.length; k++) bits[k] = (bytes[k >> 3] >> (7 - (k & 7))) & 1;
   return bits;
 }
-
-const rgbOf = (colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
 
 export default Playground.widget();
