@@ -24,10 +24,17 @@ import torch
 
 from vaecourse.distributions import DiagonalPosterior, sum_of_softplus
 from vaecourse.likelihoods import BernoulliLikelihood
-from vaecourse.training.hand_networks import ACTIVATIONS, Networks, Take, count_weights
+from vaecourse.training.hand_networks import (
+    ACTIVATIONS,
+    ByHand,
+    Networks,
+    Take,
+    check_covered,
+    count_weights,
+)
 
 
-class BernoulliGradients:
+class BernoulliGradients(ByHand):
     """Loss and gradients of R models of one shape, on batches of `batch_size` binary images.
 
     products: the type of the numbers that are multiplied, torch.bfloat16 say; by default that of
@@ -115,29 +122,19 @@ class BernoulliGradients:
         """Every matrix and bias of every model, for an optimizer that needs them one by one."""
         return [*self._encoder.parameters(), *self._decoder.parameters()]
 
-    @torch.no_grad()
-    def write_back(self):
-        """Copy the weights into the models."""
-        for networks, name in ((self._encoder, "encoder"), (self._decoder, "decoder")):
-            networks.write_back([getattr(model, name) for model in self.models])
-
 
 def _check_covered(models):
-    params = [{**model.params, "seed": None} for model in models]
-    if any(each != params[0] for each in params):
-        raise ValueError("The models differ in their parameters; all but the seed must agree.")
     model = models[0]
-    wanted = {
+    activation = model.params["activation"]
+    covered = {
         "likelihood": isinstance(model.likelihood, BernoulliLikelihood),
         "posterior": isinstance(model.posterior, DiagonalPosterior),
-        "activation": model.params["activation"] in ACTIVATIONS,
-        "decoder_activation": model.params["decoder_activation"]
-        in (None, model.params["activation"]),
+        "activation": activation in ACTIVATIONS,
+        "decoder_activation": model.params["decoder_activation"] in (None, activation),
     }
-    for name, covered in wanted.items():
-        if not covered:
-            raise ValueError(
-                f"{name} is {model.params[name]!r}; gradients by hand are there for binary pixels, "
-                f"a diagonal Gaussian posterior, and one activation, {' or '.join(ACTIVATIONS)}, "
-                "in both networks. Use autograd."
-            )
+    check_covered(
+        models,
+        covered,
+        "binary pixels, a diagonal Gaussian posterior, and one activation, "
+        f"{' or '.join(ACTIVATIONS)}, in both networks",
+    )

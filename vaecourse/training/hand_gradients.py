@@ -24,10 +24,10 @@ import torch
 
 from vaecourse.distributions import DiagonalPosterior, FullPosterior
 from vaecourse.likelihoods import GaussianLikelihood
-from vaecourse.training.hand_networks import Networks, Take, count_weights
+from vaecourse.training.hand_networks import ByHand, Networks, Take, check_covered, count_weights
 
 
-class HandGradients:
+class HandGradients(ByHand):
     """Loss and gradients of R models of one shape, on batches of `batch_size` rows.
 
     weights, gradients: every parameter of all models, each in one flat tensor; an optimizer
@@ -127,24 +127,15 @@ class HandGradients:
         self._encoder.backward()
 
     @torch.no_grad()
-    def write_back(self):
-        """Copy the weights into the models."""
-        for networks, name in ((self._encoder, "encoder"), (self._decoder, "decoder")):
-            networks.write_back([getattr(model, name) for model in self.models])
-
-    @torch.no_grad()
     def read(self):
         """Take the weights from the models."""
-        for networks, name in ((self._encoder, "encoder"), (self._decoder, "decoder")):
-            networks.read([getattr(model, name) for model in self.models])
+        self._encoder.read([model.encoder for model in self.models])
+        self._decoder.read([model.decoder for model in self.models])
 
 
 def _check_covered(models):
-    params = [{**model.params, "seed": None} for model in models]
-    if any(each != params[0] for each in params):
-        raise ValueError("The models differ in their parameters; all but the seed must agree.")
     model = models[0]
-    wanted = {
+    covered = {
         "likelihood": isinstance(model.likelihood, GaussianLikelihood)
         and model.likelihood.heads == (model.data_dim, model.data_dim),
         "posterior": isinstance(model.posterior, DiagonalPosterior | FullPosterior),
@@ -156,11 +147,10 @@ def _check_covered(models):
         "decoder_hidden": model.params["decoder_hidden"] is None,
         "decoder_activation": model.params["decoder_activation"] in (None, "relu"),
     }
-    for name, covered in wanted.items():
-        if not covered:
-            raise ValueError(
-                f"{name} is {model.params[name]!r}; gradients by hand are there for the ELBO, relu "
-                "networks with a hidden layer and a decoder that mirrors the encoder, a Gaussian "
-                "likelihood with a variance for every dimension and no floor, and a Gaussian "
-                "posterior. Use autograd."
-            )
+    check_covered(
+        models,
+        covered,
+        "the ELBO, relu networks with a hidden layer and a decoder that mirrors the encoder, a "
+        "Gaussian likelihood with a variance for every dimension and no floor, and a Gaussian "
+        "posterior",
+    )

@@ -116,6 +116,32 @@ class Layer:
             torch.bmm(self.dy, self.w.mT, out=dx)
 
 
+class ByHand:
+    """What the gradients of every kind of model have: `models`, and the networks that train."""
+
+    @torch.no_grad()
+    def write_back(self):
+        """Copy the weights into the models."""
+        self._encoder.write_back([model.encoder for model in self.models])
+        self._decoder.write_back([model.decoder for model in self.models])
+
+
+def check_covered(models, covered, what):
+    """Raise ValueError unless the models agree but for their seeds, and are `covered`.
+
+    covered: {name of a parameter: whether formulas are there for it}; what: those that are.
+    """
+    params = [{**model.params, "seed": None} for model in models]
+    if any(each != params[0] for each in params):
+        raise ValueError("The models differ in their parameters; all but the seed must agree.")
+    for name, fits in covered.items():
+        if not fits:
+            raise ValueError(
+                f"{name} is {params[0][name]!r}; gradients by hand are there for {what}. "
+                "Use autograd."
+            )
+
+
 class Networks:
     """R multilayer perceptrons of one shape on shared buffers."""
 
