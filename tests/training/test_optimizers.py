@@ -58,6 +58,12 @@ def test_muon_moves_a_matrix_equally_in_all_directions_and_leaves_the_rest_to_ad
     assert torch.equal(bias, other)
 
 
+def test_a_torch_without_muon_is_told_by_its_version(monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(ValueError, match=r"optimizer is 'muon', which torch \d.* lacks; use adam"):
+        build_optimizer("muon", [torch.zeros(2, 2, requires_grad=True)], 0.1)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon"])
 def test_a_resumed_run_with_a_schedule_is_the_unbroken_run(tmp_path, optimizer):
     class Stop(Exception):

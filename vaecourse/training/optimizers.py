@@ -17,6 +17,10 @@ class Muon:
     """
 
     def __init__(self, parameters, lr, fused):
+        if not hasattr(torch.optim, "Muon"):
+            raise ValueError(
+                f"optimizer is 'muon', which torch {torch.__version__} lacks; use adam."
+            )
         parameters = list(parameters)
         matrices = [parameter for parameter in parameters if parameter.ndim == 2]
         others = [parameter for parameter in parameters if parameter.ndim != 2]
