@@ -96,5 +96,5 @@ def test_rows_that_do_not_fit_are_refused(m2):
         m2.check(labelled(IMAGES, torch.full((8,), 4)))
     with pytest.raises(ValueError, match=r"rows has shape \[8, 3\]; it must be \[N, 4\]"):
         m2.check(IMAGES)
-    with pytest.raises(ValueError, match="pixels up to 2; they must lie in"):
+    with pytest.raises(ValueError, match="pixels from 0 to 2; they must lie between 0 and 1"):
         m2.check(labelled(2 * IMAGES, torch.zeros(8)))

@@ -84,7 +84,8 @@ class Diffusion(Model):
 
     def noised(self, y, log_snr):
         """q(y_t|y) at log SNR λ, a number or [..., 1]: a distribution over y_t [..., D]."""
-        return _level(self.tensor(y), torch.as_tensor(log_snr, dtype=y.dtype))
+        y = self.tensor(y)
+        return _level(y, torch.as_tensor(log_snr, dtype=y.dtype))
 
     def denoise(self, y, log_snr):
         """ŷ_θ for y_t [..., D] at λ, a number or [..., 1]: what the network makes of it."""

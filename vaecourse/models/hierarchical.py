@@ -16,8 +16,7 @@ from torch.distributions import kl_divergence
 from vaecourse._arguments import as_rows, check_choice, check_counts
 from vaecourse.distributions import DiagonalGaussian, DiagonalPosterior
 from vaecourse.likelihoods import NoiseVariance, likelihood_of
-from vaecourse.models.base import Dimension, Seed, Widths
-from vaecourse.models.vae import LatentModel
+from vaecourse.models.base import Dimension, LatentModel, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
 
 ORDERS = ("bottom_up", "ladder")

@@ -144,7 +144,10 @@ class M2(Model):
                 f"labels from 0 to {self.num_classes - 1}, or −1 for none."
             )
         if not ((x >= 0) & (x <= 1)).all():
-            raise ValueError(f"rows hold pixels up to {x.max().item():g}; they must lie in [0, 1].")
+            low, high = x.min().item(), x.max().item()
+            raise ValueError(
+                f"rows hold pixels from {low:g} to {high:g}; they must lie between 0 and 1."
+            )
         return rows
 
 
