@@ -9,11 +9,11 @@ import math
 from typing import NamedTuple
 
 import torch
-from numpy.polynomial.hermite_e import hermegauss
 from torch.distributions import MultivariateNormal
 
 from vaecourse._arguments import as_rows, check_choice, check_count, check_positive
 from vaecourse.data.synthetic_sets import components
+from vaecourse.inference.posteriors import gauss_hermite
 
 
 class Moments(NamedTuple):
@@ -100,12 +100,10 @@ class NoisedMixture:
         """Points [M, D] and weights [M] of a rule for means over y_t; Gauss–Hermite, each Gaussian
         of the mixture by itself."""
         check_count("per_axis", per_axis)
-        at, weight = (torch.from_numpy(values) for values in hermegauss(per_axis))
-        grid = torch.cartesian_prod(*[at] * self.dim).reshape(-1, self.dim)
-        mass = torch.cartesian_prod(*[weight / weight.sum()] * self.dim).reshape(-1, self.dim)
+        grid, mass = gauss_hermite(per_axis, self.dim)
         components = self._components(log_snr)
         points = components.loc[:, None] + grid @ components.scale_tril.mT
-        return points.flatten(0, 1), (self.weights[:, None] * mass.prod(1)).flatten()
+        return points.flatten(0, 1), (self.weights[:, None] * mass).flatten()
 
     def mean_log_density(self, log_snr=math.inf, per_axis=40):
         """E log p(y_t), minus the entropy, in nats: a float."""
