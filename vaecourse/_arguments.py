@@ -83,6 +83,21 @@ def check_finite(argument, value):
         raise ValueError(f"{argument} {what}; it must hold finite numbers.")
 
 
+def check_labels(label, num_classes, unknown=None):
+    """Raise ValueError unless `label`, the last column of rows, is of whole numbers below K.
+
+    unknown: the label of rows without one, where there may be such.
+    """
+    lowest = 0 if unknown is None else unknown
+    if not ((label >= lowest) & (label < num_classes) & (label == label.round())).all():
+        low, high = label.min().item(), label.max().item()
+        none = "" if unknown is None else f", or {unknown} for none".replace("-", "−")
+        raise ValueError(
+            f"The last column of rows holds values from {low:g} to {high:g}; it must hold "
+            f"labels from 0 to {num_classes - 1}{none}."
+        )
+
+
 def check_shape(argument, value, shape):
     """Raise ValueError unless `value` has `shape`; None in `shape` stands for any length."""
     found = list(value.shape)

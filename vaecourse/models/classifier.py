@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Le
 from torch.nn.functional import cross_entropy
 
-from vaecourse._arguments import as_rows, as_tensor, check_counts
+from vaecourse._arguments import as_rows, as_tensor, check_counts, check_labels
 from vaecourse.convolutions import conv_encoder
 from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, Model, Seed
 from vaecourse.networks import linear
@@ -79,11 +79,5 @@ class Classifier(Model):
     def check(self, rows):
         """`rows` [B, D + 1] as a tensor; ValueError where they are not `labelled` data for it."""
         rows = as_rows(self.tensor(rows), self.data_dim + 1, argument="rows")
-        label = rows[:, -1]
-        if not ((label >= 0) & (label < self.num_classes) & (label == label.round())).all():
-            low, high = label.min().item(), label.max().item()
-            raise ValueError(
-                f"The last column of rows holds values from {low:g} to {high:g}; it must hold "
-                f"labels from 0 to {self.num_classes - 1}."
-            )
+        check_labels(rows[:, -1], self.num_classes)
         return rows

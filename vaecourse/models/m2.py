@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from torch.distributions import kl_divergence
 from torch.nn.functional import one_hot
 
-from vaecourse._arguments import as_rows, check_counts
+from vaecourse._arguments import as_rows, check_counts, check_labels
 from vaecourse.distributions import BernoulliPixels, DiagonalGaussian
 from vaecourse.models.base import CHUNK, Dimension, Model, Seed, Widths
 from vaecourse.networks import mlp
@@ -137,12 +137,7 @@ class M2(Model):
         """`rows` [B, D + 1] as a tensor; ValueError where they are not such data for it."""
         rows = as_rows(self.tensor(rows), self.data_dim + 1, argument="rows")
         x, label = rows[:, :-1], rows[:, -1]
-        if not ((label >= UNKNOWN) & (label < self.num_classes) & (label == label.round())).all():
-            low, high = label.min().item(), label.max().item()
-            raise ValueError(
-                f"The last column of rows holds values from {low:g} to {high:g}; it must hold "
-                f"labels from 0 to {self.num_classes - 1}, or −1 for none."
-            )
+        check_labels(label, self.num_classes, UNKNOWN)
         if not ((x >= 0) & (x <= 1)).all():
             low, high = x.min().item(), x.max().item()
             raise ValueError(
