@@ -479,11 +479,11 @@ class Playground extends Figure {
     if (truth.length) names.push(["log p(x)", truth[truth.length - 1].evidence, ink.generative]);
     names.push(["ELBO", seen[seen.length - 1].elbo, ink.inference]);
     let above = -Infinity;
-    for (const [text, value, colour] of names) {
-      const py = Math.min(plot.height - 8, Math.max(8, plot.py(value), above + 17));
-      plot.say(c, text, plot.width - 4, py, colour, "right");
-      above = py;
-    }
+    names.forEach(([text, value, colour], k) => {
+      const low = 8 + 17 * k, high = plot.height - 8 - 17 * (names.length - 1 - k); // room for the others
+      above = clamp(Math.max(plot.py(value), above + 17), low, high);
+      plot.say(c, text, plot.width - 4, above, colour, "right");
+    });
   }
 
   // -------------------------------------------------------------- the words
