@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from widget_page import handle_value, parse, press, script, settle, static_page
+from widget_page import PHONE, handle_value, parse, press, script, settle, static_page
 
 import vaecourse as vc
 from vaecourse.evaluation import LatentGrid
@@ -74,6 +74,20 @@ def test_the_numbers_follow_the_corner_and_add_up(visit, model, images):
     page.locator(".vw-reset").click()
     settle(page)
     assert numbers() == pytest.approx(list(explorer.values.values()), abs=0.06)
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_numbers_that_come_later_find_their_place_kept(visit, model, images, options):
+    page = visit(static_page(MissingExplorer(model, images, corner=CORNER)), **options)
+    page.wait_for_function("document.querySelector('[data-kind=whole] td').textContent")
+    with_them, without = page.evaluate(
+        "() => { const cells = [...document.querySelectorAll('.vw-numbers :is(th, td)')];"
+        " const places = () => cells.map(e => { const b = e.getBoundingClientRect();"
+        " return [b.x, b.y, b.width, b.height]; });"
+        " const then = places(); for (const e of cells) if (e.matches('td')) e.textContent = '';"
+        " return [then, places()]; }"
+    )
+    assert len(with_them) == 6 and with_them == without
 
 
 def test_what_the_page_cannot_show_is_refused(model, images):
