@@ -83,10 +83,10 @@ def check(
     cases() yields the arguments to try, as tuples or as `Trial`s; wrong(*arguments) gives a list of
     (what a mistake gives, the sentence that names it), for several outputs one such function each;
     `gradients` are the arguments whose derivatives are compared, a dict where only a part of one
-    counts (a function that keeps this part, or None); parts(*arguments) are terms of the
-    answer by name, so that one that counts c times is found; accepts(answers, trials) may take
-    other answers, a list of outputs for each trial; `order` is that in which outputs are judged;
-    then(student) has a last look at what gave the right numbers.
+    counts (a function of it and of all arguments that keeps this part, or None);
+    parts(*arguments) are terms of the answer by name, so that one that counts c times is found;
+    accepts(answers, trials) may take other answers, a list of outputs for each trial; `order` is
+    that in which outputs are judged; then(student) has a last look at what gave the right numbers.
     """
     wrongs = (wrong,) if callable(wrong) or wrong is None else wrong
 
@@ -872,7 +872,7 @@ def _judge_gradients(student, right, trials, names, outputs):
                 )
             for name, mine, theirs in zip(names, expected, given or expected):
                 if keep := names[name] if isinstance(names, dict) else None:
-                    mine, theirs = keep(mine), keep(theirs)
+                    mine, theirs = (keep(g, *trial.arguments) for g in (mine, theirs))
                 _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
 
 

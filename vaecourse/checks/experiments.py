@@ -172,7 +172,7 @@ def _wrong_full_kl(loc, scale_tril):
     _factors,
     "trace, mean and determinant, summed over dimensions, one number a row.",
     _wrong_full_kl,
-    gradients={"loc": None, "scale_tril": torch.tril},
+    gradients={"loc": None, "scale_tril": lambda gradient, *_: gradient.tril()},
     parts=lambda loc, scale_tril: {
         "The trace": 0.5 * scale_tril.square().sum((1, 2)),
         "The term μᵀμ": 0.5 * loc.square().sum(1),

@@ -152,6 +152,18 @@ def _wrong_sums(bounds, log_q):
             bounds.logsumexp(1),
             "This is the sum of exp(bounds): the best q(y|x), and not the one handed in.",
         ),
+        (
+            (bounds + log_q).logsumexp(1),
+            "This is the log of a mean of exp(bounds); asked for is the mean of bounds − log q.",
+        ),
+        (
+            fit + entropy + math.log(bounds.shape[1]),
+            "log K is added; −log K is in L(x, y) already.",
+        ),
+        (
+            fit + entropy - math.log(bounds.shape[1]),
+            "log K is subtracted; L(x, y) holds it already.",
+        ),
         ((bounds - log_q).mean(1), "Every label counts alike; weigh them by q(y|x)."),
         ((bounds - log_q).sum(1), "Every label counts alike; weigh them by q(y|x)."),
         (
@@ -169,11 +181,16 @@ def _wrong_sums(bounds, log_q):
     ]
 
 
+def _with_sum_one(gradient, bounds, log_q):
+    """What a gradient by log_q says of changes that keep the sum of q(y|x) at one."""
+    return gradient - log_q.exp() * gradient.sum(1, keepdim=True)
+
+
 @check(
     _labels,
     "a sum over K labels, so that no label is drawn and no noise of it reaches the gradient.",
     _wrong_sums,
-    gradients=("bounds", "log_q"),
+    gradients={"bounds": None, "log_q": _with_sum_one},
 )
 def unlabelled_bound(bounds, log_q):
     """Check `fn(bounds, log_q) -> [B]`: Σ_y q(y|x) (L(x, y) − log q(y|x)) in nats [KRMW14].

@@ -78,6 +78,9 @@ UNLABELLED = {
         (lambda b, q: (q.exp() * b).sum(1), "entropy of q.* is missing"),
         (lambda b, q: (q.exp() * (b + q)).sum(1), "entropy is subtracted"),
         (lambda b, q: b.logsumexp(1), "best q"),
+        (lambda b, q: (b + q).logsumexp(1), "log of a mean"),
+        (lambda b, q: (q.exp() * (b - q)).sum(1) + np.log(b.shape[1]), "log K is added"),
+        (lambda b, q: (q.exp() * (b - q - np.log(b.shape[1]))).sum(1), "log K is subtracted"),
         (lambda b, q: (b - q).mean(1), "Every label counts alike"),
         (lambda b, q: (q * (b - q)).sum(1), "weights are logarithms"),
         (lambda b, q: (q.exp() * (b - q)).mean(1), "Divided by K"),
@@ -92,6 +95,9 @@ UNLABELLED = {
     "right": [
         lambda b, q: (q.exp() * b).sum(1) + torch.special.entr(q.exp()).sum(1),
         lambda b, q: torch.einsum("bk,bk->b", q.exp(), b - q),
+        # By log q itself their gradients differ from ours; by what moves q they do not.
+        lambda b, q: (q.exp() * b).sum(1) + torch.distributions.Categorical(logits=q).entropy(),
+        lambda b, q: b.logsumexp(1) - (q.exp() * (q - b.log_softmax(1))).sum(1),
         lambda b, q: (np.exp(q.numpy()) * (b - q).numpy()).sum(1),
         lambda b, q: torch.stack([(w.exp() * (row - w)).sum() for row, w in zip(b, q)]),
     ],
