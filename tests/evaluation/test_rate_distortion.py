@@ -7,12 +7,11 @@ import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 import vaecourse as vc
+from vaecourse.evaluation import LatentGrid
 from vaecourse.evaluation.rate_distortion import (
-    bernoulli_on_cells,
     best_encoder,
     encoder_terms,
     gaussian_rate,
-    plane_cells,
     reverse_water_filling,
 )
 
@@ -115,10 +114,10 @@ def test_what_another_encoder_lacks_is_beta_times_a_divergence(beta):
 
 def test_the_cells_integrate_a_known_posterior():
     # x = z1 + noise: rate ½(s² + m² − 1 − log s²) with s² = 1/3, m = 2x/3 for noise variance ½
-    centres, log_mass = plane_cells(6, 241)
+    grid = LatentGrid(vc.models.VAE(1, 2, (1,)), 241, reach=6)
     x = torch.tensor([[0.3], [-1.2]])
-    log_likelihood = Normal(centres[:, 0], 0.5**0.5).log_prob(x)
-    found = best_encoder(log_likelihood, log_mass)
+    log_likelihood = Normal(grid.z[:, 0], 0.5**0.5).log_prob(x)
+    found = best_encoder(log_likelihood, grid.log_mass)
     exact = kl_divergence(Normal(2 * x[:, 0] / 3, 3**-0.5), Normal(0.0, 1.0))
     assert torch.allclose(found.rate, exact, atol=1e-4)
     evidence = MultivariateNormal(torch.zeros(1), torch.tensor([[1.5]])).log_prob(x)
@@ -142,12 +141,13 @@ def test_the_terms_of_an_encoder_are_those_of_many_draws(model):
 
 def test_the_bound_is_below_the_evidence_of_the_cells(model):
     x = torch.bernoulli(torch.full((4, 9), 0.5), generator=torch.Generator().manual_seed(0))
-    centres, log_mass = plane_cells(6, 121)
-    log_likelihood = bernoulli_on_cells(model, x, centres, chunk=1_000)
+    grid = LatentGrid(model, 121, reach=6)
+    log_likelihood = grid.log_likelihood(x)
     assert torch.allclose(
-        log_likelihood, model.decode(centres).log_prob(x[:, None]), rtol=1e-5, atol=1e-5
+        log_likelihood, model.decode(grid.z).log_prob(x[:, None]), rtol=1e-5, atol=1e-5
     )
-    evidence = (log_likelihood + log_mass).logsumexp(1)
+    evidence = (log_likelihood + grid.log_mass).logsumexp(1)
+    assert torch.allclose(evidence, grid.log_evidence(x), atol=1e-5)
     own = encoder_terms(model, x)
     assert (-own.rate - own.distortion < evidence).all()
 

@@ -4,6 +4,7 @@ Taught in chapters 09 and 16. All log densities are in nats.
 """
 
 import math
+from functools import cached_property
 
 import torch
 from torch.nn.functional import grid_sample, softplus
@@ -30,22 +31,34 @@ class LatentGrid:
         self.z = torch.cartesian_prod(self.axis, self.axis)
         self.log_cell = 2 * math.log(self.axis[1] - self.axis[0])
         self.logits = torch.cat([model.decode(z).logits for z in self.z.split(5_000)])
-        self._zero = torch.cat([softplus(rows) for rows in self.logits.split(5_000)])
-        self._all_zero = self._zero.sum(1)
+        self._all_zero = torch.cat([softplus(rows).sum(1) for rows in self.logits.split(5_000)])
+        self._check = model.check
         self.log_prior = (log_prior or model.prior.log_prob)(self.z).to(self.logits)
         check_shape("log_prior", self.log_prior, (len(self.z),))
 
+    @cached_property
+    def _zero(self):
+        return torch.cat([softplus(rows) for rows in self.logits.split(5_000)])
+
+    @cached_property
+    def log_mass(self):
+        """The logarithm of the prior's mass in each cell, [G]; scaled to sum to one."""
+        return self.log_prior.double().log_softmax(0).to(self.log_prior)
+
     @torch.no_grad()
-    def log_joint(self, x, seen=None):
-        """log p(x, z) for rows of x [B, D] at every z, [B, G]; of the pixels `seen` alone.
+    def log_likelihood(self, x, seen=None):
+        """log p(x | z) for rows of x [B, D] at every z, [B, G]; of the pixels `seen` alone.
 
         seen: [D] or [B, D], true where a pixel is known; what x holds elsewhere does not matter.
         """
         if seen is None:
-            return x @ self.logits.T - self._all_zero + self.log_prior
-        seen = seen.to(x)
-        none = seen @ self._zero.T
-        return (x * seen) @ self.logits.T - none + self.log_prior
+            return self._check(x) @ self.logits.T - self._all_zero
+        x = self._check(torch.where(seen.bool(), x, 0))
+        return x @ self.logits.T - seen.to(x) @ self._zero.T
+
+    def log_joint(self, x, seen=None):
+        """log p(x, z), or log p(x_seen, z), at every z, [B, G]; x and seen as above."""
+        return self.log_likelihood(x, seen) + self.log_prior
 
     def log_evidence(self, x, seen=None):
         """log p(x), or of the pixels seen log p(x_seen): [B]."""

@@ -76,27 +76,6 @@ def best_encoder(log_likelihood, log_prior, beta=1.0):
     return RateDistortion((log_q.exp() * (log_q - log_prior)).sum(1), distortion)
 
 
-def plane_cells(reach, num_points):
-    """The plane of two latents in cells: their centres [G, 2] and log masses [G] under N(0, I).
-
-    The centres are num_points² in the square of ±reach; the masses are scaled to sum to one.
-    """
-    axis = torch.linspace(-reach, reach, num_points)
-    centres = torch.cartesian_prod(axis, axis)
-    log_mass = -0.5 * centres.double().square().sum(1)
-    return centres, (log_mass - log_mass.logsumexp(0)).float()
-
-
-@torch.no_grad()
-def bernoulli_on_cells(model, x, centres, chunk=20_000):
-    """log p(x|z) of binary rows x [B, D] at centres [G, J]: [B, G], nats, by matrix products."""
-    x, parts = model.check(x), []
-    for z in centres.split(chunk):
-        logits = model.decode(z).logits
-        parts.append(x @ logits.T - torch.nn.functional.softplus(logits).sum(1))
-    return torch.cat(parts, dim=1)
-
-
 @torch.no_grad()
 def encoder_terms(model, x, num_nodes=16):
     """Rate and distortion of the model's own diagonal q(z|x) of two latents; each [B], nats.

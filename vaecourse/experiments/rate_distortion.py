@@ -10,13 +10,8 @@ import time
 
 from vaecourse import checkpoint, data, models, objectives
 from vaecourse._files import check_writable, write_text
-from vaecourse.evaluation import evaluate
-from vaecourse.evaluation.rate_distortion import (
-    bernoulli_on_cells,
-    best_encoder,
-    encoder_terms,
-    plane_cells,
-)
+from vaecourse.evaluation import LatentGrid, evaluate
+from vaecourse.evaluation.rate_distortion import best_encoder, encoder_terms
 from vaecourse.training import fit
 
 NAME = "rate_distortion"
@@ -59,8 +54,8 @@ def point(beta, seed, epochs, images, points):
     fit(model, data.mnist("train").x, transform=data.binarize, **settings)
     model.requires_grad_(False)
     x = data.mnist("test", binarize="sample").x
-    centres, log_mass = plane_cells(6, points)
-    log_likelihood = bernoulli_on_cells(model, x[:images], centres)
+    grid = LatentGrid(model, points, reach=6)
+    log_likelihood, log_mass = grid.log_likelihood(x[:images]), grid.log_mass
     found = {
         "own": encoder_terms(model, x[:images]),
         "posterior": best_encoder(log_likelihood, log_mass),
