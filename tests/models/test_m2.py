@@ -88,7 +88,7 @@ def test_labels_and_images_teach_it_two_classes():
     vc.training.fit(
         model, labelled(x, label), epochs=60, batch_size=40, learning_rate=0.02, progress=False
     )
-    assert model.accuracy(x, torch.arange(40) % 2) == 1
+    assert model.accuracy(x.numpy(), torch.arange(40) % 2) == 1
 
 
 def test_rows_that_do_not_fit_are_refused(m2):

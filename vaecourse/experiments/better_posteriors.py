@@ -10,7 +10,6 @@ import json
 import math
 import time
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -22,6 +21,7 @@ from vaecourse.evaluation import LatentGrid
 from vaecourse.evaluation.likelihood import log_mixture
 from vaecourse.flows import FAMILIES, FreePosterior, NormalizingFlow, refine
 from vaecourse.inference.em import GaussianMixture
+from vaecourse.inference.posteriors import gauss_hermite
 from vaecourse.models import M2, labelled
 from vaecourse.models.m2 import UNKNOWN
 
@@ -89,10 +89,8 @@ def exact_bound(posterior, model, x, seen=None, nodes=20):
 
     posterior: a `FreePosterior` over two latents, one for each row of x [B, D]; no draw is made.
     """
-    axis, weight = np.polynomial.hermite_e.hermegauss(nodes)
-    axis, weight = (torch.as_tensor(a, dtype=x.dtype) for a in (axis, weight / weight.sum()))
-    base = torch.cartesian_prod(axis, axis)[:, None].expand(-1, len(x), -1)
-    weights = torch.cartesian_prod(weight, weight).prod(1)
+    base, weights = (part.to(x) for part in gauss_hermite(nodes, 2))
+    base = base[:, None].expand(-1, len(x), -1)
     q = posterior()
     if isinstance(q, NormalizingFlow):
         z, log_q = q.push(base)

@@ -103,6 +103,19 @@ class Model(nn.Module):
         }
 
 
+class LabelledModel(Model):
+    """A model whose rows carry labels; it has `classify(x)`: log p(label|x), [B, K]."""
+
+    shows = ()
+    needs_labels = True
+
+    @torch.no_grad()
+    def accuracy(self, x, label):
+        """The share of x [N, D] whose most probable class is its label."""
+        chosen = torch.cat([self.classify(rows).argmax(1) for rows in self.tensor(x).split(CHUNK)])
+        return (chosen == torch.as_tensor(label)).double().mean().item()
+
+
 class LatentModel(Model):
     """A model with `encode`, `decode` and `prior`, and so with a bound on log p(x)."""
 

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from vaecourse._arguments import as_rows, as_tensor, check_counts, check_labels
 from vaecourse.convolutions import conv_encoder
-from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, Model, Seed
+from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, LabelledModel, Seed
 from vaecourse.networks import linear
 
 
@@ -19,7 +19,7 @@ def labelled(x, label):
     return torch.cat([x, as_tensor(label, x, "label")[:, None]], dim=1)
 
 
-class Classifier(Model):
+class Classifier(LabelledModel):
     """log p(label|x) from convolutions that halve the image, a hidden layer and a linear map.
 
     image_shape: (C, H, W), so that D = C·H·W; H and W are halved once for each of `channels`.
@@ -31,8 +31,6 @@ class Classifier(Model):
 
     kind = "classifier"
     loss_unit = "cross-entropy (nats per data point)"
-    shows = ()
-    needs_labels = True
 
     def __init__(
         self,
@@ -58,15 +56,13 @@ class Classifier(Model):
         """Logits of the classes, [B, K]."""
         return self.head(self.features(x))
 
+    def classify(self, x):
+        """log p(label|x) of x [B, D]: [B, K]."""
+        return self(x).log_softmax(-1)
+
     def loss(self, rows, generator=None):
         """−log p(label|x) averaged over `labelled` rows [B, D + 1], nats: for training."""
         return cross_entropy(self.head(self.body(rows[:, :-1]).relu()), rows[:, -1].long())
-
-    @torch.no_grad()
-    def accuracy(self, x, label, chunk=1_000):
-        """The share of x [N, D] whose most probable class is its label."""
-        chosen = torch.cat([self(rows).argmax(1) for rows in self.tensor(x).split(chunk)])
-        return (chosen == torch.as_tensor(label)).double().mean().item()
 
     @torch.no_grad()
     def metrics(self, rows, importance_samples, importance_rows, seed):

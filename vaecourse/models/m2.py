@@ -9,14 +9,14 @@ from torch.distributions import kl_divergence
 from torch.nn.functional import one_hot
 
 from vaecourse._arguments import as_rows, check_counts, check_labels
-from vaecourse.distributions import BernoulliPixels, DiagonalGaussian
-from vaecourse.models.base import CHUNK, Dimension, Model, Seed, Widths
+from vaecourse.distributions import BernoulliPixels, DiagonalPosterior
+from vaecourse.models.base import CHUNK, Dimension, LabelledModel, Seed, Widths
 from vaecourse.networks import mlp
 
 UNKNOWN = -1  # the label of a row without one
 
 
-class M2(Model):
+class M2(LabelledModel):
     """p(y) p(z) p(x|y, z) of binary pixels, with q(y|x) q(z|x, y) [KRMW14].
 
     A row is an image with its label as one more column, −1 where nobody knows it.
@@ -33,8 +33,6 @@ class M2(Model):
 
     kind = "m2"
     loss_unit = "loss (nats per data point)"
-    shows = ()
-    needs_labels = True
 
     def __init__(
         self,
@@ -53,7 +51,8 @@ class M2(Model):
         self.label_weight = label_weight
         generator = torch.Generator().manual_seed(seed)
         back = tuple(reversed(hidden))
-        sizes = [data_dim + num_classes, *hidden, 2 * latent_dim]
+        self.posterior = DiagonalPosterior(latent_dim)
+        sizes = [data_dim + num_classes, *hidden, self.posterior.num_outputs]
         self.encoder = mlp(sizes, generator=generator)
         self.decoder = mlp([latent_dim + num_classes, *back, data_dim], generator=generator)
         self.classifier = mlp([data_dim, *classifier_hidden, num_classes], generator=generator)
@@ -61,8 +60,7 @@ class M2(Model):
     @property
     def prior(self):
         """p(z) = N(0, I)."""
-        zeros = torch.zeros(self.latent_dim).to(self.decoder[0].weight)
-        return DiagonalGaussian(zeros, zeros)
+        return self.posterior.prior(like=self.decoder[0].weight)
 
     def classify(self, x):
         """log q(y|x) of x [B, D]: [B, K]."""
@@ -70,7 +68,7 @@ class M2(Model):
 
     def encode(self, x, y):
         """q(z|x, y) for x [..., D] and one-hot y [..., K]."""
-        return DiagonalGaussian(*_joined(self.encoder, x, y).chunk(2, -1))
+        return self.posterior(_joined(self.encoder, x, y))
 
     def decode(self, z, y):
         """p(x|y, z) for z [..., J] and one-hot y [..., K]."""
@@ -109,12 +107,6 @@ class M2(Model):
             right = self.classify(x[known]).gather(1, label[:, None])
             total = total - self.label_weight * right.sum()
         return total / len(rows)
-
-    @torch.no_grad()
-    def accuracy(self, x, label):
-        """The share of x [N, D] whose most probable class under q(y|x) is its label."""
-        chosen = torch.cat([self.classify(rows).argmax(1) for rows in x.split(CHUNK)])
-        return (chosen == torch.as_tensor(label)).double().mean().item()
 
     @torch.no_grad()
     def metrics(self, rows, importance_samples, importance_rows, seed):
