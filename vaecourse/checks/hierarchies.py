@@ -42,6 +42,8 @@ def _wrong_loc(loc_1, log_var_1, loc_2, log_var_2):
             "The means are weighted by 1/σ; the precision is 1/σ².",
         ),
         (loc_1 * loc_2, "The means are multiplied; it is the densities that are."),
+        (loc_1, "This is the first mean; the second one counts too."),
+        (loc_2, "This is the second mean; the first one counts too."),
         (
             _product(loc_1, log_var_1, loc_2, log_var_2)[1],
             "The two are in the wrong order: the mean comes first.",
@@ -55,6 +57,8 @@ def _wrong_log_var(loc_1, log_var_1, loc_2, log_var_2):
     return [
         (right.exp(), "This is σ²; its logarithm was asked."),
         (0.5 * right, "This is log σ; log σ² was asked."),
+        (log_var_1, "This is the first log variance; the second Gaussian counts too."),
+        (log_var_2, "This is the second log variance; the first Gaussian counts too."),
         (-right, "This is the logarithm of the precision: the sign is turned."),
         ((-right).exp(), "This is the precision; the logarithm of the variance was asked."),
         (variances.log(), "The variances are added; precisions add, so the product is narrower."),
