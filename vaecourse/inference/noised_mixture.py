@@ -115,7 +115,7 @@ class NoisedMixture:
         return self._mean_of(lambda c: c.diagonal(dim1=-2, dim2=-1).sum(-1), log_snr, per_axis)
 
     def squared_covariance(self, log_snr, per_axis=40):
-        """E tr Cov(y|y_t)², which is −d error / d SNR [GWSV11]: a float."""
+        """E tr Cov(y|y_t)², which is −d error / d SNR [GWSV11, PP09]: a float."""
         return self._mean_of(lambda c: c.square().sum((-2, -1)), log_snr, per_axis)
 
     def _mean_of(self, function, log_snr, per_axis):
