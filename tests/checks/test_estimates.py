@@ -65,7 +65,7 @@ WRONG_ERRORS = [
         mean_and(lambda v: v.std() / len(v) ** 0.5 + 1),
         OFF,
     ),
-    (lambda v: (v.std() / len(v) ** 0.5, v.mean()), "swapped"),
+    (lambda v: (v.std() / len(v) ** 0.5, v.mean()), "wrong order"),
     (lambda v: v.mean(), "return 2 things"),
     (lambda v: (v.mean(), v.std(), 12), "return 2 things"),
     (lambda v: packaged(v + torch.rand(())), "no random draw"),

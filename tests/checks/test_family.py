@@ -133,7 +133,7 @@ WRONG_POSTERIORS = [
     (changes_x, "change x in place"),
     (lambda *given: None, "returns nothing"),
     (lambda *given: by_information(*given)[0], "return 2 things"),
-    (lambda *given: by_information(*given)[::-1], "covariance comes first"),
+    (lambda *given: by_information(*given)[::-1], "wrong order"),
 ]
 
 

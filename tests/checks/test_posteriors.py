@@ -136,7 +136,7 @@ WRONG = [
     (with_mean(lambda x, W, a, b, S: W @ (b * S @ W.T @ x)), "mean has D entries"),
     (with_mean(lambda x, W, a, b, S: (b * S @ W.T @ x)[:, None]), "sum without keepdim"),
     (with_mean(lambda x, W, a, b, S: b * S @ W.T @ x + 0.1), "our answer is|everywhere"),
-    (lambda x, W, a, b: textbook(x, W, a, b)[::-1], "covariance comes first"),
+    (lambda x, W, a, b: textbook(x, W, a, b)[::-1], "wrong order"),
     (
         lambda x, W, a, b: (textbook(x, W, a, b)[0], textbook(x, W, a, b)[1].diagonal()),
         "one number a latent",

@@ -14,6 +14,7 @@ import random
 import re
 import signal
 import sys
+import textwrap
 import threading
 import traceback
 import warnings
@@ -31,6 +32,10 @@ class Mistake(AssertionError):
 
     def _render_traceback_(self):  # what Jupyter shows of it
         return [f"Mistake: {self}"]
+
+
+class SideEffect(Mistake):
+    """A Mistake about what a call leaves behind, so that no advice on its numbers fits."""
 
 
 class Verdict(str):
@@ -94,15 +99,19 @@ def check(
         @watched(*inspect.signature(right).parameters)
         def judged(student):
             trials = [case if isinstance(case, Trial) else Trial(case) for case in cases()]
-            rights = [_several(right(*trial.arguments)) for trial in trials]
+            rights = [[*map(as_tensor, _several(right(*trial.arguments)))] for trial in trials]
             answers, problem = _collect(student, trials, outputs, rights)
             if problem or not accepts(answers, trials):
+                _judge_order(answers, rights, trials, outputs)
                 for place in order or range(len(outputs)):
                     given = [answer[place] for answer in answers]
                     expected = [right[place] for right in rights]
                     sentences = wrongs[place] if place < len(wrongs) else None
                     name, again = outputs[place], _output(right, place)
-                    judge(given, trials, expected, sentences, parts, student.names, name, again)
+                    ask = _asked(student, place, outputs)
+                    judge(
+                        given, trials, expected, sentences, parts, student.names, name, again, ask
+                    )
                 if problem:
                     raise problem
                 if gradients:
@@ -136,7 +145,7 @@ def watched(*names):
                     try:
                         return Verdict(f"Right: {judge(Student(fn, names))}")
                     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-                        words = (str(error).splitlines() or [""])[0][:120]
+                        words = _shortened(str(error))
                         raise Mistake(f"Your answer cannot be judged ({words}).") from error
             except Mistake as mistake:
                 if not _in_a_notebook():
@@ -189,10 +198,16 @@ class Student:
     def __call__(self, *arguments):
         spare, before = [_copied(value, chance=True) for value in arguments], _random_states()
         given = [_copied(value) for value in arguments]
+        modules = [_weights_of(value) for value in arguments]
         value = self._run(given)
-        for name, old, new in zip(self.names, arguments, given):
+        for name, old, new, weights in zip(self.names, arguments, given, modules):
             if not _same(old, new):
-                raise Mistake(f"You change {name} in place; the caller still needs it.")
+                raise SideEffect(f"You change {name} in place; the caller still needs it.")
+            if weights != _weights_of(old):
+                raise SideEffect(
+                    f"You change {name} for good: the precision of its weights, or whether they "
+                    "ask for a gradient."
+                )
         if before != (after := _random_states()) and not self._repeats(value, spare, after):
             raise Mistake(
                 "Your function draws from the global random numbers, or sets their seed; all "
@@ -204,7 +219,7 @@ class Student:
 
     def _run(self, given):
         call = self._bound(given)
-        with _Watch() as watch, warnings.catch_warnings():
+        with _switches_watched(), _Watch() as watch, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             value = _limited(call, self._explained)
         self.left_torch = self.left_torch or watch.left
@@ -238,15 +253,28 @@ class Student:
         if isinstance(error, NotImplementedError) and not error.args:
             return Mistake("Still open: your function returns nothing yet.")
         words, kind = str(error).strip(), type(error).__name__
-        first = words.splitlines()[0][:120] if words else ""
+        first = _shortened(words)
         frames = traceback.extract_tb(error.__traceback__)
-        own = inspect.getsourcefile(self.fn) if inspect.isfunction(self.fn) else None
+        own = _source_of(self.fn)
         lines = [frame for frame in frames if frame.filename == own] or []
         where = f" It stops at `{lines[-1].line}`." if lines and lines[-1].line else ""
         for pattern, sentence in _ERRORS:
             if re.search(pattern, f"{kind}: {words}", re.I):
                 return Mistake(sentence.format(first=first) + where)
         return Mistake(f"Your function stops with {kind} ({first}), so there is no answer.{where}")
+
+
+def _shortened(words):
+    """The first line of an error, cut between words if it is long."""
+    return textwrap.shorten((words.splitlines() or [""])[0], 120, placeholder=" …")
+
+
+def _source_of(fn):
+    """The file in which a function stands, also one that is decorated or a partial."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    fn = inspect.unwrap(fn)
+    return inspect.getsourcefile(fn) if inspect.isfunction(fn) else None
 
 
 _ERRORS = [
@@ -363,6 +391,13 @@ def _same(old, new):
     return old.shape == new.shape and torch.equal(old.nan_to_num(), new.nan_to_num())
 
 
+def _weights_of(value):
+    """What can be set of the weights of a module beside their values."""
+    if not isinstance(value, torch.nn.Module):
+        return None
+    return [(weight.dtype, weight.requires_grad) for weight in value.parameters()]
+
+
 def _alike(old, new):
     """Whether two calls gave the same; how memory lies may turn a last digit."""
     return old.shape == new.shape and torch.allclose(old, new, 1e-6, 1e-6, equal_nan=True)
@@ -371,6 +406,27 @@ def _alike(old, new):
 def _random_states():
     kept = np.random.get_state()  # noqa: NPY002
     return torch.get_rng_state().numpy().tobytes(), kept[1].tobytes(), kept[2], random.getstate()
+
+
+@contextlib.contextmanager
+def _switches_watched():
+    """Set back what a call has set for all that follows, and say so."""
+    enabled, precision = torch.is_grad_enabled(), torch.get_default_dtype()
+    try:
+        yield
+        if torch.is_grad_enabled() != enabled:
+            raise SideEffect(
+                "You switch gradients off or on for all that follows; `with torch.no_grad():` "
+                "ends by itself."
+            )
+        if torch.get_default_dtype() != precision:
+            raise SideEffect(
+                "You set the precision of all new tensors for all that follows; give dtype= to "
+                "those that you make."
+            )
+    finally:
+        torch.set_grad_enabled(enabled)
+        torch.set_default_dtype(precision)
 
 
 @contextlib.contextmanager
@@ -478,7 +534,8 @@ def _collect(student, trials, outputs, rights):
         except Mistake as mistake:
             if not trial.where:
                 raise
-            advice = f" {trial.advice}" if trial.advice else ""
+            fits = trial.advice and not isinstance(mistake, SideEffect)
+            advice = f" {trial.advice}" if fits else ""
             return answers, Mistake(f"{trial.where}: {mistake}{advice}")
         if number == 0:
             raw = student(*trial.arguments)
@@ -529,10 +586,32 @@ def first_difference(answer, right, rtol=1e-5, atol=1e-5):
     return f"{at}your answer is {given} where {expected} is right"
 
 
-def judge(answers, trials, rights, wrong=None, parts=None, names=(), output="", again=None):
+def _asked(student, place, outputs):
+    """One output of the student's function, for other arguments than those of the trials."""
+
+    def ask(*arguments):
+        raw = student(*arguments)
+        return as_tensor(parts_of(raw, outputs)[place] if len(outputs) > 1 else raw)
+
+    return ask
+
+
+def _judge_order(answers, rights, trials, outputs):
+    """Raise a Mistake where each of two outputs is right in the other's place, and only there."""
+    if len(outputs) != 2 or not answers or all(close(*right) for right in rights):
+        return
+    turned = zip(answers, (right[::-1] for right in rights), trials)
+    if all(close(a, r, t.rtol, t.atol) for pair, two, t in turned for a, r in zip(pair, two)):
+        raise Mistake(f"The two are in the wrong order: return {outputs[0]} first.")
+
+
+def judge(
+    answers, trials, rights, wrong=None, parts=None, names=(), output="", again=None, ask=None
+):
     """Raise the Mistake that the answers to some trials show, unless all of them are right.
 
-    again(*arguments) gives what is right for other arguments.
+    again(*arguments) gives what is right for other arguments, ask(*arguments) what the student's
+    function gives for them.
     """
     rights = [right.detach().to(torch.float64) for right in rights]
     tried = list(zip(answers, rights, trials))
@@ -546,13 +625,19 @@ def judge(answers, trials, rights, wrong=None, parts=None, names=(), output="", 
     answer, right, trial = tried[off[0]]
     subject = f"{output} " if output else "The answer "
     if answer.shape != right.shape:
+        subject = f"T{subject[1:]}" if subject.startswith("the ") else subject
         raise Mistake(subject + _misshapen(answer, tried, off[0]))
     advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
     if all(a.shape == r.shape for a, r, _ in tried):
-        fact = _fact(tried, off, parts, names) or (again and _elsewhere(tried, again, names))
+        fact = (
+            _fact(tried, off, parts, names)
+            or (again and _elsewhere(tried, again, names))
+            or (ask and _mixed_rows(*tried[off[0]], again, ask))
+        )
         if fact:
             raise Mistake((f"In {output}: {fact}" if output else fact) + advice)
-    where = trial.where or (f"For arguments of {_sizes(trial, names)}" if off[0] else "")
+    sizes = _sizes(trial, names) if off[0] else ""
+    where = trial.where or (f"For arguments of {sizes}" if sizes else "")
     where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
     text = first_difference(answer, right, trial.rtol, trial.atol)
     text = f"{where}, {text}" if where else text
@@ -641,7 +726,10 @@ def _fact(tried, off, parts, names):
                 c = c + 1
                 if abs(c - 1) < 1e-3:
                     continue
-                if abs(c) < 1e-4:
+                if all(
+                    close(a - r + v, 0 * v, 0, 2 * (t.atol + t.rtol * r.abs().max().item()))
+                    for (a, r, t), v in zip(tried, values)
+                ):
                     return f"{name} is missing."
                 if abs(c + 1) < 1e-4:
                     return f"{name} has the wrong sign."
@@ -712,12 +800,17 @@ _CHANGES = [(f"replaced by the {word}", change) for word, change in _FUNCTIONS] 
     ("cut off above 0", lambda value: value.clamp(max=0)),
     ("cut off at 0 and 1", lambda value: value.clamp(0, 1)),
 ]
+_STEPS = [("one less", lambda value: value - 1), ("one more", lambda value: value + 1)]
 _ROWS = [
     ("without the first row", slice(1, None)),
     ("without the last row", slice(None, -1)),
     ("with the first row alone", slice(0, 1)),
     ("with every second row alone", slice(None, None, 2)),
 ]
+
+
+# What arguments that were never meant to be asked may raise.
+_UNUSABLE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def _elsewhere(tried, again, names):
@@ -727,12 +820,7 @@ def _elsewhere(tried, again, names):
         found = set()
         for words, arguments in _changed(names, trial.arguments):
             if fitting is None or words in fitting:
-                with (
-                    contextlib.suppress(
-                        ArithmeticError, LookupError, RuntimeError, TypeError, ValueError
-                    ),
-                    warnings.catch_warnings(),
-                ):
+                with contextlib.suppress(*_UNUSABLE), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     value = again(*arguments).detach().to(torch.float64)
                     if close(answer, value, trial.rtol, trial.atol):
@@ -746,12 +834,28 @@ def _elsewhere(tried, again, names):
     return None
 
 
+def _mixed_rows(answer, right, trial, again, ask):
+    """Whether the first row gets another answer alone than among others, and should not."""
+    rows = len(right) if right.ndim else 0
+    if rows < 2 or not answer.isfinite().all():
+        return None
+    alone = [v[:1] if _is_array(v) and len(v) == rows else v for v in trial.arguments]
+    with contextlib.suppress(Mistake, *_UNUSABLE):
+        wanted, given = again(*alone).detach().double(), ask(*alone)
+        same = [
+            close(a, b[:1], trial.rtol, trial.atol) for a, b in ((wanted, right), (given, answer))
+        ]
+        if same == [True, False]:
+            return "A row gets another answer alone than among others; each row counts by itself."
+    return None
+
+
 def _changed(names, arguments):
     """Pairs of a change in words and the arguments so changed."""
     for k, (name, value) in enumerate(zip(names, arguments)):
         if isinstance(value, (torch.Tensor, float, int)):
             number = torch.as_tensor(value, dtype=torch.float64)
-            for words, change in _CHANGES:
+            for words, change in _CHANGES + (_STEPS if isinstance(value, int) else []):
                 new = change(number)
                 if not new.isfinite().all():
                     continue
@@ -814,9 +918,9 @@ def _factor(c):
     for base, unit in ((2, " (1/ln 2: bits, not nats)"), (10, " (1/ln 10: log10, not ln)")):
         if abs(c * math.log(base) - 1) < 1e-5:
             return f"{c:.4g}{unit}"
-    for n in range(3, 2000):
+    for n in (*range(3, 2000), 10_000, 50_000, 60_000):
         if abs(abs(c) * n - 1) < 1e-4 and abs(float(f"{c:.2g}") - c) > 1e-9:
-            return f"{'−' if c < 0 else ''}1/{n}"
+            return f"{'−' if c < 0 else ''}1/{n:,}"
     return f"{c:.4g}".replace("-", "−")
 
 
@@ -837,6 +941,8 @@ def _edge(tried, off):
 
 def _ranges(tried, off, names):
     """Between which values of one argument the answers are right, if that divides them."""
+    if not all(tried[k][2].where for k in off):
+        return None  # wrong for common numbers, and right in a range to the tolerance only
     for k in off:
         answer, right, trial = tried[k]
         good = torch.isclose(answer, right, trial.rtol, trial.atol).flatten()

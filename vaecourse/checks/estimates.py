@@ -30,10 +30,9 @@ def _divided_by_s(answers, trials):
 
 def _wrong_means(values):
     """(what a mistake gives, the sentence that names it), …"""
-    s, swapped = math.sqrt(len(values)), "The two are swapped; the estimate comes first."
+    s = math.sqrt(len(values))
     return [
-        (values.std() / s, swapped),
-        (values.std(correction=0) / s, swapped),
+        (values.std(correction=0) / s, "The two are swapped; the estimate comes first."),
         (values.sum(), "The sum is not divided by S."),
         (values.sum() / (len(values) - 1), "The mean is a sum over S, not over S − 1."),
         (values.median(), "This is the median; an expectation is estimated by the mean."),

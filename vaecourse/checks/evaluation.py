@@ -51,7 +51,8 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
     means = (mean1 - mean2).square().sum()
     traces, cross, dim = (cov1 + cov2).trace(), root.trace(), len(mean1)
     elementwise = cov1.sqrt() @ cov2 @ cov1.sqrt()
-    whole = cov1 + cov2 - 2 * root
+    whole, roots1, roots2 = cov1 + cov2 - 2 * root, _roots(cov1), _roots(cov2)
+    by_rows = roots1.diag()
     unsymmetric = cov1 + cov2 - 2 * _unsymmetric_root(cov1, cov2)
     return [
         (right.sqrt(), "This is the root of the distance; it is asked for squared."),
@@ -96,6 +97,18 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
             _frechet(mean1, _power(cov1, 0.5), mean2, _power(cov2, 0.5)),
             "You put the roots of the covariances in the place of the covariances.",
         ),
+        (
+            means + (roots1 - roots2).square().sum(),
+            "The eigenvalues of the two are paired in order, as if they had the same eigenvectors.",
+        ),
+        (
+            means + traces - 2 * _power(cov1 @ cov2 @ cov1, 0.5).trace(),
+            "C₁ stands on both sides of C₂ where its root belongs.",
+        ),
+        (
+            means + traces - 2 * _power(by_rows @ cov2 @ by_rows, 0.5).trace(),
+            "The roots multiply the rows of V, or V is left out; in V √λ Vᵀ they multiply columns.",
+        ),
         (means + (cov1 - cov2).square().sum(), "|C₁ − C₂|² is no transport cost; roots are."),
         (means + whole.sum(), "You added up all entries; the trace is the sum of the diagonal."),
         (means + unsymmetric.sum(), "You added up all entries; a trace is that of the diagonal."),
@@ -111,6 +124,10 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
         ),
         (_kl(mean1, cov1, mean2, cov2), "This is KL(1 ‖ 2), another divergence."),
     ]
+
+
+def _roots(cov):
+    return torch.linalg.eigvalsh(cov).clamp(min=0).sqrt()
 
 
 def _power(cov, exponent):

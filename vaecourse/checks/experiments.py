@@ -33,10 +33,8 @@ _LOG_SIGMA = "log_var has been read as log σ; it is log σ²."
 def _wrong_by_mean(x, mean, log_var):
     """(what a mistake gives [B, D], the sentence that names it), …"""
     error, var = mean - x, log_var.exp()
-    order = "The two are in the wrong order: the derivative by mean comes first."
     shape = "The derivative is summed; each entry has one of its own, [B, D]."
     return [
-        (_right_outputs(x, mean, log_var)[1], order),
         ((error / var).sum(1), shape),
         ((error / var).sum(0), shape),
         ((error / var).sum(), shape),
@@ -45,6 +43,7 @@ def _wrong_by_mean(x, mean, log_var):
         (error / (0.5 * log_var).exp(), "The error is divided by σ; divide by σ²."),
         (error * var, "The error is multiplied by the variance; divide by it."),
         (error, "The variance is missing; the error counts in units of it."),
+        (2 * error, "This is the derivative of (x − m)²: its ½ and the variance are missing."),
         (error / log_var, "You divided by log_var itself; the variance is exp(log_var)."),
         (2 * error / var, "A factor 2 is left: the square has a ½ before it."),
         (0.5 * error / var, "A ½ is left: it cancels against the 2 of the square."),
@@ -71,6 +70,8 @@ def _wrong_by_log_var(x, mean, log_var):
         (0.5 + 0 * scaled, "The square is missing: the variance divides it as well."),
         (0.5 * (1 + scaled), "The square has the wrong sign: a larger variance makes it smaller."),
         (0.5 * (1 - error / var), "The error enters squared; yours does not."),
+        (0.5 * (1 + error / var), "The error enters squared; yours does not."),
+        (0.5 * (1 - error.abs() / var), "The error enters squared; yours does not."),
         (0.5 * (1 - error**2), "The square is not divided by the variance."),
         (0.5 * (1 / var - error**2 / var**2), "This is the derivative by σ²; log σ² was asked."),
         (right * 2 / (0.5 * log_var).exp(), "This is the derivative by σ; log σ² was asked."),
@@ -103,7 +104,8 @@ def _factors():
     yield normal(4, 3, seed=1), factor(4, 3, 1)
     yield normal(2, 5, seed=2), factor(2, 5, 2)
     column = torch.linspace(-6, 6, 25, dtype=torch.float64)[:, None]
-    yield Trial((0 * column, column.exp()[:, None]), "For one latent, with L from e⁻⁶ to e⁶")
+    thin = torch.linspace(-20, 6, 27, dtype=torch.float64)[:, None]
+    yield Trial((0 * thin, thin.exp()[:, None]), "For one latent, with L from e⁻²⁰ to e⁶")
     yield Trial((10 * column, 1 + 0 * column[:, None]), "For one latent, with means from −60 to 60")
     yield Trial((normal(3, 3), factor(3, 3, 3, 0.02, 0.05)), "With a nearly singular L")
     yield Trial((normal(1, 60), factor(1, 60, 4)), "For 60 latents")
@@ -161,6 +163,22 @@ def _wrong_full_kl(loc, scale_tril):
         (right + 0.5 * dim, "The J is missing: at q = p the KL must be zero."),
         (right + 0.5 * (dim - 1), "1 is subtracted in place of J: at q = p the KL must be zero."),
         (right + dim, "J is added; subtract it: at q = p the KL must be zero."),
+        (
+            0.5 * (scale.sum(1) + loc.square().sum(1) - dim - logs),
+            "L is read as the covariance itself; that is L Lᵀ.",
+        ),
+        (
+            0.5 * (inverse.square().sum((1, 2)) + loc.square().sum(1) - dim) + logs,
+            "L Lᵀ is read as the precision of q; it is the covariance.",
+        ),
+        (
+            right + logs - scale.sum(1).log(),
+            "The logarithm is taken of the sum of the diagonal; sum the logarithms.",
+        ),
+        (
+            right + logs + 0.5 * dim * (1 + math.log(2 * math.pi)),
+            "This is −E_q[log p(z)]; the entropy of q must be subtracted.",
+        ),
         (
             logs + 0.5 * dim * (1 + math.log(2 * math.pi)),
             "This is the entropy of q; the term E_q[log p(z)] is missing.",

@@ -59,10 +59,6 @@ def _wrong_covariances(x, weight, mean, noise):
 
     return [
         (
-            _factor_posterior(x, weight, mean, noise)[0],
-            "The covariance comes first; return the means, then the covariance.",
-        ),
-        (
             weight @ weight.T + noise.diag(),
             "The covariance is [D, D]: that of x; the posterior is one over z, [J, J].",
         ),
@@ -104,7 +100,6 @@ def _wrong_means(x, weight, mean, noise):
             "This is the x that is predicted; the mean is one of z.",
         ),
         ((offset @ gain.T).T, "The means are [J, B]; give one row for each row of x, [B, J]."),
-        (covariance, "The covariance comes first; return the means, then the covariance."),
         ((x - x.mean(0)) @ gain.T, "The mean of the rows is subtracted; subtract μ from x."),
         (x @ gain.T, "μ is not subtracted from x."),
         ((x + mean) @ gain.T, "μ is added; subtract it from x."),

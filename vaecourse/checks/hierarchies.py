@@ -44,10 +44,6 @@ def _wrong_loc(loc_1, log_var_1, loc_2, log_var_2):
         (loc_1 * loc_2, "The means are multiplied; it is the densities that are."),
         (loc_1, "This is the first mean; the second one counts too."),
         (loc_2, "This is the second mean; the first one counts too."),
-        (
-            _product(loc_1, log_var_1, loc_2, log_var_2)[1],
-            "The two are in the wrong order: the mean comes first.",
-        ),
     ]
 
 

@@ -35,10 +35,6 @@ def _wrong_covariances(x, weight, alpha, beta):
             "the whole matrix.",
         ),
         (
-            beta * right @ weight.T @ x,
-            "The covariance comes first; return the mean, then the covariance.",
-        ),
-        (
             _inverse(alpha * torch.eye(len(x)) + beta * weight @ weight.T),
             "The covariance is [D, D]: that is W Wᵀ where Wᵀ W is wanted; the posterior is one "
             "over z.",
@@ -78,6 +74,10 @@ def _wrong_covariances(x, weight, alpha, beta):
         (_inverse(alpha * eye + gram), "β is missing: each observation has precision β, not 1."),
         (_inverse(alpha * eye - beta * gram), "The sign is wrong: precisions add."),
         (eye / alpha + _inverse(beta * gram), "Precisions add, covariances do not."),
+        (
+            2 * eye / alpha - right,
+            "What x tells is added to the covariance of the prior; it must be subtracted.",
+        ),
         (eye / alpha, "This is the covariance of the prior; what x adds, βWᵀW, is missing."),
         (
             right.diagonal().diag(),
@@ -99,7 +99,6 @@ def _wrong_means(x, weight, alpha, beta):
     right = beta * covariance @ pull
     predicted = torch.linalg.pinv(weight) @ x
     return [
-        (covariance, "The covariance comes first; return the mean, then the covariance."),
         (weight @ right, "The mean has D entries: it is a mean of z, not the Wz that it predicts."),
         (covariance @ pull, "β is missing in the mean: it is β times covariance times Wᵀx."),
         (alpha * covariance @ pull, "α stands where β belongs: the mean is β Σ Wᵀ x."),

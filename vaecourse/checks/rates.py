@@ -35,6 +35,10 @@ def _wrong_rates(variances, level):
             "½ log(1 + variance / level) is a channel's capacity, not the rate of a source.",
         ),
         (
+            0.5 * (variances.sum() / level).log().clamp(min=0),
+            "The variances are summed before the logarithm; each direction has its own.",
+        ),
+        (
             -0.5 * ratio.clamp(min=0).sum(),
             "The fraction is upside down: a low level costs a high rate.",
         ),
@@ -59,6 +63,10 @@ def _wrong_errors(variances, level):
             "The level counts for every direction; no error is larger than the variance.",
         ),
         (variances.clamp(min=level).sum(), "min and max are swapped: the level lies on top."),
+        (
+            (variances - level).clamp(min=0).sum(),
+            "What stands out of the water is described; the error is what lies under water.",
+        ),
         (variances.clamp(max=level), "The directions are not summed yet."),
         (variances.clamp(max=level).mean(), "You averaged over the directions; sum over them."),
         (variances.sum(), "This is the whole variance: the error of a code that says nothing."),

@@ -256,10 +256,11 @@ def _batches():
     ends = (column, nothing + 0.5, nothing)
     yield Trial((nothing, *ends), "For one black pixel and logits from −12 to 12")
     advice = "Work from the logits: where sigmoid is rounded to 0 or 1 a logarithm is lost."
-    for sign, name in ((1, "black pixels and logits of 200"), (-1, "white and logits of −200")):
-        white = torch.full_like(x, 0.5 - 0.5 * sign)
-        far = torch.full_like(x, 200.0 * sign)
-        yield Trial((white, far, loc, log_var), f"For {name}", advice)
+    for size in (200, 1000):  # the exponential of the larger is infinite
+        for sign, name in ((1, "black pixels and logits of "), (-1, "white and logits of −")):
+            white = torch.full_like(x, 0.5 - 0.5 * sign)
+            far = torch.full_like(x, float(size * sign))
+            yield Trial((white, far, loc, log_var), f"For {name}{size}", advice)
     x = torch.bernoulli(torch.full((1, 784), 0.3, dtype=torch.float64), generator=seeded(3))
     wide = (x, 2 * normal(1, 784), normal(1, 20), normal(1, 20, seed=1))
     yield Trial(wide, "For one row of 784 pixels and 20 latents")
@@ -366,6 +367,7 @@ def _minibatches():
         ([4.0, -2.5, 1.25, 7.0, 3.5], 13),
     ):
         yield torch.tensor(terms, dtype=torch.float64), n
+    yield Trial((normal(200).exp(), 1000), "For a minibatch of 200, a few of them large")
 
 
 def _wrong_totals(terms, n):
@@ -388,6 +390,8 @@ def _wrong_totals(terms, n):
             for whole in (round(n / m), math.ceil(n / m))
         ),
         ((n - m) * total / m, "Only the data outside the minibatch count; N counts them all."),
+        (n * (terms.logsumexp(0) - math.log(m)), "The terms are logarithms already; add them."),
+        (n / (m - 1) * total if m > 1 else math.nan, "M − 1 stands where M belongs."),
         (n / 100 * total, "100 is written in; divide by the number of terms, M."),
         (n / m * terms.abs().sum(), "Absolute values are summed; the sign of a term counts."),
         (n / m * terms, "The terms are scaled, not yet added up: a total is one number."),

@@ -25,7 +25,9 @@ WATER = {
         (lambda v, w: (fill(v, w)[0], v.clamp(min=w).sum()), "swapped"),
         (lambda v, w: (fill(v, w)[0], v.clamp(max=w).mean()), "averaged over the directions"),
         (lambda v, w: fill(v, w)[0], "2 things"),
-        (lambda v, w: fill(v, w)[::-1], "rate|our answer|distortion"),
+        (lambda v, w: fill(v, w)[::-1], "wrong order: return rate first"),
+        (lambda v, w: (fill(v, w)[0], (v - w).clamp(min=0).sum()), "stands out of the water"),
+        (lambda v, w: (fill(v.sum()[None], w)[0], fill(v, w)[1]), "summed before the logarithm"),
         (lambda v, w: (0.5 * (v / w).log().clamp_(min=0), v.clamp_(max=w)), "change variances"),
     ],
     "right": [
@@ -145,7 +147,7 @@ SLOPE = {
         (lambda a, f: slope(a, f).mean(0), "has shape|rows"),
         (lambda a, f: slope(a, f) / len(a), "averaged over the rows|batch size"),
         (lambda a, f: a.softmax(1) * (1 - a.softmax(1)) * f, "own share"),
-        (lambda a, f: slope(a.T, f.T).T, "our answer|axis"),
+        (lambda a, f: slope(a.T, f.T).T, "another answer alone"),
         (lambda a, f: (a.softmax(1) * f).sum(1), "has shape"),
     ],
     "right": [

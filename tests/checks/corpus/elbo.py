@@ -68,6 +68,11 @@ def by_scipy(x, a, m, v):
     return likelihood.sum(1) - 0.5 * (np.exp(v) + m**2 - 1 - v).sum(1)
 
 
+def clamped_in_place(x, f, m, v):
+    f.data.clamp_(-30, 30)
+    return -bce(x, f).sum(1) - kl(m, v)
+
+
 WRONG = [
     (lambda x, f, m, v: -bce(x, f).sum(1) + kl(m, v), "The KL is added; the bound is log"),
     (lambda x, f, m, v: bce(x, f).sum(1) + kl(m, v), "The sign is wrong: this is the loss"),
@@ -146,6 +151,14 @@ WRONG = [
     (lambda x, a, m, v: (bound(x, a, m, v), plain_kl(m, v), 1), "returns a tuple|return"),
     (lambda x, a, m, v: Bernoulli(logits=a).log_prob(x) - plain_kl(m, v)[:, None], "last axis"),
     (lambda x, a, m, v: bound(x, a, m, v) - 0.5 * LOG_2PI, "too small, everywhere"),
+    (lambda x, a, m, v: (x * a - a.exp().log1p()).sum(1) - kl(m, v), "logits of 1000, .* lost"),
+    (lambda x, a, m, v: -bce(x, a).sum(1) - kl(m, v).sum(), "another answer alone"),
+    (
+        lambda x, a, m, v: (-bce(x, a).sum(1)[:, None] - kl(m, v)).mean(1),
+        "another answer alone",
+    ),
+    (lambda x, a, m, v: -bce(x, 0 * a).sum(1) - kl(m, v), "logits"),
+    (clamped_in_place, "You change logits in place; the caller still needs it.$"),
 ]
 RIGHT = [
     row_by_row,

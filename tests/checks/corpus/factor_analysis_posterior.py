@@ -84,7 +84,7 @@ WRONG = [
     (changed(lambda a, c: (a, c.diagonal())), "The entries off the diagonal are"),
     (changed(lambda a, c: (a, torch.diag(c.diagonal()))), "The entries off the diagonal are"),
     (changed(lambda a, c: (a.T, c)), r"The means are \[J, B\]; give one row for"),
-    (changed(lambda a, c: (c, a)), "The covariance comes first; return the"),
+    (changed(lambda a, c: (c, a)), "wrong order: return the means first"),
     (changed(lambda a, c: a), "2 things"),
     (changed(lambda a, c: (a.mean(0), c)), "shape"),
     (changed(lambda a, c: MultivariateNormal(a, c)), "Your function returns a distribution"),
@@ -111,7 +111,7 @@ WRONG = [
     (lambda x, W, m, p: factors(x, W, m, p.sqrt()), "holds variances|Ψ"),
     (lambda x, W, m, p: factors(x, W, m, 1 / p), "Ψ stands where"),
     (lambda x, W, m, p: factors(x, W, m, p.mean().expand(len(p))), "probabilistic PCA"),
-    (lambda x, W, m, p: factors(x, W, m, p)[::-1], "covariance comes first"),
+    (lambda x, W, m, p: factors(x, W, m, p)[::-1], "wrong order"),
     (lambda x, W, m, p: (factors(x, W, m, p)[0].T, factors(x, W, m, p)[1]), "turned over|J, B"),
     (
         lambda x, W, m, p: (factors(x, W, m, p)[0], factors(x, W, m, p)[1].diagonal()),

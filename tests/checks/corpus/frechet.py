@@ -96,6 +96,11 @@ def jittered(m, c, n, d):
     return frechet(m, c, n, d)
 
 
+def by_rows(c):
+    values, vectors = torch.linalg.eigh(c)
+    return values.clamp(min=0).sqrt()[:, None] * vectors @ vectors.T
+
+
 WRONG = [
     (lambda *a: exact(*a).sqrt(), "This is the root of the distance; it"),
     (lambda *a: -exact(*a), "sign"),
@@ -199,6 +204,17 @@ WRONG = [
     ),
     (lambda m, c, n, d: frechet(m, c, n, d) / len(m), "divided by the dimension"),
     (lambda m, c, n, d: (frechet(m, c, n, d), 0), "returns a tuple|shape"),
+    (
+        lambda m, c, n, d: (
+            (m - n).square().sum()
+            + (root(torch.linalg.eigvalsh(c).diag()) - root(torch.linalg.eigvalsh(d).diag()))
+            .square()
+            .sum()
+        ),
+        "paired in order",
+    ),
+    (lambda m, c, n, d: exact(m, c, n, d, root(c @ d @ c).trace()), "C₁ stands on both sides"),
+    (lambda m, c, n, d: exact(m, c, n, d, root(by_rows(c) @ d @ by_rows(c)).trace()), "rows of V"),
 ]
 RIGHT = [
     nuclear,

@@ -108,7 +108,7 @@ WRONG = [
         "For",
     ),
     (in_place, "in place"),
-    (lambda m, L: exact(m, L.clamp(min=0.01)), "Right for scale_tril from"),
+    (lambda m, L: exact(m, L.clamp(min=0.01)), "our answer is"),
     (lambda m, L: full(m, L.mT @ L), "your answer"),
     (
         lambda m, L: (
@@ -140,6 +140,43 @@ WRONG = [
     (lambda m, L: full(m, L) / m.shape[1], "Averaged over the latents"),
     (lambda m, L: full(m, L.clamp(min=-1)), "your answer"),
     (lambda m, L: full(m, L) / len(m), "divided by the number of rows"),
+    (
+        lambda m, L: (
+            full(m, L) + log_det(L) / 2 - L.diagonal(dim1=1, dim2=2).clamp(min=1e-4).log().sum(1)
+        ),
+        "Right for scale_tril",
+    ),
+    (
+        lambda m, L: (
+            0.5 * (L.diagonal(dim1=1, dim2=2).sum(1) + m.square().sum(1) - m.shape[1])
+            - log_det(L) / 4
+        ),
+        "L is read as the covariance itself",
+    ),
+    (
+        lambda m, L: full(m, L) + log_det(L) / 2 - L.diagonal(dim1=1, dim2=2).sum(1).log(),
+        "logarithm is taken of the sum",
+    ),
+    (
+        lambda m, L: (
+            0.5 * (L.square().sum((1, 2)) + m.square().sum(1))
+            + 0.5 * m.shape[1] * math.log(2 * math.pi)
+        ),
+        "the entropy of q must be subtracted",
+    ),
+    (
+        lambda m, L: (
+            full(m, L)
+            + log_det(L)
+            + 0.5 * (torch.linalg.inv(L).square().sum((1, 2)) - L.square().sum((1, 2)))
+        ),
+        "read as the precision of q",
+    ),
+    (
+        lambda m, L: full(m, L) + 0.5 * (L.square().sum() - L.square().sum((1, 2))),
+        "another answer alone",
+    ),
+    (lambda m, L: full(m, L) + 0.5 * (m.shape[1] - len(m)), "another answer alone"),
 ]
 RIGHT = [
     by_library,

@@ -130,7 +130,10 @@ WRONG = [
     (lambda m, v, r, e: sample(m, v.clamp(-1, 1), r, e), "n z|Right for"),
     (lambda m, v, r, e: sample(m, v, r.tril_(-1), e), "change raw in place"),
     (lambda m, v, r, e: (sample(m, v, r, e)[0], sample(m, v, r, e)[1].sum()), "one number"),
-    (lambda m, v, r, e: (sample(m, v, r, e)[1], sample(m, v, r, e)[0]), "z has shape"),
+    (
+        lambda m, v, r, e: (sample(m, v, r, e)[1], sample(m, v, r, e)[0]),
+        "wrong order: return z first",
+    ),
     (lambda m, v, r, e: sample(m, 2 * v, r, e), "variances stand"),
 ]
 RIGHT = [

@@ -124,10 +124,10 @@ WRONG = [
     (lambda m, v: kl(m, v).clamp(max=50), "cut off at 50"),
     (lambda m, v: math.log(v) + m, "whole tensor"),
     (lambda m: m, "is called with"),
-    (lambda m, v: kl(v, m), "your answer is"),
+    (lambda m, v: kl(v, m), "your answer is|another answer alone"),
     (
         lambda m, v: torch.cat([kl(m[:-1], v[:-1]), torch.zeros(1)]),
-        "your answer is",
+        "your answer is|another answer alone",
     ),
 ]
 RIGHT = [

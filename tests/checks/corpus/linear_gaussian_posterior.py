@@ -75,6 +75,11 @@ def woodbury(x, W, a, b):
     return gain @ x, np.eye(W.shape[1]) / a - gain @ W / a
 
 
+def with_default_precision(x, W, a, b):
+    torch.set_default_dtype(torch.float64)
+    return exact(x, W, a, b)
+
+
 WRONG = [
     (lambda x, W, a, b: exact(x, W, b, a), "α and β are exchanged: α is the"),
     (lambda x, W, a, b: exact(x, W, a, 1 / b), "β is a precision; you used it as a"),
@@ -93,7 +98,7 @@ WRONG = [
         with_changed(lambda m, c: (m, torch.diag(c.diagonal()))),
         "The off-diagonal entries are missing",
     ),
-    (with_changed(lambda m, c: (c, m)), "The covariance comes first; return the"),
+    (with_changed(lambda m, c: (c, m)), "wrong order: return mean first"),
     (with_changed(lambda m, c: (m[:, None], c)), r"mean has shape \[3, 1\]; sum without"),
     (with_changed(lambda m, c: (m, c.sqrt())), "You took the square root; the"),
     (with_changed(lambda m, c: m), "2 things"),
@@ -117,7 +122,7 @@ WRONG = [
     ),
     (lambda x, W, a, b: linear(x, W, b, a), "exchanged"),
     (lambda x, W, a, b: linear(x, W, 1 / a, 1 / b), "as variances"),
-    (lambda x, W, a, b: linear(x, W, a, b)[::-1], "covariance comes first"),
+    (lambda x, W, a, b: linear(x, W, a, b)[::-1], "wrong order"),
     (
         lambda x, W, a, b: (linear(x, W, a, b)[1] @ W.T @ x, linear(x, W, a, b)[1]),
         "β is missing",
@@ -132,6 +137,11 @@ WRONG = [
     (lambda x, W, a, b: (W.pinverse() @ x, linear(x, W, a, b)[1]), "least-squares"),
     (lambda x, W, a, b: linear(2 * x, W, a, b), "n mean: The answer is 2 times"),
     (lambda x, W, a, b: linear(x, W, a, b**2), "β is squared"),
+    (with_default_precision, "You set the precision of all new tensors"),
+    (
+        lambda x, W, a, b: (linear(x, W, a, b)[0], 2 * eye(W.shape[1]) / a - linear(x, W, a, b)[1]),
+        "added to the covariance of the prior",
+    ),
 ]
 RIGHT = [
     augmented,

@@ -1,6 +1,7 @@
 """Answers to `vc.checks.minibatch_total`, written before the check was read."""
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -44,8 +45,7 @@ WRONG = [
     (lambda t, n: n * t, r"The answer has shape \[4\]; reduce it"),
     (lambda t, n: n * t.mean(0, keepdim=True).expand(2), "shape"),
     (lambda t, n: -n * t.mean(), "sign"),
-    (lambda t, n: int(n * t.mean()), "The answer is rounded to 0 decimals"),
-    (lambda t, n: 60000 * t.mean(), "our answer is"),
+    (lambda t, n: int(n * t.mean()), "The decimals are cut off"),
     (lambda t, n: n * t.mean().detach(), "detached"),
     (in_place, "in place"),
     (random_rows, "random"),
@@ -56,9 +56,15 @@ WRONG = [
     (lambda t, n: n * t.mean().detach(), "detached"),
     (lambda t, n: n * t[0], "Absolute values|our answer is"),
     (lambda t, n: n * t.abs().mean(), "Absolute values"),
-    (lambda t, n: int(n * t.mean()), "rounded to 0 decimals"),
+    (lambda t, n: int(n * t.mean()), "The decimals are cut off"),
     (lambda t, n: n * t.mean().clamp(max=0), "cut off at 0"),
     (lambda t, n: t.sum() * len(t) / n, "by M/N"),
+    (lambda t, n: n / max(len(t) - 1, 0.5) * t.sum(), "our answer is|M − 1"),
+    (lambda t, n: n * (t.logsumexp(0) - math.log(len(t))), "logarithms already"),
+    (lambda t, n: (n - 1) * t.mean(), "num_data were one less"),
+    (lambda t, n: 60_000 * t.mean(), "our answer is"),
+    (lambda t, n: n * t.clamp(t.quantile(0.01), t.quantile(0.99)).mean(), "our answer is"),
+    (lambda t, n: n * t[t <= 8].mean(), "a few of them large"),
 ]
 RIGHT = [
     by_loop,

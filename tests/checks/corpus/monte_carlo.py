@@ -53,7 +53,7 @@ WRONG = [
     (lambda v: (v.mean(), v.std() / len(v)), "S"),
     (lambda v: (v.mean(), 1.96 * v.std() / len(v) ** 0.5), "1.96"),
     (lambda v: (v.mean(), 2 * v.std() / len(v) ** 0.5), "The standard error has no factor 2"),
-    (lambda v: (v.std() / len(v) ** 0.5, v.mean()), "The two are swapped; the estimate"),
+    (lambda v: (v.std() / len(v) ** 0.5, v.mean()), "wrong order: return the mean first"),
     (lambda v: (v.median(), v.std() / len(v) ** 0.5), "median"),
     (lambda v: v.mean(), "2 things"),
     (lambda v: (v.sum(), v.std() / len(v) ** 0.5), "sum"),

@@ -86,7 +86,7 @@ WRONG = [
     ),
     (
         lambda x, m, v: (exact(x, m, v)[0], 0.5 * (1 - (x - m).abs() / v.exp())),
-        "In the derivative by log_var: Right",
+        "error enters squared",
     ),
     (lambda x, m, v: (exact(x, m, v)[0], 0.5 * (v - (x - m) ** 2 / v.exp())), "our answer is"),
     (
@@ -99,13 +99,13 @@ WRONG = [
     ),
     (
         lambda x, m, v: tuple(part.mean(0) for part in exact(x, m, v)),
-        r"the derivative by mean has shape \[2\]",
+        r"he derivative by mean has shape \[2\]",
     ),
     (
         lambda x, m, v: tuple(part.clamp(-1, 1) for part in exact(x, m, v)),
         "In the derivative by mean: The answer",
     ),
-    (lambda x, m, v: exact(x, m, v)[::-1], "The two are in the wrong order: the"),
+    (lambda x, m, v: exact(x, m, v)[::-1], "order: return the derivative by mean first"),
     (lambda x, m, v: exact(x, m, v)[0], "2 things"),
     (
         lambda x, m, v: -Normal(m, (0.5 * v).exp()).log_prob(x),
@@ -141,6 +141,11 @@ WRONG = [
         lambda x, m, v: ((m - x).sign() * slopes(x, m, v)[0].abs() * 1.1, slopes(x, m, v)[1]),
         "1.1 times",
     ),
+    (lambda x, m, v: (2 * (m - x), exact(x, m, v)[1]), r"derivative of \(x − m\)²"),
+    (lambda x, m, v: (exact(x, m, v)[0], 0.5 * (1 - (m - x) / v.exp())), "error enters squared"),
+    (lambda x, m, v: (exact(x, m, v)[0], 0.5 * (1 - (x - m) / v.exp())), "error enters squared"),
+    (lambda x, m, v: exact(x, m, v.clamp(-10, 10)), "cut off at|Right for log_var"),
+    (lambda x, m, v: by_differences(x, m, v, 0.1), r"log_var, at \[0, 0\] your answer is"),
 ]
 RIGHT = [
     by_autograd,
