@@ -193,7 +193,7 @@ WRONG_MASKS = {
     ),
     "noise": (
         lambda x, level, g: x + level * torch.randn(x.shape, generator=g, dtype=x.dtype),
-        "adding noise is another corruption",
+        "adding noise or dimming is another",
     ),
     "half the level": (
         lambda x, level, g: x * (uniform(x, g) >= level / 2),

@@ -1,5 +1,7 @@
 """Self-checks of chapter 02: the reconstruction loss and the corruption by a mask."""
 
+import math
+
 import torch
 
 from vaecourse.checks.answers import Mistake, Trial, as_tensor, check, seeded, uniform, watched
@@ -96,7 +98,11 @@ def mask_corruption(student):
         raise Mistake("At level 1 nothing may be left: the result should be zero everywhere.")
     dark = x - 1  # of both signs
     masked = _like(dark, student(dark, 0.3, seeded(0)))
-    _check_what_is_kept(masked, dark, 0.3)
+    try:
+        _check_what_is_kept(masked, dark, 0.3)
+        _check_share((masked == 0).double().mean().item(), 0.3)
+    except Mistake as mistake:
+        raise Mistake(f"For pixels of both signs: {mistake}") from None
     return "each pixel is zero with the chance you gave, and is left as it was otherwise."
 
 
@@ -137,7 +143,7 @@ def _check_what_is_kept(masked, x, level):
         raise Mistake(f"A masked pixel becomes {values.item():.4g}, and should become 0.")
     raise Mistake(
         "Pixels take new values other than 0: a mask sets a pixel to zero or leaves it alone, "
-        "and adding noise is another corruption."
+        "and adding noise or dimming is another corruption."
     )
 
 
@@ -149,8 +155,8 @@ def _check_pattern(hidden):
         )
     if (hidden == hidden[:1]).all():
         raise Mistake(
-            "Every image loses the same pixels: there is one draw a column, and every pixel of "
-            "every image needs a draw of its own, so the mask has the shape of x."
+            "Every image loses the same pixels: every pixel of every image needs a draw of its "
+            "own, so the mask has the shape of x."
         )
     rows, columns = hidden.double().mean(1), hidden.double().mean(0)
     share, half = hidden.double().mean(), len(hidden) // 2
@@ -160,6 +166,12 @@ def _check_pattern(hidden):
         raise Mistake("Some images lose more pixels than others: every pixel has the same chance.")
     if (hidden[:half] == hidden[half:]).double().mean() > 0.9:
         raise Mistake("Some images lose the same pixels; every image needs draws of its own.")
+    deviations = hidden.double() - share
+    related = (deviations[:, 1:] * deviations[:, :-1]).mean() / (share * (1 - share))
+    if related.abs() > 7 / hidden.numel() ** 0.5:
+        raise Mistake(
+            "What happens to a pixel depends on its neighbour; every pixel needs a draw of its own."
+        )
 
 
 def _check_share(share, level):
@@ -172,7 +184,13 @@ def _check_share(share, level):
             "You keep a pixel with probability level: level is the chance that it is set to zero, "
             "so keep where the uniform draw is at least level."
         )
-    raise Mistake(f"At level {level} a share of {share:.3f} of the pixels is set to zero.")
+    text = f"At level {level} a share of {share:.3f} of the pixels is set to zero"
+    below = 0.5 * (1 + math.erf(level / math.sqrt(2)))
+    if abs(share - below) < tolerance:
+        raise Mistake(
+            f"{text}, as often as a normal draw lies below it; draw from rand, not randn."
+        )
+    raise Mistake(f"{text}.")
 
 
 def _check_source_of_chance(student, x, level, masked):

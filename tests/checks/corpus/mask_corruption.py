@@ -74,6 +74,16 @@ def column_heavy(x, p, g):
     return x * (uniform(x, g) >= p * weights)
 
 
+def a_block_in_each(x, level, generator):
+    length = round(level * x.shape[1])
+    start = torch.randint(x.shape[1], (len(x), 1), generator=generator)
+    return x * ((torch.arange(x.shape[1]) - start) % x.shape[1] >= length)
+
+
+def bright_ones_alone(x, level, generator):
+    return x * ((uniform(x, generator) >= level) | (x <= 0))
+
+
 WRONG = [
     (lambda x, p, g: functional.dropout(x, p), "global random"),
     (lambda x, p, g: x * (torch.rand_like(x) >= p), "global random"),
@@ -117,6 +127,11 @@ WRONG = [
     (lambda x, p, g: x * (uniform(x, torch.Generator().manual_seed(0)) >= p), "same in every"),
     (lambda x, p, g: x - p, "new values|becomes"),
     (lambda x, p, g: np.random.rand(*x.shape), "generator"),  # noqa: NPY002
+    (a_block_in_each, "depends on its neighbour"),
+    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "from rand, not randn"),
+    (lambda x, p, g: x * (uniform(x, g) >= 0.5), "a share of 0.[45]"),
+    (lambda x, p, g: x * (1 - p), "dimming is another"),
+    (bright_ones_alone, "For pixels of both signs"),
 ]
 RIGHT = [
     from_numpy,
