@@ -187,7 +187,10 @@ WRONG_STEPS = [
     (with_order(lambda o, loss: (o.zero_grad(), loss.backward())), r"step\(\) is missing"),
     (with_order(step_first), "comes before backward"),
     (with_order(lambda o, loss: (o.zero_grad(), o.step())), "backward.. is missing"),
-    (with_order(lambda o, loss: (o.zero_grad(), loss.backward(), o.step(), o.step())), "Two steps"),
+    (
+        with_order(lambda o, loss: (o.zero_grad(), loss.backward(), o.step(), o.step())),
+        "takes 2 steps",
+    ),
     (with_order(lambda o, loss: (o.zero_grad(), (-loss).backward(), o.step())), "up the gradient"),
     (summed_backward, "that of a sum over the rows"),
     (encoder_left_out, "The encoder has not moved"),

@@ -117,6 +117,8 @@ def training_step(student):
         with contextlib.suppress(Mistake):
             steps += [_TinyRun(3, 4, n, seed=n).step(student, seed=n) for n in (3, 5)]
     for run, step in zip(runs, steps):
+        if run.taken > 1:
+            raise Mistake(f"The optimizer takes {run.taken} steps; take one.")
         if run.more and not close(step["loss"], step["right"]):
             raise Mistake(f"{run.more}; one step takes one draw for each row.")
     _check_loss(steps)
@@ -149,6 +151,9 @@ class _Draws:
             z = caught.args[0]
             if not isinstance(z, torch.Tensor):
                 raise Mistake(f"The decoder is given a {type(z).__name__}; give it z.") from None
+            many = len(loc) > 1000 and z.shape == loc.shape
+            if many and close(z.mean(0), log_var.mean(0), 0, 0.05):
+                raise Mistake("loc and log_var are exchanged: loc comes first.") from None
             return z[0] if z.ndim == 3 and len(z) == 1 else z
         as_tensor(answer)
         raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
@@ -197,6 +202,10 @@ class _TinyRun:
             self.nets[0].bias[:latents] += far
         self.x = torch.bernoulli(torch.full((rows, pixels), 0.4).double(), generator=seeded(2))
         self.optimizer = torch.optim.SGD(self._weights(), lr=_RATE)
+        self.optimizer.register_step_post_hook(self._count)
+
+    def _count(self, *_):
+        self.taken += 1
 
     def _weights(self):
         return [weight for net in self.nets for weight in net.parameters()]
@@ -205,7 +214,7 @@ class _TinyRun:
         """What the step gave and did, beside what is right for the z that it drew."""
         encoder, decoder = copy.deepcopy(self.nets)
         before = [weight.detach().clone() for weight in self._weights()]
-        self.nets[1].given = ()
+        self.nets[1].given, self.taken = (), 0
         loss = as_tensor(student(*self.nets, self.optimizer, self.x, seeded(seed)))
         if loss.numel() != 1:
             raise Mistake(f"The loss has shape {list(loss.shape)}; return one number.")
@@ -214,6 +223,11 @@ class _TinyRun:
         given, rows = self.nets[1].given, len(self.x)
         if not given:
             raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
+        if len(given) < rows:
+            raise Mistake(f"Only {len(given)} of {rows} rows reach the decoder.")
+        for name, net in zip(("encoder", "decoder"), self.nets):
+            if not net.training:
+                raise Mistake(f"You leave the {name} in eval mode, and training goes on in it.")
         z = torch.stack(given[:rows])
         if len(given) != rows:
             self.more = f"The decoder is given {len(given)} rows of z, where x has {rows}"
@@ -235,6 +249,7 @@ class _TinyRun:
             "kl": (kl if chosen == "kl" else drawn).detach(),
             "gradients": gradients,
             "moves": [b - w.detach() for b, w in zip(before, self._weights())],
+            "taken": self.taken,
             "has_gradient": any(weight.grad is not None for weight in self._weights()),
             "parts": (slice(0, 2), slice(2, 4)),
         }
@@ -301,10 +316,15 @@ def _check_move(step):
             "No weight has moved: backward() is missing, or zero_grad() comes after it and "
             "before step()."
         )
+    if not step["taken"]:
+        raise Mistake(
+            "The weights move, but not by step() of the optimizer that is handed in; it may "
+            "remember earlier steps."
+        )
     wrong = {
         "The weights move up the gradient, so that the loss rises.": -1,
         "The gradient is that of a sum over the rows, the loss returned is a mean.": rows,
-        "Two steps are taken, or backward() is called twice.": 2,
+        "backward() is called twice.": 2,
     }
     for sentence, factor in wrong.items():
         if _moved_by(step, [factor * gradient for gradient in gradients]):
@@ -393,6 +413,8 @@ class _Evaluation:
         del model.encode, model.decode
         if any((value != before[name]).any() for name, value in model.state_dict().items()):
             raise Mistake("The weights have changed: an evaluation takes no step.")
+        if any(weight.grad is not None for weight in model.parameters()):
+            raise Mistake("Gradients are left on the weights: an evaluation needs no backward().")
         if answer.numel() != 1:
             raise Mistake(f"The answer has shape {list(answer.shape)}; give one number, the mean.")
         self.answer = answer.reshape(())
@@ -440,6 +462,12 @@ class _Evaluation:
             return
         eps = torch.cat([((z - q.mean) / q.stddev).reshape(-1, 2) for q, z in pairs])
         z = torch.cat([z.reshape(-1, 2) for _, z in pairs])
+        once = eps[: len(self.x)]  # a function that draws for a DataLoader is called twice
+        if len(once.mul(1000).round().unique(dim=0)) < 0.9 * len(once):
+            raise Mistake(
+                "The same ε comes again in other rows: one draw serves several, or the generator "
+                "is set back."
+            )
         if len(eps) >= 1000 and ((eps.std(0) - 1).abs() > 0.1).any():
             if ((z.std(0) - 1).abs() < 0.1).all() and (z.mean(0).abs() < 0.15).all():
                 raise Mistake("z is drawn from the prior; draw it from q.")
@@ -466,6 +494,7 @@ class _Evaluation:
         number, prior = len(self.x), self.model.prior
         sums, count = torch.zeros(3, number, dtype=torch.float64), torch.zeros(number).double()
         self.sizes, self.inside = [], None
+        best = torch.full((number,), -math.inf, dtype=torch.float64)
         for places, (x, q, zs) in zip(rows, self.batches):
             for z in zs:
                 if not _fits(q, z):
@@ -481,10 +510,13 @@ class _Evaluation:
                 count.index_add_(
                     0, torch.tensor(places), torch.full((len(x),), float(len(z))).double()
                 )
+                most = (terms[0] - terms[1]).max(0).values
+                best[places] = torch.maximum(best[places], most)
                 weight = (terms[0] - terms[2]).logsumexp(0) - math.log(len(z))
                 if len(z) > 1:
                     self.inside = [*(self.inside or []), weight]
             self.sizes.append(places)
+        self.best, self.most = best, int(count.max())
         self.likelihood, self.kl, self.drawn = sums / count.clamp(min=1)
 
     def right(self):
@@ -522,6 +554,10 @@ class _Evaluation:
                 (rows.mean() / 3, "The bound is averaged over dimensions; sum over them."),
                 (rows.median(), "This is the median of the rows; the mean is asked for."),
                 (rows.mean() / math.log(2), "This is in bits; the unit is the nat."),
+                (
+                    rows.sum() / (max(map(len, self.sizes)) * len(self.sizes)),
+                    "The sum is divided as if the last batch were as large as the others.",
+                ),
                 (rows[self.sizes[-1]].mean(), "Only the last batch counts."),
                 (
                     sums[: max(len(sums) - 1, 1)].sum() / (len(rows) - last),
@@ -544,6 +580,8 @@ class _Evaluation:
                 found.append((means.sum(), "The averages of the batches are summed."))
                 words = "Sums over batches are averaged: divide by the number of rows."
                 found.append((sums.mean(), words))
+        if self.most > 1:
+            found.append((self.best.mean(), "The best of several draws is kept; average them."))
         if self.inside is not None:
             found.append(
                 (

@@ -128,6 +128,26 @@ def too_wide(q, generator):
 AVERAGES = {"per_batch": lambda e: e.mean(), "finish": lambda s, n: sum(s) / len(s)}
 
 
+def frozen(model, x, generator):
+    model.requires_grad_(False)
+    return model.elbo(x, 1, generator).mean()
+
+
+def in_double(model, x, generator):
+    return model.double().elbo(x.double(), 1, generator).mean()
+
+
+def with_backward(model, x, generator):
+    value = model.elbo(x, 1, generator).mean()
+    value.backward()
+    return value.item()
+
+
+def gradients_off(model, x, generator):
+    torch.set_grad_enabled(False)
+    return model.elbo(x, 1, generator).mean()
+
+
 WRONG = [
     (batched(of=functools.partial(rows, z_of=lambda q: q.mean)), "mean"),
     (
@@ -195,6 +215,22 @@ WRONG = [
     ),
     (evaluate(200, 1, lambda e: e.sum(), lambda s, n: sum(s) / len(s)), "Sums over batches"),
     (lambda m, x, g: 42.0, "never asked"),
+    (frozen, "You change model for good"),
+    (in_double, "You change model for good"),
+    (with_backward, r"needs no backward\(\)"),
+    (gradients_off, "You switch gradients off or on"),
+    (
+        torch.no_grad()(
+            lambda m, x, g: torch.stack([m.elbo(x, 1, g) for _ in range(5)]).amax(0).mean()
+        ),
+        "The best of several draws is kept",
+    ),
+    (
+        batched(finish=lambda s, c: sum(s) / (len(s) * max(c))),
+        "as if the last batch were as large",
+    ),
+    (batched(of=lambda m, x, g: rows(m, x, g.manual_seed(0))), "The same ε comes again"),
+    (torch.no_grad()(lambda m, x, g: m.score(x)), r"what it does not have .*stops at `.*m\.score"),
 ]
 RIGHT = [
     batched(size=100, of=lambda m, x, g: m.elbo(x, 50, g)),
@@ -212,4 +248,5 @@ RIGHT = [
     loaded(False),
     with_terms(lambda f, k: (f - k).mean()),
     lambda m, x, g: float(np.mean([m.elbo(x, 1, g).detach().numpy() for _ in range(3)])),
+    torch.no_grad()(functools.partial(lambda m, x, g, size: evaluate(size)(m, x, g), size=300)),
 ]

@@ -204,6 +204,27 @@ def plain_clipped(encoder, decoder):
     torch.nn.utils.clip_grad_norm_([*encoder.parameters(), *decoder.parameters()], 0.01)
 
 
+def in_evaluation_mode(encoder, decoder, optimizer, x, generator):
+    decoder.eval()
+    return exact(encoder, decoder, optimizer, x, generator)
+
+
+def another_optimizer(encoder, decoder, optimizer, x, generator):
+    weights = [*encoder.parameters(), *decoder.parameters()]
+    return exact(encoder, decoder, torch.optim.Adam(weights, 1e-3), x, generator)
+
+
+def in_two_halves(encoder, decoder, optimizer, x, generator):
+    optimizer.zero_grad()
+    total = 0.0
+    for half in x.chunk(2):
+        loss = sum(parts(encoder, decoder, half, generator)).sum() / len(x)
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
 WRONG = [
     (stepping(lambda fit, kl: (fit + kl).sum()), "The loss is summed over the rows"),
     (stepping(lambda fit, kl: fit.mean()), "KL is missing"),
@@ -232,10 +253,10 @@ WRONG = [
     (never_steps, "step"),
     (never_reset, "The gradients of the step before are"),
     (reset_after_backward, r"No weight has moved: backward\(\) is"),
-    (two_steps, "The decoder is given"),
+    (two_steps, "The optimizer takes 2 steps; take one"),
     (only_the_decoder, "z is detached: no gradient reaches loc"),
     (global_noise, "The same generator gave another z"),
-    (halves_swapped, "The first latent of z has deviation"),
+    (halves_swapped, "loc and log_var are exchanged"),
     (clipped, "The weights do not move along the"),
     (loss_after_the_step, "The decoder is given"),
     (
@@ -265,6 +286,13 @@ WRONG = [
         ),
         "loss|KL",
     ),
+    (
+        train(lambda n, k: n.sum(1).mean() + k.sum(1).mean() / 60_000),
+        "KL counts 1/60,000 times",
+    ),
+    (in_evaluation_mode, "You leave the decoder in eval mode"),
+    (another_optimizer, r"not by step\(\) of the optimizer"),
+    (lambda e, d, o, x, g: exact(e, d, o, x[: len(x) // 2], g), "Only 2 of 5 rows reach"),
 ]
 RIGHT = [
     with_distributions,
@@ -278,4 +306,5 @@ RIGHT = [
     train(lambda n, k: (n.sum(1) + k.sum(1)).mean()),
     train(lambda n, k: (n.sum() + k.sum()) / len(n)),
     train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), drawn_kl),
+    in_two_halves,
 ]
