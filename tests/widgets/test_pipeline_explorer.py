@@ -165,13 +165,23 @@ def test_a_digit_is_drawn_by_mouse_and_cleared(visit, widget):
     page.click(".px-clear")
     settle(page)
     assert bill(page)["distortion"] == before
+    assert page.locator(".px-clear").is_disabled()
+
+
+@pytest.mark.parametrize("width", [330, 620, 800, 1000])
+def test_the_word_of_the_button_for_noise_stays_in_it(visit, widget, width):
+    page = visit(static_page(widget), viewport={"width": width, "height": 800})
+    inside, room = page.locator(".px-noise").evaluate("b => [b.scrollWidth, b.clientWidth]")
+    assert inside <= room
+    button, part = (page.locator(s).bounding_box() for s in (".px-noise", ".px-z"))
+    assert button["x"] + button["width"] <= part["x"] + part["width"] + 1
 
 
 def test_a_part_lights_its_term_and_its_line(visit, widget):
     page = visit(static_page(widget), viewport={"width": 1000, "height": 800})
     lit = """part => [...document.querySelectorAll(`[data-part="${part}"]`)]
         .map((one) => getComputedStyle(one).backgroundColor !== 'rgba(0, 0, 0, 0)')"""
-    for part in ("encoder", "distortion", "rate"):
+    for part in ("encoder", "distortion", "rate", "elbo"):
         assert not any(page.evaluate(lit, part))
         page.locator(f'.px-code [data-part="{part}"]').hover()
         assert all(page.evaluate(lit, part))

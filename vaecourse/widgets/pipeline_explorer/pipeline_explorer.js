@@ -93,6 +93,7 @@ const PARTS = {
   decoder: ["p = vae.decode(z)", "the decoder: a network reads z and answers with a probability for each pixel"],
   distortion: ["log_likelihood = p.log_prob(x)", "the distortion: the nats that x costs once z is known"],
   rate: ["kl = kl_divergence(q, vae.prior)", "the rate: the nats that z costs"],
+  elbo: ["elbo = log_likelihood - kl", "the bound with this one z: it may lie above log p(x); its mean over q does not"],
 };
 const FORMULA = `ELBO = <span data-part="distortion">log ${i("p")}<sub>θ</sub>(${i("x")} | <span data-part="z">${i("z")} = ${i("μ")} + ${i("σ")} ⊙ ${i("ε")}</span>)</span>
   − <span data-part="rate">KL(<span data-part="encoder">${i("q")}<sub>φ</sub>(${i("z")}|${i("x")})</span> ‖ ${i("p")}(${i("z")}))</span>`;
@@ -129,8 +130,7 @@ class PipelineExplorer extends Figure {
         ${[["distortion", `distortion, −log ${i("p")}(${i("x")}|${i("z")})`], ["rate", "rate, KL"], ["elbo", "ELBO, with this z"], ["evidence", `log ${i("p")}(${i("x")})`]].map(([kind, label]) =>
           `<tr data-kind="${kind}"${kind in PARTS ? ` data-part="${kind}" tabindex="0"` : ""}><th scope="row">${label}</th><td></td></tr>`).join("")}</table>
       <p class="px-formula">${FORMULA}</p>
-      <pre class="px-code">${Object.entries(PARTS).map(([name, [code]]) => `<span data-part="${name}">${code}</span>`).join("\n")}
-<span>elbo = log_likelihood - kl</span></pre>
+      <pre class="px-code">${Object.entries(PARTS).map(([name, [code]]) => `<span data-part="${name}">${code}</span>`).join("\n")}</pre>
       <p class="vw-note px-said"></p>`;
     this.root.querySelectorAll(".px-picks canvas").forEach((canvas, k) => this.image(canvas, this.pick(k), "data"));
     this.buildPlane();
@@ -258,6 +258,7 @@ class PipelineExplorer extends Figure {
     if (pixels) this.wantEncoder();
     const x = pixels ? fromHex(pixels) : this.pick(picked), q = this.posterior(x);
     this.image(this.find(".px-pen"), x, "data");
+    this.find(".px-clear").disabled = !pixels;
     this.chosen = { picked: pixels ? "none" : picked };
     if (!q) return;
     Object.assign(this, { q, z: q.mean.map((m, j) => m + q.sd[j] * eps[j]) });
