@@ -16,6 +16,7 @@ const ROWS = {
   elbo: "ELBO",
   reconstruction: "reconstruction",
   kl: "KL to the prior",
+  loss: "loss, with β now",
 };
 const BROKEN = {
   reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then start again.",
@@ -38,7 +39,7 @@ class Playground extends Figure {
   }
 
   build() {
-    const { knobs, lessons } = this.spec;
+    const { knobs, lessons, order } = this.spec;
     this.find(".vw-hint").textContent =
       "Press play, and turn a knob while it runs.";
     const digits = this.model.get("digits");
@@ -56,8 +57,8 @@ class Playground extends Figure {
         <button type="button" class="pg-anew">Start again</button>
         <button type="button" class="pg-undo">Undo point</button>
         <button type="button" class="pg-clear">Clear points</button>
-        <label class="pg-lessons">Lesson <select><option value="">none</option>${Object.entries(lessons).map(([name, { title }]) =>
-          `<option value="${plain(name)}">${plain(title)}</option>`).join("")}</select></label>
+        <label class="pg-lessons">Lesson <select><option value="">none</option>${order.map((name) =>
+          `<option value="${plain(name)}">${plain(lessons[name].title)}</option>`).join("")}</select></label>
       </div>
       <div class="pg-lesson" hidden></div>
       <div class="pg-panel pg-data"><p class="pg-head"></p><div class="pg-plot-data"></div></div>
@@ -93,7 +94,10 @@ class Playground extends Figure {
       this.schedule();
     });
     this.on(this.find(".pg-undo"), "click", () => this.undo());
-    this.on(this.find(".pg-clear"), "click", () => this.set({ drawn: [] }));
+    this.on(this.find(".pg-clear"), "click", () => {
+      this.cleared = this.state.drawn;
+      this.set({ drawn: [] });
+    });
     this.on(this.find(".pg-lessons select"), "change", ({ target }) => {
       this.anew = true;
       this.set(this.begin(target.value));
@@ -139,8 +143,11 @@ class Playground extends Figure {
     });
   }
 
+  /** Take the last point away; after all were cleared, bring them back. */
   undo() {
-    this.set({ drawn: this.state.drawn.slice(0, -2) });
+    const { drawn } = this.state;
+    this.set({ drawn: drawn.length ? drawn.slice(0, -2) : this.cleared ?? [] });
+    this.cleared = undefined;
   }
 
   add(x, y) {
@@ -149,15 +156,20 @@ class Playground extends Figure {
       this.remark = `${count(MOST_POINTS)} points are the most that can be drawn.`;
       return this.schedule();
     }
+    this.cleared = undefined;
     this.set({ drawn: [...drawn, round(x, 0.001), round(y, 0.001)] });
   }
 
   // -------------------------------------------------------------- lessons and addresses
 
-  /** Where a lesson begins, with its name; the knobs as they were at first for the name "". */
+  /**
+   * Where a lesson begins, with its name; the knobs as they were at first for the name "". Points
+   * drawn by hand stay, and come back after a lesson with points of its own.
+   */
   begin(name) {
-    const { lessons, start } = this.spec, { settings, own = [] } = lessons[name] ?? {};
-    return { ...start, ...settings, lesson: name, drawn: [...own] };
+    const { lessons, start } = this.spec, { settings, own } = lessons[name] ?? {}, { lesson, drawn } = this.state;
+    if (JSON.stringify(drawn) !== JSON.stringify(lessons[lesson]?.own)) this.mine = drawn;
+    return { ...start, ...settings, lesson: name, drawn: own ? [...own] : this.mine ?? [] };
   }
 
   /** A link may name a lesson: #preset=collapse. */
@@ -166,6 +178,12 @@ class Playground extends Figure {
     if (key !== "preset" || !Object.hasOwn(this.spec.lessons, name)) return super.linked();
     this.anew = true;
     return this.begin(name);
+  }
+
+  /** The name of a lesson in the address makes room for the knobs as they stand. */
+  remember() {
+    if (this.key && location.hash.startsWith("#preset=")) history.replaceState(history.state, "", this.link);
+    super.remember();
   }
 
   // -------------------------------------------------------------- the worker
@@ -238,7 +256,7 @@ class Playground extends Figure {
 
   play(run) {
     if (!this.sent) return; // MNIST is still on its way
-    if (run && this.news?.over) this.anew = true;
+    if (run && this.state.data === "own" && !this.state.drawn.length) return;
     if (run && this.anew) this.hand();
     this.running = run;
     this.moved = true;
@@ -272,8 +290,9 @@ class Playground extends Figure {
   }
 
   plane(plot, half, names) {
-    plot.x = linearAxis(-half, half, 5);
-    plot.y = linearAxis(-half, half, 5);
+    const axis = linearAxis(-half, half, 5);
+    axis.ticks = axis.ticks.map(([v, text]) => [v, Math.abs(v) < 1000 ? text : `${number(v / 1000, 0)}k`]); // what the margin holds
+    plot.x = plot.y = axis;
     const c = plot.begin();
     if (c && names) plot.axes(c, ...names);
     return c;
@@ -498,8 +517,9 @@ class Playground extends Figure {
     for (const kind of ["undo", "clear"]) {
       const button = this.find(`.pg-${kind}`);
       button.hidden = state.data !== "own";
-      button.disabled = !state.drawn.length;
+      button.disabled = !state.drawn.length && !(kind === "undo" && this.cleared?.length);
     }
+    this.find(".pg-undo").textContent = state.drawn.length || !this.cleared ? "Undo point" : "Undo clear";
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
     this.find(".pg-lessons select").value = state.lesson;
     for (const select of this.root.querySelectorAll("select[data-setting]")) {
@@ -532,10 +552,10 @@ class Playground extends Figure {
   /** All numbers are of one moment, that of the last look at log p(x). */
   numbers(frame) {
     if (!frame || frame.empty || frame.broken) return {};
-    const { ceiling, beta } = frame, look = frame.history.findLast((one) => one.evidence !== undefined);
+    const { ceiling } = frame, look = frame.history.findLast((one) => one.evidence !== undefined);
     const evidence = look.trusted ? look.evidence : null;
     return {
-      ...look, beta, ceiling, evidence,
+      ...look, ceiling, evidence, loss: look.beta * look.kl - look.reconstruction,
       model: ceiling === null || evidence === null ? null : ceiling - evidence,
       inference: evidence === null ? null : evidence - look.elbo,
     };

@@ -113,6 +113,7 @@ class Playground(anywidget.AnyWidget):
             "title": title,
             "start": start,
             "lessons": LESSONS,
+            "order": list(LESSONS),  # of the menu: a page may sort keys
             "colours": DIGIT_COLOURS,
             "knobs": {
                 name: {"label": label, "choices": [list(choice) for choice in choices.items()]}

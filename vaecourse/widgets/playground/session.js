@@ -1,7 +1,8 @@
 // A training run that is asked for by messages and answers with frames: in a worker, so that the
 // page never waits, or, where a page may have none, in the page itself between two frames.
 
-const TEST = 256, SHOWN = 300, DRAWS = 8;
+const TEST = 256, SHOWN = 300;
+const DRAWS = 8; // of z for each test point; of fewer points so many more
 const EVERY = 60; // milliseconds between frames, at least
 const EXACT = 4; // of the time that a look at log p(x) takes, so much is left to training
 
@@ -18,13 +19,15 @@ export class Session {
     if (mnist) this.mnist = mnist;
     if (drawn) this.waiting = false;
     if (settings) {
-      const anew = own || !this.settings || ANEW.some((key) => settings[key] !== this.settings[key]);
+      const was = this.settings, anew = own || !was || ANEW.some((key) => settings[key] !== was[key]);
       this.settings = settings;
       if (own) this.own = own;
+      if (settings.epochs !== was?.epochs) this.until = settings.epochs;
       if (anew || settings.anew) this.begin();
     }
     if (!this.settings) return;
-    if (run !== undefined) this.running = run && !this.broken;
+    if (run && this.over) this.until = this.epoch + this.settings.epochs; // as many once more
+    if (run !== undefined) this.running = run && !this.broken && this.rows > 0;
     if (step) {
       this.running = false;
       this.advance(1);
@@ -55,12 +58,13 @@ export class Session {
       D, J: latents, train, test, rows: train.length / D, broken: "", done: 0, spent: 0,
       ceiling: D > 2 || data === "own" ? null : mean(logDensity(data, test)),
       noise: makeNormal(seed * 5 + 3), order: makeUniform(seed * 5 + 4), at: 0, permutation: null,
-      history: [], looked: -Infinity,
+      history: [], looked: -Infinity, until: this.settings.epochs,
     });
     const kind = D > 2 ? "bernoulli" : noise;
     this.model = new Model({ D, J: latents, hidden: Array(layers).fill(width), full, noise: kind }, makeUniform(seed * 5 + 5));
     const fixed = makeNormal(99), some = (n) => Float64Array.from({ length: n }, fixed);
-    this.testNoise = Array.from({ length: D === 784 ? 1 : DRAWS }, () => some((test.length / D) * latents));
+    const draws = D === 784 ? 1 : Math.ceil((DRAWS * TEST) / Math.max(1, Math.min(TEST, test.length / D)));
+    this.testNoise = Array.from({ length: draws }, () => some((test.length / D) * latents));
     this.prior = some(SHOWN * latents);
     this.pixelNoise = some(SHOWN * 2);
     if (!this.rows) this.running = false;
@@ -72,7 +76,7 @@ export class Session {
   }
 
   get over() {
-    return this.settings.epochs > 0 && this.epoch >= this.settings.epochs - 1e-9;
+    return this.settings.epochs > 0 && this.epoch >= this.until - 1e-9;
   }
 
   /** The weight of the KL now: β, reached in a straight line over the epochs of the warm-up. */
@@ -138,7 +142,7 @@ export class Session {
       over: this.over, ceiling: this.ceiling, rows, spent: this.spent, D, J };
     if (!rows) return { ...base, empty: true };
     const { reconstruction, kl, q } = model.bound(test, n, this.testNoise);
-    const point = { done: this.done, epoch: this.epoch, reconstruction: mean(reconstruction), kl: mean(kl) };
+    const point = { done: this.done, epoch: this.epoch, beta: this.beta, reconstruction: mean(reconstruction), kl: mean(kl) };
     point.elbo = point.reconstruction - point.kl;
     const now = performance.now();
     if (whole || now > this.looked) {
