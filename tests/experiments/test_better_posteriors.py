@@ -1,5 +1,6 @@
 """The learned numbers of chapter 16: the record has every seed, and the program makes it."""
 
+import itertools
 import json
 import math
 
@@ -23,8 +24,8 @@ def test_the_shipped_record_has_every_seed(record):
     metrics = record["metrics"]
     for part in ("families", "fitted_priors"):
         assert [run["seed"] for run in metrics[part]] == [0, 1, 2]
-    runs = [(run["labels"], run["seed"]) for run in metrics["labels"]]
-    assert runs == [(count, seed) for count in (10, 100, 1_000) for seed in range(5)]
+    runs = [(run["steps"], run["labels"], run["seed"]) for run in metrics["labels"]]
+    assert runs == list(itertools.product((250, 1_000), (10, 100, 1_000), range(5)))
     for run in metrics["families"]:
         for part in ("whole", "upper"):
             assert list(run[part]) == ["encoder", *FAMILIES]
@@ -73,6 +74,17 @@ def test_no_family_is_worse_than_one_that_it_contains(record):
         assert mean["planar"] < mean["diagonal"] and mean["autoregressive"] < mean["diagonal"]
 
 
+def test_all_priors_are_compared_on_the_same_images(record):
+    """So that the mean of the differences is the difference of the means."""
+    for run in record["metrics"]["fitted_priors"]:
+        (many, many_error), (ten, ten_error) = run["aggregate_30000"], run["gaussians_10"]
+        less, error = run["aggregate_30000_less_gaussians_10"]
+        assert less == pytest.approx(many - ten, abs=1e-9)
+        assert abs(many_error - ten_error) <= error <= many_error + ten_error
+        # The ten Gaussians are tested on ten times as many images, too.
+        assert 2.5 < ten_error / run["gaussians_10_all"][1] < 4
+
+
 def few(split, binarize=None, seed=0, mnist=vc.data.mnist):
     images = mnist(split, binarize, seed)
     return images._replace(x=images.x[:300], label=images.label[:300])
@@ -84,6 +96,9 @@ def test_every_part_runs_on_a_few_images(monkeypatch, tmp_path):
     assert [len(gaps) for gaps in families["upper"].values()] == [2] * 5
     fitted = better_posteriors.fitted_priors(0, rows=300, tested=50)
     assert fitted["active"] > 20 and fitted["aggregate_300"][0] < fitted["gaussians_1"][0]
+    less = fitted["aggregate_300"][0] - fitted["gaussians_10"][0]
+    assert fitted["aggregate_300_less_gaussians_10"][0] == pytest.approx(less, abs=1e-9)
+    assert fitted["gaussians_10_all"] == fitted["gaussians_10"]  # of 50 images, both
     labels = better_posteriors.labels(10, 0, steps=2, rows=300)
     assert 0 <= labels["m2"] <= 1 and 0 <= labels["labels_alone"] <= 1
 
