@@ -409,6 +409,16 @@ def test_the_lesson_of_the_slides(run):
         assert abs(end["ceiling"] - end["elbo"]) < 0.02
 
 
+def test_long_numbers_fit_the_margin(run):
+    body = (
+        "return arg.map((half) => js.tight(js.linearAxis(-half, half, 5)).ticks.map((t) => t[1]))"
+    )
+    small, large, huge = run(body, [4, 1e4, 1.2e11])
+    assert small == ["−4", "−2", "0", "2", "4"]
+    assert large == ["−10k", "−5k", "0", "5k", "10k"]
+    assert huge == ["−1e11", "−5e10", "0", "5e10", "1e11"]
+
+
 # ------------------------------------------------------------------ what is refused
 
 

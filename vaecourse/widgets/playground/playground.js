@@ -78,7 +78,7 @@ class Playground extends Figure {
   }
 
   buildPlots() {
-    const axis = linearAxis(0, 1), margin = { left: 30, right: 6, top: 8, bottom: 26 };
+    const axis = linearAxis(0, 1), margin = { left: 34, right: 6, top: 8, bottom: 26 };
     this.planes = Object.fromEntries(["data", "model", "latent"].map((kind) =>
       [kind, new Square(this, `.pg-plot-${kind}`, { margin, x: axis, y: axis, free: true })]));
     this.chart = new Plot(this, ".pg-plot-chart", {
@@ -290,9 +290,7 @@ class Playground extends Figure {
   }
 
   plane(plot, half, names) {
-    const axis = linearAxis(-half, half, 5);
-    axis.ticks = axis.ticks.map(([v, text]) => [v, Math.abs(v) < 1000 ? text : `${number(v / 1000, 0)}k`]); // what the margin holds
-    plot.x = plot.y = axis;
+    plot.x = plot.y = tight(linearAxis(-half, half, 5));
     const c = plot.begin();
     if (c && names) plot.axes(c, ...names);
     return c;
@@ -454,7 +452,7 @@ class Playground extends Figure {
     const late = seen.slice(Math.floor(seen.length / 12)), high = Math.max(...tops);
     const low = Math.min(high - 0.5, ...late.map(({ elbo }) => elbo)), room = 0.08 * (high - low);
     plot.x = linearAxis(0, Math.max(10, history[history.length - 1].done), 5);
-    plot.y = linearAxis(low - room, high + room, 4);
+    plot.y = tight(linearAxis(low - room, high + room, 4));
     const c = plot.begin();
     if (!c) return;
     plot.axes(c, "steps", " ");
@@ -576,6 +574,15 @@ class Playground extends Figure {
     const truth = evidence === null ? "" : `, log p(x) ${number(evidence)}`;
     return `${this.running ? "Training" : "Stopped"} after ${count(this.news.done)} steps: ELBO ${number(elbo)}${truth} nats.`;
   }
+}
+
+/** An axis whose numbers the margin holds: 5k for 5,000, 2e10 for what is larger still. */
+export function tight(axis) {
+  const say = (v, text) => {
+    if (Math.abs(v) < 1e5 && v && v % 1000 === 0) return `${number(v / 1000, 0)}k`;
+    return Math.abs(v) < 1e4 ? text : Number(v.toPrecision(3)).toExponential().replace("e+", "e").replace("-", "−");
+  };
+  return { ...axis, ticks: axis.ticks.map(([v, text]) => [v, say(v, text)]) };
 }
 
 /** `count` zeros and ones from packed bits, the highest first. */
