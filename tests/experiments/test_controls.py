@@ -15,6 +15,19 @@ def record():
     return json.loads(controls.PATH.read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """The first 600 images of MNIST in place of all."""
+    mnist = vc.data.mnist
+
+    def shorter(*args, **kwargs):
+        images = mnist(*args, **kwargs)
+        return images._replace(x=images.x[:600], label=images.label[:600])
+
+    monkeypatch.setattr(vc.data, "mnist", shorter)
+    return shorter
+
+
 def test_the_shipped_record_has_every_seed(record):
     assert record["command"] == "vaecourse reproduce controls"
     seeds = {name: [run["seed"] for run in found] for name, found in record["metrics"].items()}
@@ -57,15 +70,8 @@ def test_a_warm_up_of_weight_one_is_a_plain_run(monkeypatch):
         assert found["gap"] > 0 and torch.isfinite(torch.tensor(found["kl"]))
 
 
-def test_model_3_is_measured_before_and_after(monkeypatch):
+def test_model_3_is_measured_before_and_after(few):
     """One epoch on 600 images: from the same weights, with and without the floor."""
-    mnist = vc.data.mnist
-
-    def few(split):
-        images = mnist(split)
-        return images._replace(x=images.x[:600], label=images.label[:600])
-
-    monkeypatch.setattr(vc.data, "mnist", few)
     found = controls.model_3(0, epochs=1, half=300)
     mended, record = vc.checkpoint.pretrained("mnist_model_3_mended")
     x = few("test").x
@@ -77,6 +83,14 @@ def test_model_3_is_measured_before_and_after(monkeypatch):
     # At the first steps already, what the floor held back is worth hundreds of nats.
     assert found["without_floor"]["elbo"] > found["with_floor"]["elbo"] + 50
     assert record["params"]["variance_floor"] == 0.05
+
+
+def test_rows_without_z_learn_in_an_epoch(few):
+    """Three steps on 600 images: from 784 log 2 nats down, and counted on the test images."""
+    found = controls.rows_without_z(0, epochs=1)
+    assert found["epochs"] == 1 and found["parameters"] == 133_765
+    assert -500 < found["log_likelihood"] < -200
+    assert found["log_likelihood_of_1000"] == pytest.approx(found["log_likelihood"])
 
 
 def test_rows_without_z_have_a_likelihood_that_adds_up():

@@ -142,7 +142,8 @@ class Rows(nn.Module):
         return -BernoulliPixels(outputs.float()).log_prob(x).mean()
 
     def check(self, x):
-        """Binary images of 784 pixels are all that it is given."""
+        """x as it is: binary images of 784 pixels are all that it is given."""
+        return x
 
 
 def rows_without_z(seed, epochs=6):
