@@ -2,7 +2,7 @@
 
     vaecourse reproduce better_posteriors
 
-took some six minutes of one core and writes `data/results/better_posteriors.json`. Every setting is
+took four minutes of one core and writes `data/results/better_posteriors.json`. Every setting is
 fixed here, and every seed is reported.
 """
 
