@@ -16,6 +16,7 @@ ASSETS = HERE / "assets"
 # Pixels that an explorer takes in the column of a chapter, and on a phone. The page keeps them
 # free from the beginning, so that nothing moves when the explorer starts.
 ROOM = {
+    "BandwidthExplorer": (505, 825),
     "CorrelationExplorer": (525, 880),
     "DiffusionExplorer": (605, 985),
     "ElboExplorer": (490, 880),

@@ -52,6 +52,7 @@ def pipeline(**arguments):
 
 
 MAKERS = {
+    "BandwidthExplorer": widgets.BandwidthExplorer,
     "CorrelationExplorer": widgets.CorrelationExplorer,
     "DiffusionExplorer": widgets.DiffusionExplorer,
     "ElboExplorer": widgets.ElboExplorer,

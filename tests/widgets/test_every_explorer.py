@@ -14,6 +14,7 @@ from vaecourse.palette import COLOURS, COLOURS_DARK
 NAMES = sorted(MAKERS)
 # a colour that each draws with, and the canvas that has it
 INK = {
+    "BandwidthExplorer": ("generative", 0),
     "CorrelationExplorer": ("inference", 0),
     "DiffusionExplorer": ("latent", 0),
     "ElboExplorer": ("inference", 0),
@@ -29,6 +30,7 @@ INK = {
 }
 # what is said after one step up
 SPEECH = {
+    "BandwidthExplorer": "Bandwidth 1.7: own points −",
     "CorrelationExplorer": "Correlation 0.80: KL 0.51 nats, variance 0.36 for 1.00. "
     "From 1.80, −1.70 the means need 13 sweeps.",
     "DiffusionExplorer": "Log SNR 1.0: log density −",

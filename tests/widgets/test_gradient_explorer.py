@@ -169,7 +169,7 @@ def test_the_outlines_are_exact(tab, mu, baseline):
         ({"mean": math.nan}, "mean is nan; it must be a number from -3 to 3."),
         ({"mean": 3.5}, "mean is 3.5; it must be a number from -3 to 3."),
         ({"mean": "1"}, "mean is '1'; it must be a number from -3 to 3."),
-        ({"baseline": "best"}, "baseline is 'best'; it must be one of none, mean, optimal."),
+        ({"baseline": "best"}, "baseline is 'best'; it must be one of 'none', 'mean', 'optimal'."),
         ({"samples": -1}, "samples is -1; it must be an integer from 0 to 100000."),
         ({"samples": 10**6}, "samples is 1000000; it must be an integer from 0 to 100000."),
         ({"samples": 1.5}, "samples is 1.5; it must be an integer from 0 to 100000."),

@@ -139,7 +139,7 @@ def test_the_integrand_sums_to_the_divergence(tab):
         ),
         (
             {"direction": "both"},
-            "direction is 'both'; it must be one of forward, reverse.",
+            "direction is 'both'; it must be one of 'forward', 'reverse'.",
         ),
         ({"q": [0.5]}, "q is [0.5]; it must be [mean, standard deviation]."),
         ({"q": [0.5, 0.0]}, "q[1] is 0.0; it must be a number from 0.05 to 20."),

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 _MODULES = {
+    "BandwidthExplorer": "bandwidth_explorer",
     "CorrelationExplorer": "correlation_explorer",
     "DiffusionExplorer": "diffusion_explorer",
     "EMStepper": "em_stepper",

@@ -54,10 +54,6 @@ export function lacks({ loss: table, log_snr: range, evidence }, levels) {
 // ---------------------------------------------------------------- the view
 
 const Y = `${i("y")}<sub>${i("t")}</sub>`, REACH = 2.6, CELLS = 64, ARROWS = 12;
-const powers = (low, high) => {
-  const [from, to] = [Math.log10(low), Math.log10(high)], ticks = [];
-  for (let k = Math.ceil(from); k <= to; k++) ticks.push([10 ** k, k < 0 ? short(10 ** k) : count(10 ** k)]);
-  return { low, high, ticks, to: (v) => (Math.log10(v) - from) / (to - from), from: (t) => 10 ** (from + t * (to - from)) };
 };
 
 class DiffusionExplorer extends Figure {
@@ -108,7 +104,7 @@ class DiffusionExplorer extends Figure {
       text: () => `log SNR ${number(this.state.log_snr, 1)}`,
     });
     this.gap = new Plot(this, ".de-gap", { height: 110, margin: { left: 44, right: 20, top: 10, bottom: 28 },
-      x: powers(few, many), y: powers(0.02, 4000) });
+      x: logAxis(few, many), y: logAxis(0.02, 4000) });
     this.gap.handle({
       label: "The number of levels",
       at: () => [this.state.levels, lacks(this.spec, this.state.levels)],

@@ -84,13 +84,6 @@ const REACH = 20; // of the histograms
 const SIDES = { score: "inference", path: "latent" }; // the score is of q; the path goes through z
 const DASHES = { score: [6, 3], path: [] };
 
-/** From `low` to `high`, powers of ten. */
-const decadeAxis = (low, high) => ({
-  to: (n) => Math.log(n / low) / Math.log(high / low),
-  ticks: Array.from({ length: Math.round(Math.log10(high / low)) + 1 },
-    (_, k) => [low * 10 ** k, count(low * 10 ** k)]),
-});
-
 class GradientExplorer extends Figure {
   name = "gradient-explorer";
 
@@ -149,7 +142,7 @@ class GradientExplorer extends Figure {
       new Plot(this, `.ge-${side}-plot`, {
         height: 150, margin, x: linearAxis(-REACH, REACH, 4), y: linearAxis(0, 1) })]));
     this.trace = new Plot(this, ".ge-trace-plot", {
-      height: 150, margin, x: decadeAxis(10, 1000), y: linearAxis(0, 1) });
+      height: 150, margin, x: logAxis(10, 1000), y: linearAxis(0, 1) });
   }
 
   move(mean) {
@@ -249,7 +242,7 @@ class GradientExplorer extends Figure {
 
   paintTrace() {
     const plot = this.trace, { ink } = this, truth = 2 * this.state.mean;
-    plot.x = decadeAxis(10, Math.max(1000, 10 ** Math.ceil(Math.log10(Math.max(this.state.samples, 10)))));
+    plot.x = logAxis(10, Math.max(1000, 10 ** Math.ceil(Math.log10(Math.max(this.state.samples, 10)))));
     plot.y = linearAxis(truth - 3, truth + 3, 6);
     const c = plot.begin();
     if (!c) return;

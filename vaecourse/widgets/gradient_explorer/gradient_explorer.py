@@ -3,6 +3,7 @@
 import anywidget
 import traitlets
 
+from vaecourse._arguments import check_choice
 from vaecourse.widgets.shared import Hand, check_number, check_whole, page_files
 
 BASELINES = ("none", "mean", "optimal")
@@ -46,10 +47,8 @@ class GradientExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("baseline")
     def _check_baseline(self, proposal):
-        baseline = proposal["value"]
-        if baseline not in BASELINES:
-            raise ValueError(f"baseline is {baseline!r}; it must be one of {', '.join(BASELINES)}.")
-        return baseline
+        check_choice("baseline", proposal["value"], BASELINES)
+        return proposal["value"]
 
     @traitlets.validate("samples")
     def _check_samples(self, proposal):

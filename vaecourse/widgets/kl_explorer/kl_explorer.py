@@ -5,6 +5,7 @@ import torch
 import traitlets
 from torch.distributions import Normal
 
+from vaecourse._arguments import check_choice
 from vaecourse.evaluation.divergence import (
     fit_gaussian,
     gaussian_mixture,
@@ -72,12 +73,8 @@ class KLExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("direction")
     def _check_direction(self, proposal):
-        direction = proposal["value"]
-        if direction not in DIRECTIONS:
-            raise ValueError(
-                f"direction is {direction!r}; it must be one of {', '.join(DIRECTIONS)}."
-            )
-        return direction
+        check_choice("direction", proposal["value"], DIRECTIONS)
+        return proposal["value"]
 
     @property
     def values(self):

@@ -1,0 +1,93 @@
+"""The bandwidth explorer, Python side: the points, the truth, and the numbers of the page."""
+
+import math
+
+import anywidget
+import torch
+import traitlets
+
+from vaecourse._arguments import check_choice
+from vaecourse.evaluation.density import Histogram, kernel_log_density
+from vaecourse.widgets.shared import Hand, check_number, page_files
+
+# weight, mean and standard deviation of the parts of the truth: wide and narrow ones
+TRUTH = [[0.3, -2.0, 0.2], [0.5, 0.3, 0.7], [0.2, 2.4, 0.25]]
+EDGE = 6.0  # boxes cover −EDGE to EDGE
+WIDTHS = (0.02, 4.0)
+KINDS = ("kernels", "boxes")
+COUNTS = ("20", "60", "200")
+START = {"width": 1.5, "kind": "kernels", "points": "60"}
+
+
+def draw(count, generator):
+    """`count` points of the truth, to four decimals, as they stand on the page."""
+    weight, mean, sd = torch.tensor(TRUTH, dtype=torch.float64).T
+    part = torch.multinomial(weight, count, replacement=True, generator=generator)
+    noise = torch.randn(count, generator=generator, dtype=torch.float64)
+    return (mean[part] + sd[part] * noise).round(decimals=4)
+
+
+class BandwidthExplorer(anywidget.AnyWidget):
+    """Points of a known density, an estimate of it by kernels or boxes, and its scores.
+
+    title: the line above the picture.
+    width, kind, points: where to start: the width of a kernel (its standard deviation) or of a
+        box, 0.02 to 4; "kernels" or "boxes"; and how many points are learned from, "20", "60" or
+        "200". While a kernel runs, they follow the hand, and `explorer.values` holds the scores.
+
+    Boxes cut −6 to 6 into a whole number of cells, and count one more point, spread evenly. The
+    score on new points is that on 200 others. Raises ValueError for anything else. Source:
+    chapter 01.
+    """
+
+    _esm, _css = page_files("bandwidth_explorer")
+    spec = traitlets.Dict().tag(sync=True)
+    width = Hand(START["width"])
+    kind = Hand(START["kind"])
+    points = Hand(START["points"])
+
+    def __init__(self, *, title="How wide?", **traits):
+        super().__init__(**traits)
+        generator = torch.Generator().manual_seed(0)
+        self._learned, self._fresh = (draw(200, generator) for _ in range(2))
+        self.spec = {
+            "title": title,
+            "start": {name: getattr(self, name) for name in START},
+            "truth": TRUTH,
+            "edge": EDGE,
+            "widths": list(WIDTHS),
+            "counts": list(COUNTS),
+            "learned": self._learned.tolist(),
+            "fresh": self._fresh.tolist(),
+        }
+
+    @traitlets.validate("width")
+    def _check_width(self, proposal):
+        return check_number("width", proposal["value"], *WIDTHS)
+
+    @traitlets.validate("kind")
+    def _check_kind(self, proposal):
+        check_choice("kind", proposal["value"], KINDS)
+        return proposal["value"]
+
+    @traitlets.validate("points")
+    def _check_points(self, proposal):
+        check_choice("points", proposal["value"], COUNTS)
+        return proposal["value"]
+
+    @property
+    def values(self):
+        """A dict of mean log-densities, nats: own, on the points themselves; fresh, on new ones;
+        truth, of the true density on the new ones."""
+        learned, fresh = self._learned[: int(self.points), None], self._fresh[:, None]
+        if self.kind == "kernels":
+            own, new = (kernel_log_density(x, learned, self.width) for x in (learned, fresh))
+        else:
+            bins = round(2 * EDGE / self.width)
+            boxes = Histogram(bins, -EDGE, EDGE, pseudo_count=1 / bins).fit(learned)
+            own, new = (boxes.score_samples(x) for x in (learned, fresh))
+        weight, mean, sd = torch.tensor(TRUTH, dtype=torch.float64).T
+        terms = weight.log() - sd.log() - 0.5 * ((fresh - mean) / sd).square()
+        truth = terms.logsumexp(1) - 0.5 * math.log(2 * math.pi)
+        scores = {"own": own, "fresh": new, "truth": truth}
+        return {name: values.mean().item() for name, values in scores.items()}
