@@ -54,7 +54,6 @@ export function lacks({ loss: table, log_snr: range, evidence }, levels) {
 // ---------------------------------------------------------------- the view
 
 const Y = `${i("y")}<sub>${i("t")}</sub>`, REACH = 2.6, CELLS = 64, ARROWS = 12;
-};
 
 class DiffusionExplorer extends Figure {
   name = "diffusion-explorer";
