@@ -67,7 +67,7 @@ WRONG_LOSSES = {
     "kept axis": (lambda a, b: (a - b).square().sum(-1, keepdim=True), "sum without keepdim"),
     "half": (lambda a, b: 0.5 * (a - b).square().sum(-1), "a factor ½ too much"),
     "per image": (lambda a, b: (a - b).square().sum(-1) / len(a), "by the number of images"),
-    "squeezed": (lambda a, b: (a - b).square().sum(-1).squeeze(), "reduced over the batch"),
+    "squeezed": (lambda a, b: (a - b).square().sum(-1).squeeze(), "a number without axes"),
     "in place": (in_place_loss, "You change x in place"),
     "no gradient": (loss_without_graph, "no gradient reaches x_hat"),
     "half a gradient": (loss_with_half_a_graph, "not the gradient by x_hat"),

@@ -25,6 +25,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 SECONDS = 20  # for one call of a student's function
+ALONE = "For one row alone"  # of a trial that every check adds to its own
 
 
 class Mistake(AssertionError):
@@ -99,6 +100,7 @@ def check(
         @watched(*inspect.signature(right).parameters)
         def judged(student):
             trials = [case if isinstance(case, Trial) else Trial(case) for case in cases()]
+            trials += _first_row_alone(right, trials[0])
             rights = [[*map(as_tensor, _several(right(*trial.arguments)))] for trial in trials]
             answers, problem = _collect(student, trials, outputs, rights)
             if problem or not accepts(answers, trials):
@@ -124,6 +126,18 @@ def check(
         return functools.update_wrapper(judged, right)
 
     return decorate
+
+
+def _first_row_alone(right, trial):
+    """[The first row of a trial], where its answer does not hang on the other rows, else []."""
+    whole = [*map(as_tensor, _several(right(*trial.arguments)))]
+    rows = len(whole[0]) if whole[0].ndim else 0
+    first = tuple(v[:1] if _is_array(v) and len(v) == rows else v for v in trial.arguments)
+    with contextlib.suppress(*_UNUSABLE):
+        alone = [*map(as_tensor, _several(right(*first)))]
+        if rows > 1 and all(close(one, all_[:1]) for one, all_ in zip(alone, whole)):
+            return [Trial(first, ALONE, gradients=False)]
+    return []
 
 
 def watched(*names):
@@ -199,8 +213,9 @@ class Student:
         spare, before = [_copied(value, chance=True) for value in arguments], _random_states()
         given = [_copied(value) for value in arguments]
         modules = [_weights_of(value) for value in arguments]
+        modes = [getattr(value, "training", None) for value in arguments]
         value = self._run(given)
-        for name, old, new, weights in zip(self.names, arguments, given, modules):
+        for name, old, new, weights, mode in zip(self.names, arguments, given, modules, modes):
             if not _same(old, new):
                 raise SideEffect(f"You change {name} in place; the caller still needs it.")
             if weights != _weights_of(old):
@@ -208,6 +223,9 @@ class Student:
                     f"You change {name} for good: the precision of its weights, or whether they "
                     "ask for a gradient."
                 )
+            if mode != getattr(old, "training", None):
+                left = "eval" if mode else "training"
+                raise SideEffect(f"You leave the {name} in {left} mode, and others go on in it.")
         if before != (after := _random_states()) and not self._repeats(value, spare, after):
             raise Mistake(
                 "Your function draws from the global random numbers, or sets their seed; all "
@@ -623,10 +641,10 @@ def judge(
         if wrong and (sentence := _known(chosen, wrong)):
             raise Mistake(sentence)
     answer, right, trial = tried[off[0]]
-    subject = f"{output} " if output else "The answer "
     if answer.shape != right.shape:
-        subject = f"T{subject[1:]}" if subject.startswith("the ") else subject
-        raise Mistake(subject + _misshapen(answer, tried, off[0]))
+        text = f"{output or 'the answer'} {_misshapen(answer, tried, off[0])}"
+        text = f"{trial.where}, {text}" if trial.where else text
+        raise Mistake(f"T{text[1:]}" if text.startswith("the ") else text)
     advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
     if all(a.shape == r.shape for a, r, _ in tried):
         fact = (
@@ -682,6 +700,8 @@ def _misshapen(answer, tried, number):
     _, right, trial = tried[number]
     given, wanted = list(answer.shape), list(right.shape) or "one number"
     arguments = [value for value in trial.arguments if isinstance(value, torch.Tensor)]
+    if not given and right.numel() == 1:
+        return f"is a number without axes; it must have shape {wanted}."
     if not given:
         for reduced, name in ((right.mean(), "the mean"), (right.sum(), "the sum")):
             if close(answer, reduced):
@@ -929,11 +949,13 @@ def _edge(tried, off):
     rows = []
     for k in off:
         answer, right, trial = tried[k]
+        if trial.where == ALONE:
+            continue
         if right.ndim == 0 or len(right) < 3:
             return None
         bad = ~torch.isclose(answer, right, trial.rtol, trial.atol).reshape(len(right), -1).all(1)
         rows.append({int(row) - len(right) * int(row == len(right) - 1) for row in bad.nonzero()})
-    if all(row == rows[0] for row in rows) and rows[0] in ({0}, {-1}):
+    if rows and all(row == rows[0] for row in rows) and rows[0] in ({0}, {-1}):
         row = "first" if rows[0] == {0} else "last"
         return f"Only the {row} row is wrong: {first_difference(*tried[off[0]][:2])}."
     return None

@@ -27,6 +27,7 @@ def _mixtures():
     yield Trial(moved, "With columns 10,000 apart", rtol=1e-4, atol=1e-3)
     thin = torch.tensor([[1.0, 0.95], [0.95, 1.0]], dtype=torch.float64).expand(3, 2, 2).clone()
     yield Trial((x, weights, means, thin), "With narrow covariances", advice)
+    yield Trial((x, weights[:1] / 0.5, means[:1], covariances[:1]), "With one component")
     eye = torch.eye(12, dtype=torch.float64)
     two = 0.1 * torch.ones(2, 12, dtype=torch.float64) * torch.tensor([[1.0], [-1.0]])
     wide = 20 * normal(60, 12), torch.tensor([0.4, 0.6]).double(), two, eye.repeat(2, 1, 1)
@@ -60,6 +61,7 @@ def _wrong_weights(x, *theta):
     over_data = joint / joint.sum(0)
     forgotten = torch.softmax(log_density, 1)
     no_det = torch.softmax(weights.log() + log_density + 0.5 * covariances.logdet(), 1)
+    full_det = torch.softmax(weights.log() + log_density - 0.5 * covariances.logdet(), 1)
     squares = -2 * (log_density + 0.5 * covariances.logdet())  # and a constant
     no_half = torch.softmax(weights.log() - squares - 0.5 * covariances.logdet(), 1)
     hard = torch.nn.functional.one_hot(r.argmax(1), len(weights)).to(r)
@@ -73,8 +75,8 @@ def _wrong_weights(x, *theta):
         ),
         (
             over_data.mean(0) / over_data.mean(0).sum(),
-            "weights are all 1/K, as they are if responsibilities are normalized over the data; "
-            "normalize each row, over components.",
+            "weights are all 1/K; each is N_k / N, of responsibilities that are normalized over "
+            "components in each row.",
         ),
         (
             joint.sum(0) / len(x),
@@ -102,6 +104,7 @@ def _wrong_weights(x, *theta):
             "as dense at its mean as a narrow one.",
         ),
         (no_half.mean(0), "The ½ in the exponent of your Gaussian is missing."),
+        (full_det.mean(0), "The determinant counts twice in your Gaussian: its root is enough."),
     ]
 
 

@@ -196,6 +196,8 @@ def _likelihoods():
     yield Trial((moderate + 1000 * normal(6, 1),), "With rows far apart", advice)
     yield Trial((moderate[:2],), "With two draws")
     yield Trial((normal(500, 3, seed=2),), "With 500 draws")
+    small = torch.cat([torch.zeros(1, 1), torch.full((2000, 1), -8.0)]).double()
+    yield Trial((small,), "With one image, and many small terms that are alike")
 
 
 def _log_mean(values):
@@ -216,6 +218,10 @@ def _wrong_evidences(values):
         (
             values.logsumexp(0) - math.log(values.shape[1]),
             "log B is subtracted, the number of data; it must be log S, that of draws.",
+        ),
+        (
+            values.logsumexp(0) - math.log(len(values) - 1),
+            "log (S − 1) is subtracted; a mean divides by S.",
         ),
         (
             values.logsumexp(0) - math.log10(len(values)),

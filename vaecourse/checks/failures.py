@@ -225,9 +225,6 @@ class _TinyRun:
             raise Mistake("The decoder is never asked: log p(x|z) needs its logits at a draw of z.")
         if len(given) < rows:
             raise Mistake(f"Only {len(given)} of {rows} rows reach the decoder.")
-        for name, net in zip(("encoder", "decoder"), self.nets):
-            if not net.training:
-                raise Mistake(f"You leave the {name} in eval mode, and training goes on in it.")
         z = torch.stack(given[:rows])
         if len(given) != rows:
             self.more = f"The decoder is given {len(given)} rows of z, where x has {rows}"
@@ -615,6 +612,7 @@ def model_selection(student):
         ([-80.25, -85.0, -81.0], [-84.75, -79.0, -83.0]),
         ([3.5, 1.0, 2.25, 7.75, 9.0], [2.0, 8.5, 1.25, 4.5, 3.75]),
         ([-1000.0, -2000.0], [-2500.0, -1500.0]),
+        ([-95.2, -94.9, -95.0], [-94.1, -91.9, -94.5]),  # close calls; tests above validation
     ]
     _name_choice([_choice(student, *table) for table in tables], tables)
     return "the validation data choose, and the number is that model's on the test data."

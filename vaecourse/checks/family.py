@@ -3,6 +3,7 @@
 import copy
 import functools
 import math
+from itertools import pairwise
 
 import torch
 from torch.distributions import kl_divergence
@@ -281,9 +282,14 @@ def vrnn_elbo(student):
     One draw of each z_t from its q, and the divergence of every step in closed form.
     """
     trials = []
-    for rows, steps, seed in ((4, 3, 0), (3, 5, 1), (2, 1, 2)):
-        x = torch.bernoulli(torch.full((rows, steps, 5), 0.5).double(), generator=seeded(seed))
-        where = "" if steps > 1 else "With a single step"
+    shapes = {
+        (4, 3): "",
+        (3, 5): "",
+        (2, 1): "With a single step",
+        (1, 4): "For one sequence alone",
+    }
+    for seed, (shape, where) in enumerate(shapes.items()):
+        x = torch.bernoulli(torch.full((*shape, 5), 0.5).double(), generator=seeded(seed))
         trials.append(Trial((_small_vrnn(-30.0), x), where, rtol=1e-4, atol=1e-4))
     answers = [as_tensor(student(*trial.arguments, seeded(1))) for trial in trials]
     again = as_tensor(student(*trials[0].arguments, seeded(2)))
@@ -364,6 +370,7 @@ def _wrong_sequence(model, x):
         (fits[0] - kls[0], "Only the first step counts; add up all of them."),
         (fits[1:].sum(0) - kls[1:].sum(0), "The first step is missing."),
         (fits[:-1].sum(0) - kls[:-1].sum(0), "The last step is missing."),
+        (fit - kls[1:].sum(0), "The KL of the first step is missing."),
         (fit - kls[0], "Only the first step pays for its z; the KL belongs to every step."),
         (
             bound(peek=("prior",)),
@@ -457,6 +464,9 @@ def _look_at_draws(qs, decoded, carried):
         eps = torch.cat(
             [(z.reshape(q.mean.shape) - q.mean) / q.stddev for q, z in zip(qs, decoded)]
         )
+        steps = [part.flatten() for part in eps.split(qs[0].mean.shape[0])]
+        if any(one.shape == two.shape and close(one, two) for one, two in pairwise(steps)):
+            raise Mistake("The same noise is used at every step; each z_t is a draw of its own.")
         if (eps.std() - 1).abs() > 0.08 or eps.mean().abs() > 0.1:
             raise Mistake(
                 f"z_t is {eps.std():.3f} deviations of q wide, where a draw is 1: use rsample of q."

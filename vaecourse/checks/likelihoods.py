@@ -86,6 +86,10 @@ def _wrong_gaussian(x, loc, log_var):
             "The square is not divided by σ².",
         ),
         (
+            minus_half(LOG_2PI + log_var + square / log_var),
+            "The square is divided by log_var; it must be by σ², which is exp(log_var).",
+        ),
+        (
             minus_half(LOG_2PI + log_var + 2 * square / var),
             "The square is there without its ½.",
         ),

@@ -19,6 +19,8 @@ def _layers():
     far = 30 * normal(5, 2, seed=7)
     yield Trial((far, torch.tensor([0.4, 0.3]).double(), w, 0.3), "Far from the line")
     yield Trial((0.3 * normal(4, 2, seed=8), 4 * w, w, 0.0), "With a uᵀw of 5")
+    folding = -0.95 * w / w.square().sum()
+    yield Trial((0.3 * normal(4, 2, seed=8), folding, w, 0.0), "With a uᵀw of −0.95")
 
 
 def _wrong_log_dets(z, u, w, b):
@@ -54,7 +56,7 @@ def _wrong_log_dets(z, u, w, b):
     _layers,
     "1 + uᵀw tanh′, whatever the dimension: no determinant is computed.",
     _wrong_log_dets,
-    gradients=("u",),
+    gradients=("z", "u", "w"),
 )
 def planar_log_det(z, u, w, b):
     """Check `fn(z, u, w, b) -> [B]`: log |det| of z ↦ z + u tanh(wᵀz + b) in nats [RM15].
@@ -74,6 +76,14 @@ def _grids():
     low = Trial((normal(2, 8, seed=6) - 900, 2 * normal(8, 5, seed=7)), "For log p near −900")
     low.advice = "exp(−900) is zero: subtract the largest first, or use softmax."
     yield low
+    advice = "Subtract the largest of each row first, or use softmax."
+    row, logits = torch.arange(3).double()[:, None], normal(6, 4, seed=10)
+    apart = normal(3, 6, seed=9) - 2000 * row
+    yield Trial((apart, logits), "With images 2,000 nats apart", advice)
+    sharp = 1000 * normal(3, 6, seed=11)
+    yield Trial((sharp, logits), "With points of the grid 1,000 nats apart", advice)
+    advice = "exp(800) is infinite: sigmoid takes any logit."
+    yield Trial((normal(3, 6), 800 * normal(6, 4).sign()), "With logits of ±800", advice)
     yield Trial((torch.zeros(1, 5).double(), normal(5, 3, seed=8)), "For a flat posterior")
 
 

@@ -144,6 +144,7 @@ def reparameterize(student):
     _noise_is_independent(z - loc)
     _noise_is_standard_normal(z, loc, log_var)
     _noise_is_scaled_everywhere(student)
+    _one_row_has_noise(student)
     _noise_lets_gradients_through(student, loc[:5], log_var[:5])
     return "z = loc + σ ⊙ ε with fresh ε from the generator, and gradients reach both."
 
@@ -172,8 +173,10 @@ def _noise_is_independent(noise):
     pairs = [(eps[:, 0], eps[:, 1]), (eps[:-1, 0], eps[1:, 0]), (eps[:half, 0], eps[half:, 0])]
     pairs.append((eps[:, 0], eps[:, 0].flip(0)))
     related = [torch.corrcoef(torch.stack(pair))[0, 1].abs() > 0.06 for pair in pairs]
-    if related[0]:
+    if close(eps[:, 0], eps[:, 1]) or close(eps[:, 0], -eps[:, 1]):
         raise Mistake("The same ε is used for every latent of a row; draw ε in the shape of loc.")
+    if related[0]:
+        raise Mistake("The ε of one latent hangs on that of another; draw ε in the shape of loc.")
     if any(related):
         raise Mistake("The ε of some rows are those of others; draw ε in the shape of loc.")
 
@@ -211,7 +214,12 @@ def _noise_is_scaled_everywhere(student):
     log_var = torch.linspace(-12, 12, 26, dtype=torch.float64).reshape(13, 2)
     zero = torch.zeros_like(log_var)
     eps = as_tensor(student(zero, zero, seeded(3)))
-    for loc, where in ((zero, "loc = 0"), (torch.full_like(zero, 1e4), "loc = 10,000")):
+    locs = {
+        "loc = 0": zero,
+        "loc = 10,000": torch.full_like(zero, 1e4),
+        "another loc in every row": normal(13, 2),
+    }
+    for where, loc in locs.items():
         z, right = as_tensor(student(loc, log_var, seeded(3))), loc + (0.5 * log_var).exp() * eps
         slack = 1e-4 * (right - loc).abs() + 1e-5 + 1e-7 * loc.abs()
         if z.shape != right.shape or not ((z - right).abs() <= 10 * slack).all():
@@ -221,6 +229,16 @@ def _noise_is_scaled_everywhere(student):
                 f"At {where} and log_var = {log_var.flatten()[row]:.4g} z is {given} where, for "
                 f"the same noise, {wanted} is right."
             )
+
+
+def _one_row_has_noise(student):
+    z = as_tensor(student(_LOC.clone(), _LOG_VAR.clone(), seeded(0)))
+    if z.shape != _LOC.shape:
+        raise Mistake(f"For one row z has shape {list(z.shape)}; it must be {list(_LOC.shape)}.")
+    if not z.isfinite().all() or close(z, _LOC):
+        raise Mistake(
+            "One row alone has no noise: ε is centred or scaled over the batch; leave it as drawn."
+        )
 
 
 def _noise_lets_gradients_through(student, loc, log_var):

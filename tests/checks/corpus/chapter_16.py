@@ -20,6 +20,10 @@ def by_determinant(z, u, w, b):
 
 PLANAR = {
     "wrong": [
+        (lambda z, u, w, b: torch.log1p(u @ w * slope(z.detach(), w, b)), "gradient reaches z"),
+        (lambda z, u, w, b: torch.log1p(u @ w * slope(z, w.detach(), b)), "gradient by w"),
+        (lambda z, u, w, b: (1 + u @ w * slope(z, w, b)).clamp(min=0.3).log(), "cut off at −1.2"),
+        (lambda z, u, w, b: torch.log1p(u @ w * slope(z, w, b)).squeeze(), "number without axes"),
         (lambda z, u, w, b: -torch.log1p(u @ w * slope(z, w, b)), "sign is wrong"),
         (lambda z, u, w, b: 1 + u @ w * slope(z, w, b), "logarithm is missing"),
         (lambda z, u, w, b: torch.log(torch.abs(u @ w * slope(z, w, b))), "The 1 is missing|zero"),
@@ -46,8 +50,18 @@ PLANAR = {
 
 # --- missing_pixels ----------------------------------------------------------------------------
 
+
+def shifted(log_joint, by, more=0.0):
+    weight = (log_joint - by).exp()
+    return weight / (weight.sum(1, keepdim=True) + more)
+
+
 MISSING = {
     "wrong": [
+        (lambda a, f: shifted(a, a.max()) @ f.sigmoid(), "images 2,000 nats apart"),
+        (lambda a, f: shifted(a, a.max(), 1e-8) @ f.sigmoid(), "images 2,000 nats apart"),
+        (lambda a, f: shifted(a, a.mean(1, keepdim=True)) @ f.sigmoid(), "1,000 nats apart"),
+        (lambda a, f: a.softmax(1) @ (f.exp() / (1 + f.exp())), "sigmoid takes any logit"),
         (lambda a, f: a.softmax(1) @ f, "mean logits"),
         (lambda a, f: torch.sigmoid(a.softmax(1) @ f), "sigmoid of the mean logit"),
         (lambda a, f: f.sigmoid()[a.argmax(1)], "One z fills in"),

@@ -183,7 +183,14 @@ def by_cov(x, w, m, s):
     return weights, means, torch.stack([torch.cov(x.T, aweights=a, correction=0) for a in r.T])
 
 
+def determinant_twice(x, w, m, c):
+    return maximize(x, (w.log() + log_density(x, m, c) - 0.5 * c.logdet()).softmax(1))
+
+
 WRONG = [
+    (changed(0, lambda w: torch.full_like(w, 1 / len(w))), r"each is N_k / N"),
+    (lambda *a: tuple(part.squeeze() for part in exact(*a)), "number without axes"),
+    (determinant_twice, "determinant counts twice"),
     (with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c)).softmax(0)), "over"),
     (with_r(lambda x, w, m, c: log_density(x, m, c).softmax(1)), "weights"),
     (

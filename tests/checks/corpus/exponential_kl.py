@@ -31,6 +31,7 @@ def exponential(a):
 
 
 WRONG = [
+    (lambda f: exact(f).squeeze(), "number without axes"),
     (lambda f: -exact(f), "sign"),
     (lambda f: (-f + f.exp() - 1).sum(1), r"This is KL\(p ‖ q\), the wrong"),
     (lambda f: (f + f.exp() - 1).sum(1), "The rate stands where the mean"),

@@ -61,7 +61,15 @@ def running(v):
     return total - math.log(v.shape[0])
 
 
+def without_small_terms(v):
+    weight = (v - v.max(0).values).exp()
+    return v.max(0).values + torch.where(weight < 1e-3, 0.0, weight).mean(0).log()
+
+
 WRONG = [
+    (lambda v: log_mean(v).squeeze(), "number without axes"),
+    (lambda v: torch.stack([log_mean(column.unique()) for column in v.T]), "many small terms"),
+    (without_small_terms, "many small terms"),
     (lambda v: v.mean(0), "mean of the log"),
     (lambda v: v.max(0).values, "largest"),
     (lambda v: v.median(0).values, "your answer"),
@@ -70,7 +78,7 @@ WRONG = [
     (lambda v: v.logsumexp(0) - len(v), "You subtracted S; it is log S"),
     (lambda v: v.logsumexp(0) / len(v), "our answer is"),
     (lambda v: v.logsumexp(0) - math.log(v.numel()), "All S · B values are counted; the mean"),
-    (lambda v: v.logsumexp(0) - math.log(len(v) - 1), "our answer is"),
+    (lambda v: v.logsumexp(0) - math.log(len(v) - 1), r"log \(S − 1\) is subtracted"),
     (lambda v: v.logsumexp(0, keepdim=True) - math.log(len(v)), "shape"),
     (one_largest_forgotten, "largest"),
     (in_place, "in place"),

@@ -127,7 +127,28 @@ def above_zero(models, score, valid, test):
     return best, score(best, test) if best else top
 
 
+def only_if_clearly_better(models, score, valid, test):
+    chosen = models[0]
+    for model in models:
+        if score(model, valid) > score(chosen, valid) + 0.5:
+            chosen = model
+    return chosen, score(chosen, test)
+
+
 WRONG = [
+    (only_if_clearly_better, "not the best on the validation data"),
+    (choosing(lambda valid, test: round(valid)), "not the best on the validation data"),
+    (
+        choosing(lambda valid, test: valid - 0.1 * abs(valid - test)),
+        "not the best on the validation data",
+    ),
+    (
+        lambda ms, s, v, t: (
+            choose(ms, s, v, t)[0],
+            min(s(choose(ms, s, v, t)[0], d) for d in (v, t)),
+        ),
+        "The number reported is",
+    ),
     (both, "test"),
     (the_sum, "test"),
     (worst, "The worst is chosen: a bound is the"),

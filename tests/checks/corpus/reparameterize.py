@@ -80,7 +80,27 @@ def in_float32(m, v, g):
     return draw(m.float(), v.float(), g)
 
 
+def centred(m, v, g):
+    eps = noise(m, g)
+    return m + (0.5 * v).exp() * (eps - eps.mean(0))
+
+
+def scaled(m, v, g):
+    eps = noise(m, g)
+    return m + (0.5 * v).exp() * eps / eps.std(0)
+
+
+def related(m, v, g):
+    eps = noise(m, g)
+    return m + (0.5 * v).exp() * (eps + eps.flip(1)[:, :1] * 0.5) / 1.1
+
+
 WRONG = [
+    (lambda m, v, g: drawn(m, v, g).squeeze(), r"For one row z has shape \[2\]"),
+    (lambda m, v, g: m.mean(0) + drawn(0 * m, v, g), "another loc in every row"),
+    (centred, "centred or scaled over the batch"),
+    (scaled, "centred or scaled over the batch"),
+    (related, "hangs on that of another"),
     (lambda m, v, g: m + v.exp() * noise(m, g), "The variance is used as a deviation: σ"),
     (lambda m, v, g: m + v * noise(m, g), "log_var itself is used as σ; σ is"),
     (

@@ -112,7 +112,22 @@ def fits(model, x, generator):
     return total
 
 
+def changed_noise(model, x, generator):
+    noise = torch.randn(len(x), model.latent_dim, generator=generator, dtype=x.dtype)
+    return walk(model, x, generator, z_of=lambda q: q.mean + q.stddev * noise)
+
+
+def first_kl_missing(model, x, generator):
+    start = model.first_state(len(x))
+    first = kl_divergence(model.encode(x[:, 0], start), model.prior(start))
+    return walk(model, x, generator) + first
+
+
 WRONG = [
+    (changed_noise, "same noise is used at every step"),
+    (lambda model, x, g: walk(model, x, g).squeeze(), "number without axes"),
+    (lambda model, x, g: walk(model.eval(), x, g), "leave the model in eval mode"),
+    (first_kl_missing, "KL of the first step is missing"),
     (prior_after, "The prior of step t uses the state"),
     (z_from_the_prior, "prior"),
     (changed(kl_of=drawn_kl), "Where q is almost a point the bound"),
