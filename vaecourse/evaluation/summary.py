@@ -20,7 +20,7 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     had no part in training), and the smallest and largest share of the data in a cluster.
     """
     metrics = model.metrics(x, importance_samples, importance_rows, seed)
-    if label is None or not hasattr(model, "classify"):
+    if label is None or not hasattr(model, "num_components"):
         return metrics
     cluster = torch.cat([model.classify(rows) for rows in model.check(x).split(CHUNK)])
     share = occupancy(cluster, model.num_components)
