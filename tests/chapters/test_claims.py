@@ -1,9 +1,13 @@
 """The list of sentences that claim something, for reviewers."""
 
+from pathlib import Path
+
 import pytest
 from claims import cells_of, main, minutes, sentences
-from nbformat import write
+from nbformat import read, write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+CHAPTERS = sorted((Path(__file__).parents[2] / "chapters").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,14 @@ def test_the_minutes_of_a_chapter():
         new_code_cell("x = 1\n" * 900, metadata={"tags": ["remove-cell"]}),
     ]
     assert minutes(new_notebook(cells=cells)) == (35, 55)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_states_its_minutes_to_the_next_five(path):
+    notebook = read(path, as_version=4)
+    front = notebook.metadata["vaecourse"]
+    stated = front["minutes_to_read"], front["minutes_with_exercises"]
+    assert all(abs(a - b) <= 5 for a, b in zip(stated, minutes(notebook)))
+    text = notebook.cells[0].source
+    assert f"About {stated[0]} minutes to read" in text
+    assert f"about {stated[1]} minutes with code" in text
