@@ -20,13 +20,6 @@ export const linearAxis = (low, high, most = 8) => ({
   ticks: niceTicks(low, high, most).map((v) => [v, short(v)]),
 });
 
-/** The same for a scale of logarithms, with a tick at each power of ten. */
-export function logAxis(low, high) {
-  const [from, to] = [Math.log10(low), Math.log10(high)], ticks = [];
-  for (let k = Math.ceil(from - 1e-9); k <= to + 1e-9; k++) ticks.push([10 ** k, k < 0 ? short(10 ** k) : count(10 ** k)]);
-  return { low, high, ticks, to: (v) => (Math.log10(v) - from) / (to - from), from: (t) => 10 ** (from + t * (to - from)) };
-}
-
 /** Push places apart, in place, until no two are nearer than `room`. */
 export function separate(places, room) {
   for (let round = 0; round < 50; round++)

@@ -40,7 +40,7 @@ class BandwidthExplorer(anywidget.AnyWidget):
     chapter 01.
     """
 
-    _esm, _css = page_files("bandwidth_explorer")
+    _esm, _css = page_files("bandwidth_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
     width = Hand(START["width"])
     kind = Hand(START["kind"])

@@ -29,7 +29,7 @@ class DiffusionExplorer(anywidget.AnyWidget):
     at steps of 0.1, with a cubic between. Raises ValueError for anything else. Source: chapter 17.
     """
 
-    _esm, _css = page_files("diffusion_explorer")
+    _esm, _css = page_files("diffusion_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
     log_snr = Hand(START["log_snr"])
     levels = Hand(START["levels"])

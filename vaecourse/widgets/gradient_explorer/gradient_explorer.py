@@ -29,7 +29,7 @@ class GradientExplorer(anywidget.AnyWidget):
     from 0 to 100,000, or a seed that is no integer from 0 to 2³² − 1.
     """
 
-    _esm, _css = page_files("gradient_explorer")
+    _esm, _css = page_files("gradient_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
     mean = Hand(START["mean"])
     baseline = Hand(START["baseline"])
