@@ -137,9 +137,9 @@ class BandwidthExplorer extends Figure {
       plot.stroke(c, colour, 1);
     }
     c.restore();
-    plot.say(c, "new points", plot.px(3.1), 9, ink.muted, "left");
+    plot.say(c, "new points", 5, 20, ink.muted, "left");
     plot.say(c, "truth", plot.px(-1.75), plot.py(0.55), ink.exact, "left");
-    plot.say(c, "own points", plot.px(3.1), plot.height - 8, ink.data, "left");
+    plot.say(c, "own points", 5, plot.height - 10, ink.data, "left");
   }
 
   paintScore() {
