@@ -561,9 +561,26 @@ def test_no_lesson_takes_the_readers_points(page):
     assert points() == "Your points, 4"
     menu.select_option("spikes")
     assert points() == "Your points, 5"
+    page.click(".pg-undo")  # the lesson's points are not the reader's, whatever becomes of them
+    assert points() == "Your points, 4"
+    page.mouse.click(box["x"] + 100, box["y"] + 100)
+    page.mouse.click(box["x"] + 130, box["y"] + 100)
+    assert points() == "Your points, 6"
     menu.select_option("")
     own()
     assert points() == "Your points, 4"
+    page.locator(".vw-reset").click()
+    own()
+    assert points() == "Your points, 0"
+    page.click(".pg-undo")
+    assert points() == "Your points, 4"
+
+
+def test_a_lesson_waits_until_it_is_played(page):
+    page.click(".pg-play")
+    trained(page, 20)
+    page.locator(".pg-lessons select").select_option("collapse")
+    page.wait_for_function("document.querySelector('.pg-play').textContent === 'Play'")
 
 
 def test_points_are_drawn_by_mouse_and_by_keys(page):

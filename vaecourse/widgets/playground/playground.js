@@ -99,6 +99,7 @@ class Playground extends Figure {
       this.set({ drawn: [] });
     });
     this.on(this.find(".pg-lessons select"), "change", ({ target }) => {
+      this.play(false); // a lesson is read before it runs
       this.anew = true;
       this.set(this.begin(target.value));
     });
@@ -143,6 +144,12 @@ class Playground extends Figure {
     });
   }
 
+  /** Points that go with a reset can be had back, as after clearing them. */
+  reset() {
+    if (this.state.drawn.length) this.cleared = this.state.drawn;
+    super.reset();
+  }
+
   /** Take the last point away; after all were cleared, bring them back. */
   undo() {
     const { drawn } = this.state;
@@ -164,11 +171,11 @@ class Playground extends Figure {
 
   /**
    * Where a lesson begins, with its name; the knobs as they were at first for the name "". Points
-   * drawn by hand stay, and come back after a lesson with points of its own.
+   * drawn by hand stay, and come back after a lesson with points of its own, moved or not.
    */
   begin(name) {
     const { lessons, start } = this.spec, { settings, own } = lessons[name] ?? {}, { lesson, drawn } = this.state;
-    if (JSON.stringify(drawn) !== JSON.stringify(lessons[lesson]?.own)) this.mine = drawn;
+    if (!lessons[lesson]?.own) this.mine = drawn;
     return { ...start, ...settings, lesson: name, drawn: own ? [...own] : this.mine ?? [] };
   }
 
@@ -394,7 +401,7 @@ class Playground extends Figure {
     plot.clip(c);
     for (let k = 0; k < n; k++) {
       const e = k * codes, s1 = Math.exp(0.5 * q[e + 2]), s2 = Math.exp(0.5 * q[e + 3]);
-      c.fillStyle = which ? this.spec.colours[this.labels[this.state.data][which[k]]] : this.ink.inference;
+      c.fillStyle = which ? this.spec.colours[this.labels[this.state.data]?.[which[k]]] : this.ink.inference;
       c.globalAlpha = 1;
       c.beginPath();
       c.arc(plot.px(q[e]), plot.py(q[e + 1]), which ? 2.5 : 1.4, 0, 7);
