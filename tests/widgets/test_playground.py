@@ -528,10 +528,10 @@ def test_after_a_link_to_a_lesson_the_address_follows_the_knobs(visit):
     page.locator('select[data-setting="beta"]').select_option("4")
     page.wait_for_function("() => location.hash.includes('beta%22%3A4')")
     page.reload()
-    page.wait_for_function(
-        """() => document.querySelector('.pg-lessons select')?.value === 'collapse'
-        && document.querySelector('select[data-setting="beta"]').value === '4'"""
-    )
+    page.locator(".vw-figure canvas:visible").first.wait_for()
+    settle(page)
+    assert page.locator(".pg-lessons select").input_value() == "collapse"
+    assert page.locator('select[data-setting="beta"]').input_value() == "4"
 
 
 def test_the_menu_has_the_lessons_in_their_order(page):
@@ -580,7 +580,10 @@ def test_a_lesson_waits_until_it_is_played(page):
     page.click(".pg-play")
     trained(page, 20)
     page.locator(".pg-lessons select").select_option("collapse")
-    page.wait_for_function("document.querySelector('.pg-play').textContent === 'Play'")
+    begun = """() => document.querySelector('[data-kind="done"] td').textContent === '0'"""
+    page.wait_for_function(begun)
+    settle(page)
+    assert steps(page) == 0 and page.locator(".pg-play").inner_text() == "Play"
 
 
 def test_points_are_drawn_by_mouse_and_by_keys(page):
