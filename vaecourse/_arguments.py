@@ -18,9 +18,9 @@ UNEQUAL = "cut sequences to one length, or pad them (a padded step counts as dat
 
 
 def check_choice(argument, value, accepted):
-    """Raise ValueError, naming the nearest, unless `value` is one of `accepted`."""
+    """`value`; raises ValueError, naming the nearest, unless it is one of `accepted`."""
     if any(value is choice or value == choice for choice in accepted):
-        return
+        return value
     names = [choice for choice in accepted if isinstance(choice, str)]
     nearest = difflib.get_close_matches(str(value), names, n=1)
     hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""

@@ -67,13 +67,11 @@ class BandwidthExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("kind")
     def _check_kind(self, proposal):
-        check_choice("kind", proposal["value"], KINDS)
-        return proposal["value"]
+        return check_choice("kind", proposal["value"], KINDS)
 
     @traitlets.validate("points")
     def _check_points(self, proposal):
-        check_choice("points", proposal["value"], COUNTS)
-        return proposal["value"]
+        return check_choice("points", proposal["value"], COUNTS)
 
     @property
     def values(self):

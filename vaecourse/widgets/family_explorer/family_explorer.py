@@ -92,8 +92,7 @@ class FamilyExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("view")
     def _check_view(self, proposal):
-        check_choice("view", proposal["value"], VIEWS)
-        return proposal["value"]
+        return check_choice("view", proposal["value"], VIEWS)
 
     @traitlets.validate("component", "seen", "seed")
     def _check_whole(self, proposal):

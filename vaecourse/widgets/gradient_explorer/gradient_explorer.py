@@ -47,8 +47,7 @@ class GradientExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("baseline")
     def _check_baseline(self, proposal):
-        check_choice("baseline", proposal["value"], BASELINES)
-        return proposal["value"]
+        return check_choice("baseline", proposal["value"], BASELINES)
 
     @traitlets.validate("samples")
     def _check_samples(self, proposal):

@@ -73,8 +73,7 @@ class KLExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("direction")
     def _check_direction(self, proposal):
-        check_choice("direction", proposal["value"], DIRECTIONS)
-        return proposal["value"]
+        return check_choice("direction", proposal["value"], DIRECTIONS)
 
     @property
     def values(self):

@@ -66,13 +66,11 @@ class TrainingExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("data")
     def _check_data(self, proposal):
-        check_choice("data", proposal["value"], list(dict.fromkeys(self._data)))
-        return proposal["value"]
+        return check_choice("data", proposal["value"], list(dict.fromkeys(self._data)))
 
     @traitlets.validate("posterior")
     def _check_posterior(self, proposal):
-        check_choice("posterior", proposal["value"], POSTERIORS)
-        return proposal["value"]
+        return check_choice("posterior", proposal["value"], POSTERIORS)
 
     @traitlets.validate("epoch")
     def _check_epoch(self, proposal):
