@@ -1,6 +1,6 @@
 """The exact posterior, evidence and missing pixels of a model with two latents, by a grid.
 
-Taught in chapters 09 and 16. All log densities are in nats.
+Taught in chapters 09, 15 and 16. All log densities are in nats.
 """
 
 import math
