@@ -294,6 +294,17 @@ def test_what_the_hand_did_is_there_on_back_and_by_link(visit, pages, name):
     other.close()
 
 
+def test_what_was_moved_a_moment_before_leaving_is_there_on_back(visit, pages):
+    page = visit(pages["KLExplorer"])
+    step(page)
+    moved = text(page)
+    page.goto("about:blank")  # before the hand's rest is over
+    page.go_back()
+    page.wait_for_function(
+        "was => document.querySelector('.vw-handle')?.ariaValueText === was", arg=moved
+    )
+
+
 def test_an_address_that_names_a_section_stays_and_the_link_can_be_copied(visit, pages):
     page = visit(pages["ElboExplorer"])
     page.evaluate("location.hash = 'move-it'")

@@ -218,6 +218,7 @@ export class Figure {
     });
     this.on(this.root, "click", ({ target }) => this.press(target.closest("button")));
     this.on(this.root, "pointerdown", () => this.touch());
+    this.on(window, "pagehide", () => this.timer && this.remember());
     this.off.signal.addEventListener("abort", () => {
       observer.disconnect();
       size.disconnect();
