@@ -27,7 +27,6 @@ from vaecourse.training.side_by_side import Ensemble
 
 NAME = "controls"
 PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"
-LONGER = (0, 1)  # the seeds of the rows without z that are trained as long as the VRNN
 
 
 def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
@@ -38,7 +37,7 @@ def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
         "model_3": [model_3(seed) for seed in range(3)],
         "warm_up": warm_up(),
         "rows_without_z": [rows_without_z(seed) for seed in range(3)],
-        "rows_without_z_longer": [rows_without_z_longer(seed) for seed in LONGER],
+        "rows_without_z_longer": [rows_without_z_longer(seed) for seed in range(3)],
         "gmvae_start": [gmvae_start(seed) for seed in range(3)],
     }
     record = checkpoint.provenance(command, time.perf_counter() - start, metrics)
