@@ -75,7 +75,7 @@ def test_what_is_drawn_is_a_density(tab, kind, width):
 def test_the_width_follows_the_hand_and_new_points_can_tell(page):
     own, fresh, truth = shown(page)
     assert [own, fresh, truth] == pytest.approx(
-        list(BandwidthExplorer().values.values()), abs=0.0051
+        list(BandwidthExplorer().values.values()), abs=0.00051
     )
     drag(page, page.locator(".be-score .vw-handle"), -60)
     assert handle_value(page) < 1
@@ -87,7 +87,7 @@ def test_the_width_follows_the_hand_and_new_points_can_tell(page):
     page.get_by_role("button", name="200").click()
     press(page, "End")
     expected = BandwidthExplorer(kind="boxes", width=0.02, points="200").values
-    assert shown(page) == pytest.approx(list(expected.values()), abs=0.0051)
+    assert shown(page) == pytest.approx(list(expected.values()), abs=0.00051)
 
 
 def test_what_the_page_cannot_show_is_refused():

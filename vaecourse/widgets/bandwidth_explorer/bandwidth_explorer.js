@@ -42,7 +42,7 @@ export const mixture = (parts) => (x) =>
 
 // ---------------------------------------------------------------- the view
 
-const STEPS = 60; // of the curves of scores
+const STEPS = { kernels: 60, boxes: 600 }; // of the curves of scores; those of boxes jump
 const KINDS = { kernels: "kernels", boxes: "boxes" };
 const WORD = { kernels: "Bandwidth", boxes: "Width of a box" };
 
@@ -51,7 +51,7 @@ class BandwidthExplorer extends Figure {
 
   build() {
     const { counts, widths, truth, fresh } = this.spec;
-    write(this.find(".vw-hint"), "Drag the disc to another width, until the new points find themselves most likely.");
+    write(this.find(".vw-hint"), "Drag the disc to another width. At which one are the new points most likely?");
     this.body.innerHTML = `
       <div class="be-left"><div class="be-density"></div></div>
       <div class="be-right">
@@ -79,7 +79,7 @@ class BandwidthExplorer extends Figure {
       drag: go,
       nudge: (right, up) => go(this.state.width * 1.1 ** (right + up)),
       range: () => [this.state.width, ...widths],
-      text: () => `${short(this.state.width)}, new points ${number(this.score("fresh"))} nats`,
+      text: () => `${short(this.state.width)}, new points ${number(this.score("fresh"), 3)} nats`,
     });
   }
 
@@ -102,7 +102,7 @@ class BandwidthExplorer extends Figure {
   get curves() {
     const { kind, points } = this.state, { widths: [low, high] } = this.spec;
     return (this.scores[kind + points] ??= Object.fromEntries(["own", "fresh"].map((which) => [which,
-      Array.from({ length: STEPS + 1 }, (_, k) => this.score(which, low * (high / low) ** (k / STEPS)))])));
+      Array.from({ length: STEPS[kind] + 1 }, (_, k) => this.score(which, low * (high / low) ** (k / STEPS[kind])))])));
   }
 
   paint() {
@@ -110,10 +110,10 @@ class BandwidthExplorer extends Figure {
     this.paintScore();
     const { kind, width, points } = this.state, { edge } = this.spec;
     for (const [name, value] of [["own", this.score("own")], ["fresh", this.score("fresh")], ["truth", this.best]])
-      write(this.find(`[data-kind="${name}"] td`), number(value));
+      write(this.find(`[data-kind="${name}"] td`), number(value, 3));
     write(this.find(".vw-note"), kind === "kernels"
       ? `Each of ${points} points carries a bump whose standard deviation is ${short(width)}. On its own points each counts its own bump.`
-      : `${boxesOf(edge, width)} boxes from −${edge} to ${edge}. One more point is counted, spread evenly, so that no box is empty.`);
+      : `${boxesOf(edge, width)} boxes of ${number((2 * edge) / boxesOf(edge, width), 3)} from −${edge} to ${edge}: a whole number fits. Another number moves all edges, so the score jumps. One more point is counted, spread evenly, so that no box is empty.`);
   }
 
   paintDensity() {
@@ -139,7 +139,8 @@ class BandwidthExplorer extends Figure {
     c.restore();
     plot.say(c, "new points", 5, 20, ink.muted, "left");
     plot.say(c, "truth", plot.px(-1.75), plot.py(0.55), ink.exact, "left");
-    plot.say(c, "own points", 5, plot.height - 10, ink.data, "left");
+    plot.say(c, "own points", 5, plot.height - 22, ink.data, "left");
+    plot.say(c, "estimate", plot.width - 5, 20, ink.generative, "right");
   }
 
   paintScore() {
@@ -165,7 +166,7 @@ class BandwidthExplorer extends Figure {
 
   speech() {
     const { kind, width } = this.state;
-    return `${WORD[kind]} ${short(width)}: own points ${number(this.score("own"))}, new points ${number(this.score("fresh"))}, the truth ${number(this.best)} nats.`;
+    return `${WORD[kind]} ${short(width)}: own points ${number(this.score("own"), 3)}, new points ${number(this.score("fresh"), 3)}, the truth ${number(this.best, 3)} nats.`;
   }
 }
 
