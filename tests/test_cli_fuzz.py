@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaecourse import cli
-from vaecourse.data.tables import read_array
+from vaecourse.data.tables import read_rows
 from vaecourse.experiments import parameters
 
 QUICK = {
@@ -242,7 +242,7 @@ def test_any_damage_to_an_array_ends_well(folder, capsys, data):
     path = folder / "params.json"
     path.write_text(json.dumps({**START, "data": {"name": "file", "path": f"rows.{kind}"}}))
     try:
-        read_array(f"rows.{kind}")
+        read_rows(f"rows.{kind}")
     except ValueError as error:
         assert "\n" not in str(error)
         check(path, folder / "out", capsys)

@@ -22,9 +22,10 @@ def train(tmp_path, monkeypatch, capsys):
     """A function that trains a model on a file by the command line: its exit status and words."""
     monkeypatch.chdir(tmp_path)
 
-    def run(path, model=GAUSSIAN, epochs=2, **data):
+    def run(path, model=GAUSSIAN, epochs=2, training=None, **data):
         content = {"model": model, "data": {"name": "file", "path": path, **data}}
-        Path("own.json").write_text(json.dumps({**content, "training": {"epochs": epochs}}))
+        training = {"epochs": epochs, **(training or {})}
+        Path("own.json").write_text(json.dumps({**content, "training": training}))
         status = cli.main(["train", "own.json", "--output", "out"])
         err = capsys.readouterr().err
         assert "Traceback" not in err
@@ -500,6 +501,25 @@ def test_shipped_models_are_found_where_data_are_or_the_place_is_told(tmp_path, 
         vc.checkpoint.pretrained("mnist_gan")
 
 
+def test_a_column_of_labels_is_no_data_and_colours_the_figure(train):
+    rows = [f"{a},{b},{'yes' if a > b else 'no'},{a - b}" for a, b in normal(40, 2).tolist()]
+    Path("a.csv").write_text("\n".join(["x,y,larger,z", *rows]))
+    words = train("a.csv", label="size")[1]
+    assert words == "data.label is 'size'; a.csv has 'x', 'y', 'larger', 'z'.\n"
+    assert train("a.csv", label="larger")[0] == 0
+    coloured = Path("out/own_seed0_latent.png").read_bytes()
+    model, record = vc.checkpoint.load("out/own_seed0")
+    assert model.data_dim == 3 and record["data"]["label"] == "larger"
+    rows = [",".join(row.split(",")[:2] + row.split(",")[3:]) for row in rows]
+    Path("b.csv").write_text("\n".join(["x,y,z", *rows]))
+    Path("out").rename("before")
+    assert train("b.csv")[0] == 0
+    other, _ = vc.checkpoint.load("out/own_seed0")
+    for one, two in zip(model.parameters(), other.parameters()):
+        assert torch.equal(one, two)  # the label had no part in it
+    assert Path("out/own_seed0_latent.png").read_bytes() != coloured
+
+
 # --- another machine ------------------------------------------------------------------------------
 
 
@@ -523,3 +543,18 @@ def test_fit_trains_on_the_device_it_is_given(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(ValueError, match=r"device is 'mps', which has no float64; call model\.fl"):
         vc.training.fit(models[0].double(), x, epochs=1, device="mps")
+
+
+def test_a_parameter_file_names_the_device(train, monkeypatch):
+    np.save("a.npy", normal(40, 3).numpy())
+    weights = []
+    for training in ({}, {"device": "cpu"}):
+        assert train("a.npy", training=training)[0] == 0
+        weights.append(Path("out/own_seed0.safetensors").read_bytes())
+        Path("out").rename(f"out{len(weights)}")
+    assert weights[0] == weights[1]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    status, words = train("a.npy", training={"device": "cuda"})
+    assert status == 2 and "device is 'cuda', which is not there: torch finds none." in words
+    words = train("a.npy", training={"device": "mps", "gradients": "by_hand"})[1]
+    assert "gradients by_hand go with the device cpu only." in words

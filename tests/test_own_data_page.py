@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
 from vaecourse import checkpoint, cli
 
@@ -32,6 +33,15 @@ def test_what_the_cells_print_is_what_the_text_says(cells):
     proline = names["vae"].sample(1_000).mean(0)[12].item()
     assert proline == pytest.approx(names["train"][:, 12].mean(), rel=0.15)
     assert names["history"].epoch_loss[-1] < names["history"].epoch_loss[0] / 2
+    assert names["losses"][-1] < names["losses"][0] - 1
+    other = names["padded"].clone()
+    for walk, length in zip(other, names["lengths"].tolist()):
+        walk[length:] = 7.0  # padding counts for nothing
+    bounds = [
+        names["vrnn"].elbo(x, 1, torch.Generator().manual_seed(0), names["lengths"])
+        for x in (names["padded"], other)
+    ]
+    assert torch.equal(*bounds)
     assert names["own"].params["kind"] == "own"
 
 

@@ -14,7 +14,10 @@ import operator
 import numpy as np
 
 LARGEST = 1_000  # beyond it a VAE of one hidden layer overflows in its first epoch
-UNEQUAL = "cut sequences to one length, or pad them (a padded step counts as data)"
+UNEQUAL = (
+    "cut sequences to one length, or pad them (a padded step counts as data, except in the bounds "
+    "of a VRNN that are given lengths)"
+)
 
 
 def check_choice(argument, value, accepted):

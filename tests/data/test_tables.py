@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaecourse.data.tables import read_array
+from vaecourse.data.tables import read_rows
 
 VALUES = np.array([[1.5, -2.0], [0.25, 3.0], [4.0, 5.0]])
 
@@ -17,20 +17,20 @@ def test_every_format_gives_the_same_rows(tmp_path):
     (tmp_path / "names.csv").write_bytes(b"\xef\xbb\xbfwidth,height\r\n1.5,-2\r\n\r\n.25,3\r\n4,5")
     expected = torch.tensor(VALUES, dtype=torch.float32)
     for name in ("a.npy", "a.npz", "a.csv", "names.csv"):
-        assert torch.equal(read_array(tmp_path / name), expected), name
-    assert torch.equal(read_array(tmp_path / "two.npz", "y"), expected + 1)
+        assert torch.equal(read_rows(tmp_path / name)[0], expected), name
+    assert torch.equal(read_rows(tmp_path / "two.npz", "y")[0], expected + 1)
 
 
 @pytest.mark.parametrize("names", [b"a,b", b",b", b'"a","b, in mm"', b"label,1x1"])
 def test_a_line_that_is_names_throughout_is_no_row(tmp_path, names):
     (tmp_path / "a.csv").write_bytes(names + b"\n1,2\n")
-    assert read_array(tmp_path / "a.csv").tolist() == [[1, 2]]
+    assert read_rows(tmp_path / "a.csv")[0].tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, ">f8"])
 def test_numbers_of_every_kind_are_read(tmp_path, dtype):
     np.save(tmp_path / "a.npy", np.array([[1, 0], [0, 1], [1, 1]], dtype=dtype))
-    assert read_array(tmp_path / "a.npy").tolist() == [[1, 0], [0, 1], [1, 1]]
+    assert read_rows(tmp_path / "a.npy")[0].tolist() == [[1, 0], [0, 1], [1, 1]]
 
 
 def saved(array):
@@ -88,14 +88,60 @@ def text(content):
 def test_what_is_no_data_gets_one_sentence(tmp_path, name, write, sentence):
     write(tmp_path / name)
     with pytest.raises(ValueError, match=sentence) as caught:
-        read_array(tmp_path / name)
+        read_rows(tmp_path / name)
     assert str(caught.value).isprintable() and "usecols" not in str(caught.value)
+
+
+def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
+    rows = b'width,kind,height\n1.5,pear,-2\n.25,"apple, red",3\n4, pear ,5\n'
+    (tmp_path / "a.csv").write_bytes(rows)
+    x, label = read_rows(tmp_path / "a.csv", label="kind")
+    assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
+    assert label.tolist() == [1, 0, 1]
+    (tmp_path / "b.csv").write_text("kind,x\n10,1\n9,2\n10.0,3\n")  # numbers, not words
+    assert read_rows(tmp_path / "b.csv", label="kind")[1].tolist() == [1, 0, 1]
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=np.array(["pear", "apple", "pear"]))
+    x, label = read_rows(tmp_path / "a.npz", label="kind")
+    assert x.shape == (3, 2) and label.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a,b\n1,2\n", r"data.label is 'kind'; a\.csv has 'a', 'b'\.$"),
+        (b"1,2\n", r"data.label is 'kind'; a\.csv has no line of names\.$"),
+        (b"a,kind\n1,x\n2,\n", r"a\.csv, line 3, column 2 \('kind'\) is empty\.$"),
+        (b"kind,a\nx,1\ny,no\n", r"line 3, column 2 \('a'\): 'no' is not a number\.$"),
+        (b"kind,a\nx,1\ny,inf\n", r"line 3, column 2 \('a'\): inf is no finite number"),
+        (b"kind,a\nx,1\ny\n", r"line 3: 1 cells, where line 2 has 2\.$"),
+        (b"kind\nx\ny\n", r"a\.csv has shape \[2, 0\]"),
+        (
+            b"kind,a\n" + b"".join(b"%d,1\n" % k for k in range(11)),
+            r"data.label: 'kind' in a\.csv has 11 different values; a label has at most 10\.$",
+        ),
+    ],
+)
+def test_labels_that_are_none_get_a_sentence(tmp_path, content, sentence):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        read_rows(tmp_path / "a.csv", label="kind")
+
+
+def test_labels_of_arrays_must_be_there_and_match_their_rows(tmp_path):
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=np.zeros(2))
+    with pytest.raises(ValueError, match=r"'kind' in a\.npz has shape \[2\]; of 3 rows .* \[3\]"):
+        read_rows(tmp_path / "a.npz", label="kind")
+    with pytest.raises(ValueError, match=r"data.label is 'no'; a\.npz holds 'x', 'kind'"):
+        read_rows(tmp_path / "a.npz", label="no")
+    np.save(tmp_path / "a.npy", VALUES)
+    with pytest.raises(ValueError, match=r"label is 'kind', but a\.npy holds one array"):
+        read_rows(tmp_path / "a.npy", label="kind")
 
 
 def test_the_name_of_an_array_must_be_there_and_make_sense(tmp_path):
     np.savez(tmp_path / "a.npz", x=VALUES)
     with pytest.raises(ValueError, match=r"data.array is 'z'; a\.npz holds 'x'"):
-        read_array(tmp_path / "a.npz", "z")
+        read_rows(tmp_path / "a.npz", "z")
     np.save(tmp_path / "a.npy", VALUES)
     with pytest.raises(ValueError, match=r"array is 'x', but a\.npy holds one array"):
-        read_array(tmp_path / "a.npy", "x")
+        read_rows(tmp_path / "a.npy", "x")

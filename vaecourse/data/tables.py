@@ -11,14 +11,18 @@ from vaecourse._arguments import UNEQUAL
 from vaecourse._files import plain
 
 READERS = (".npy", ".npz", ".csv")
+KINDS = 10  # of labels, for each of which figures have a colour
 
 
-def read_array(path, array=None):
-    """The array in the file `path` as a float32 tensor [N, ...] of two or more dimensions.
+def read_rows(path, array=None, label=None):
+    """The data in the file `path`, a float32 tensor [N, ...] of two or more dimensions, and labels.
 
     .npy; .npz, whose only array it is unless `array` names one; or .csv, numbers between commas,
-    with or without a line on top that is names throughout. Raises ValueError, in one sentence, for
-    a file that cannot be read and for content that is not finite numbers in rows.
+    with or without a line on top that is names throughout. label: what is no data, the name of a
+    column of a .csv file or of an array [N] of an .npz file; numbers or words of at most ten kinds,
+    which are numbered in their order: [N], integers from 0. Without `label`, None. Raises
+    ValueError, in one sentence, for a file that cannot be read and for content that is not finite
+    numbers in rows.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -28,11 +32,13 @@ def read_array(path, array=None):
         )
     if array is not None and kind != ".npz":
         raise ValueError(f"array is {array!r}, but {_name(path)} holds one array without a name.")
+    if label is not None and kind == ".npy":
+        raise ValueError(f"label is {label!r}, but {_name(path)} holds one array without a name.")
     try:
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # what numpy warns of here, it could not read
-            values = _read_csv(file) if kind == ".csv" else np.load(file, allow_pickle=False)
-            values = _member(values, array, path) if kind == ".npz" else values
+            read = {".csv": _read_csv, ".npz": _read_archive, ".npy": _read_plain}[kind]
+            values, labels = read(file, array, label)
     except OSError as error:
         raise ValueError(f"Cannot read {_name(path)}: {error.strerror or error}.") from None
     except _Refusal as error:
@@ -44,14 +50,49 @@ def read_array(path, array=None):
         elif "pickle" in reason:  # what numpy takes all for that it does not know
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
-    return _checked(values, path)
+    values = _checked(values, path)
+    return values, None if label is None else _numbered(labels, len(values), label, path)
 
 
 class _Refusal(Exception):
     """A sentence of our own, told apart from what numpy raises."""
 
 
-def _read_csv(file):
+def _read_plain(file, array, label):
+    return np.load(file, allow_pickle=False), None
+
+
+def _read_archive(file, array, label):
+    archive = np.load(file, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise _Refusal(f"{_name(file.name)} is not an .npz archive.")
+    names = [name for name in archive.files if name != label]
+    shown = ", ".join(map(repr, names))
+    if label is not None and label not in archive.files:
+        raise _Refusal(f"data.label is {label!r}; {_name(file.name)} holds {shown or 'no array'}.")
+    if array is None and len(names) != 1:
+        raise _Refusal(f"{_name(file.name)} holds {shown or 'no array'}; name one with data.array.")
+    if array is not None and array not in names:
+        raise _Refusal(f"data.array is {array!r}; {_name(file.name)} holds {shown or 'no array'}.")
+    return archive[array or names[0]], None if label is None else archive[label]
+
+
+def _numbered(labels, rows, label, path):
+    if labels.shape != (rows,):
+        raise ValueError(
+            f"data.label: {label!r} in {_name(path)} has shape {list(labels.shape)}; of {rows} "
+            f"rows it must be [{rows}]."
+        )
+    kinds, index = np.unique(labels, return_inverse=True)
+    if len(kinds) > KINDS:
+        raise ValueError(
+            f"data.label: {label!r} in {_name(path)} has {len(kinds)} different values; a label "
+            f"has at most {KINDS}."
+        )
+    return torch.from_numpy(index)
+
+
+def _read_csv(file, array, label):
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -62,11 +103,20 @@ def _read_csv(file):
         del lines[0]
     if not lines:
         raise _Refusal(f"{_name(file.name)} has no rows of numbers.")
+    if label is not None and label not in names:
+        shown = ", ".join(map(_shown, names)) or "no line of names"
+        raise _Refusal(f"data.label is {label!r}; {_name(file.name)} has {shown}.")
+    apart, labels = None if label is None else names.index(label), []
     try:
         rows = [line for _, line in lines]
-        values = np.loadtxt(rows, delimiter=",", quotechar='"', ndmin=2, comments=None)
+        keep = None if apart is None else {apart: lambda cell: labels.append(cell.strip()) or 0.0}
+        values = np.loadtxt(
+            rows, delimiter=",", quotechar='"', ndmin=2, comments=None, converters=keep
+        )
+        if "" in labels:
+            raise ValueError
     except ValueError:
-        raise _Refusal(f"{_name(file.name)}, {_first_fault(lines, names)}.") from None
+        raise _Refusal(f"{_name(file.name)}, {_first_fault(lines, names, apart)}.") from None
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
@@ -80,7 +130,10 @@ def _read_csv(file):
             f"{_name(file.name)}: the first column has no name and counts rows; it looks like an "
             "index: write the table without it (pandas: to_csv(..., index=False))."
         )
-    return values
+    if apart is None:
+        return values, None
+    labels = np.array(labels, dtype=float if all(map(_is_number, labels)) else str)
+    return np.delete(values, apart, axis=1), labels
 
 
 def _cells(line):
@@ -112,7 +165,7 @@ def _is_number(cell):
     return "_" not in cell and cell.isascii()
 
 
-def _first_fault(lines, names):
+def _first_fault(lines, names, apart):
     """Where, by the file's own lines, the first cell stands that is no number, or is too many."""
     first, width = lines[0][0], len(next(csv.reader([lines[0][1]])))
     for number, line in lines:
@@ -121,7 +174,7 @@ def _first_fault(lines, names):
             where = f"line {number}, {_column(index, names)}"
             if not cell.strip():
                 return f"{where} is empty"
-            if not _is_number(cell):
+            if index != apart and not _is_number(cell):
                 return f"{where}: {_shown(cell)} is not a number"
         if len(cells) != width:
             return f"line {number}: {len(cells)} cells, where line {first} has {width}"
@@ -130,17 +183,6 @@ def _first_fault(lines, names):
 
 def _shown(cell):
     return repr(cell) if len(cell) <= 40 else repr(cell[:37]) + "..."
-
-
-def _member(archive, array, path):
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise _Refusal(f"{_name(path)} is not an .npz archive.")
-    names = ", ".join(repr(name) for name in archive.files)
-    if array is None and len(archive.files) != 1:
-        raise _Refusal(f"{_name(path)} holds {names or 'no array'}; name one with data.array.")
-    if array is not None and array not in archive.files:
-        raise _Refusal(f"data.array is {array!r}; {_name(path)} holds {names or 'no array'}.")
-    return archive[array or archive.files[0]]
 
 
 def _checked(values, path):

@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 
 from vaecourse import data
 from vaecourse._files import digest
-from vaecourse.data.tables import read_array
+from vaecourse.data.tables import read_rows
 from vaecourse.models import labelled
 
 TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
@@ -59,14 +59,17 @@ def test_data(params, labels=False):
 
 
 def own_data_sha256(params):
-    """SHA-256 of the array in a user's own file; None for the data sets of the course."""
-    return digest({"x": read_array(params.path, params.array)}) if params.name == "file" else None
+    """SHA-256 of the data in a user's own file; None for the data sets of the course."""
+    if params.name != "file":
+        return None
+    x, label = _own_rows(params)
+    return digest({"x": x} if label is None else {"x": x, "label": label})
 
 
 def own_axes(params):
     """The axes of a row of the user's own file, [3, 32, 32] say; None for the course's data."""
     if params.name == "file":
-        return list(read_array(params.path, params.array).shape[1:])
+        return list(_own_rows(params)[0].shape[1:])
     return None
 
 
@@ -102,8 +105,12 @@ def _counted(images, params):
     return images if white is None else images._replace(x=(images.x * white).round())
 
 
+def _own_rows(params):
+    return read_rows(params.path, params.array, params.label)
+
+
 def _file(params):
-    x = read_array(params.path, params.array)
+    x, label = _own_rows(params)
     n_test = max(2, round(params.test_fraction * len(x)))  # a standard error needs two
     if n_test >= len(x):
         raise ValueError(
@@ -112,4 +119,5 @@ def _file(params):
         )
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     rows, shape = x.flatten(1)[order], tuple(x.shape[1:]) if x.ndim == 3 else None
-    return rows[n_test:], TestData(rows[:n_test], shape=shape)
+    label = None if label is None else label[order][:n_test]
+    return rows[n_test:], TestData(rows[:n_test], label, shape)

@@ -156,6 +156,11 @@ class FileParams(_Strict):
         min_length=1, description="A .npy, .npz or .csv file, seen from where the command runs."
     )
     array: str | None = Field(None, description="Which array of an .npz file, if it has several.")
+    label: str | None = Field(
+        None,
+        description="What is no data but colours the figures: a column of a .csv file by its name, "
+        "or an array [N] of an .npz file; at most ten kinds.",
+    )
     test_fraction: float = Field(
         0.1, gt=0, lt=1, description="The part of the rows, drawn at random, that is for testing."
     )
@@ -195,6 +200,10 @@ class TrainingParams(_Strict):
     products: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of gradients by hand, of binary pixels: what is multiplied."
     )
+    # no part of what a run is: it may go on elsewhere
+    device: Literal["cpu", "cuda", "mps"] = Field(
+        "cpu", exclude=True, description="Where autograd trains."
+    )
 
     @model_validator(mode="after")
     def _goes_together(self):
@@ -202,6 +211,8 @@ class TrainingParams(_Strict):
             raise ValueError("gradients by_hand go with the optimizers adam and muon only.")
         if self.gradients == "autograd" and self.products != "float32":
             raise ValueError(f"products of {self.products} go with gradients by_hand only.")
+        if self.gradients == "by_hand" and self.device != "cpu":
+            raise ValueError("gradients by_hand go with the device cpu only.")
         return self
 
 

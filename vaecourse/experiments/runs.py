@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from vaecourse import data, models
+from vaecourse._arguments import check_device
 from vaecourse._files import plain
 from vaecourse.evaluation import active_units, evaluate, importance_estimate
 from vaecourse.experiments import gmvae_start
@@ -65,6 +66,7 @@ def check(task):
     """
     params, seed = task.params, task.seeds[0]
     model = _build(task, seed)
+    check_device(params.training.device, model)
     labels = model.needs_labels
     axes = own_axes(params.data)
     if axes is not None:
@@ -126,7 +128,7 @@ def _advance_one(task, state, done, epochs):
     for _ in range(epochs):
         run.epoch(tqdm(disable=True))
     return {
-        "state": run.state(),
+        "state": {name: tensor.cpu() for name, tensor in run.state().items()},
         "epoch_loss": [[loss] for loss in run.history.epoch_loss],
         "batch_loss": [[loss] for loss in run.history.batch_loss],
         "snapshots": {},
@@ -162,7 +164,7 @@ def _ensemble(task, state):
 
 def _run(task, state, done=0):
     seed, training = task.seeds[0], task.params.training
-    model = _build(task, seed)
+    model = _build(task, seed).to(training.device)
     x, transform = train_data(task.params.data, seed, model.needs_labels)
     x = model.check(model.arrange(x))
     if task.params.start is not None and state is None:
@@ -226,7 +228,7 @@ def finish(task, state):
             run.write_back()
             trained = run.models
         else:
-            trained = [_run(task, state).model]
+            trained = [_run(task, state).model.cpu()]
         results = [(model.state_dict(), metrics(model, task.params.data)) for model in trained]
     if not all(math.isfinite(value) for _, found in results for value in found.values()):
         raise FloatingPointError(

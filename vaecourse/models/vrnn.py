@@ -195,10 +195,10 @@ class VRNN(LatentModel):
 
     def _mask(self, x, lengths):
         """Which steps count, [B, T]."""
-        steps = torch.arange(x.shape[1])
+        steps = torch.arange(x.shape[1], device=x.device)
         if lengths is None:
             return (steps >= 0).expand(len(x), -1)
-        lengths = torch.as_tensor(lengths)
+        lengths = torch.as_tensor(lengths, device=x.device)
         low, high = lengths.aminmax()
         if lengths.shape != (len(x),) or low < 1 or high > x.shape[1]:
             raise ValueError(
