@@ -29,6 +29,7 @@ ROOM = {
     "MissingExplorer": (540, 945),
     "PipelineExplorer": (600, 960),
     "Playground": (1020, 1480),
+    "PrecisionExplorer": (560, 990),
     "TrainingExplorer": (605, 840),
 }
 

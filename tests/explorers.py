@@ -64,5 +64,6 @@ MAKERS = {
     "LatentExplorer": latent,
     "MissingExplorer": missing,
     "PipelineExplorer": pipeline,
+    "PrecisionExplorer": widgets.PrecisionExplorer,
     "TrainingExplorer": training,
 }

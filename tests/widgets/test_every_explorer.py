@@ -26,6 +26,7 @@ INK = {
     "LatentExplorer": ("latent", 0),
     "MissingExplorer": ("latent", 0),
     "PipelineExplorer": ("latent", 1),
+    "PrecisionExplorer": ("latent", 1),
     "TrainingExplorer": ("inference", 3),
 }
 # what is said after one step up
@@ -43,6 +44,8 @@ SPEECH = {
     "LatentExplorer": "z = (0.00, 0.07), test points nearby are ",
     "MissingExplorer": "Seen: 28 columns of 13 rows. log p(seen) −",
     "PipelineExplorer": "Distortion ",
+    "PrecisionExplorer": "The posterior is N(1.05, 0.71²). Step 0.1: 97 % accepted, "
+    "correlation of neighbours 0.995.",
     "TrainingExplorer": "Three blobs, full covariance, epoch 1 of 1, loss 2.000 nats.",
 }
 STAGES = ".vw-stage > canvas"

@@ -16,6 +16,7 @@ _MODULES = {
     "MissingExplorer": "missing_explorer",
     "PipelineExplorer": "pipeline_explorer",
     "Playground": "playground",
+    "PrecisionExplorer": "precision_explorer",
     "TrainingExplorer": "training_explorer",
 }
 
