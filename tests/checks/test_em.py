@@ -82,7 +82,7 @@ def with_the_package(x, weights, means, covariances):
 
 def tracked(x, weights, means, covariances):
     """Parameters that ask for gradients."""
-    return textbook(x, *(value.requires_grad_() for value in (weights, means, covariances)))
+    return textbook(x, *(value.clone().requires_grad_() for value in (weights, means, covariances)))
 
 
 @pytest.mark.parametrize("fn", [textbook, in_loops, with_numpy, with_the_package, tracked])

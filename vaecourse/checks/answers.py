@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode
 
 SECONDS = 20  # for one call of a student's function
 ALONE = "For one row alone"  # of a trial that every check adds to its own
+WITHOUT_GRADIENT = " Without a gradient, though: nothing can be trained through it."
 
 
 class Mistake(AssertionError):
@@ -48,7 +48,10 @@ class Verdict(str):
 
 @dataclass
 class Trial:
-    """Arguments to try; `where` says what is special about them, `advice` helps if they break."""
+    """Arguments to try; `where` says what is special about them, `advice` helps if they break.
+
+    along: (name, values) of what they run through, if that is more than one argument.
+    """
 
     arguments: tuple
     where: str = ""
@@ -56,6 +59,7 @@ class Trial:
     rtol: float = 1e-5
     atol: float = 1e-5
     gradients: bool = True
+    along: tuple = ()
 
 
 def seeded(seed):
@@ -100,9 +104,12 @@ def check(
         @watched(*inspect.signature(right).parameters)
         def judged(student):
             trials = [case if isinstance(case, Trial) else Trial(case) for case in cases()]
-            trials += _first_row_alone(right, trials[0])
+            special = [k for k, trial in enumerate(trials) if trial.where]
+            place = special[0] if special else len(trials)
+            trials[place:place] = _first_row_alone(right, trials[0])
             rights = [[*map(as_tensor, _several(right(*trial.arguments)))] for trial in trials]
             answers, problem = _collect(student, trials, outputs, rights)
+            found = True
             if problem or not accepts(answers, trials):
                 _judge_order(answers, rights, trials, outputs)
                 for place in order or range(len(outputs)):
@@ -117,10 +124,9 @@ def check(
                 if problem:
                     raise problem
                 if gradients:
-                    _judge_gradients(student, right, trials, gradients, outputs)
+                    found = _judge_gradients(student, right, trials, gradients, outputs)
             then(student)
-            left = " In numpy, though: nothing can be trained through it."
-            return says + (left if gradients and student.left_torch else "")
+            return says + ("" if found else WITHOUT_GRADIENT)
 
         judged.right = right
         return functools.update_wrapper(judged, right)
@@ -192,33 +198,27 @@ class _OutOfTime(BaseException):
     pass
 
 
-class _Watch(TorchFunctionMode):
-    """Notices when numbers leave torch."""
-
-    left = False
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if getattr(function, "__name__", "") in ("numpy", "__array__", "tolist"):
-            self.left = True
-        return function(*args, **(kwargs or {}))
-
-
 class Student:
     """A student's function; a call gives what it returns, or a Mistake that says what happened."""
 
     def __init__(self, fn, names):
-        self.fn, self.names, self.left_torch = fn, names, False
+        self.fn, self.names = fn, names
 
     def __call__(self, *arguments):
         spare, before = [_copied(value, chance=True) for value in arguments], _random_states()
         given = [_copied(value) for value in arguments]
-        modules = [_weights_of(value) for value in arguments]
+        marks = [_marks_of(value) for value in given]
         modes = [getattr(value, "training", None) for value in arguments]
         value = self._run(given)
-        for name, old, new, weights, mode in zip(self.names, arguments, given, modules, modes):
+        for name, old, new, before_, mode in zip(self.names, arguments, given, marks, modes):
             if not _same(old, new):
                 raise SideEffect(f"You change {name} in place; the caller still needs it.")
-            if weights != _weights_of(old):
+            if before_ != _marks_of(new):
+                if isinstance(new, torch.Tensor):
+                    raise SideEffect(
+                        f"You change requires_grad or grad of {name}; the caller still needs it "
+                        "as it was."
+                    )
                 raise SideEffect(
                     f"You change {name} for good: the precision of its weights, or whether they "
                     "ask for a gradient."
@@ -237,11 +237,9 @@ class Student:
 
     def _run(self, given):
         call = self._bound(given)
-        with _switches_watched(), _Watch() as watch, warnings.catch_warnings():
+        with _switches_watched(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            value = _limited(call, self._explained)
-        self.left_torch = self.left_torch or watch.left
-        return value
+            return _limited(call, self._explained)
 
     def _repeats(self, value, spare, after):
         """Whether other global numbers, not seeded, give the same; a DataLoader draws some idly."""
@@ -409,11 +407,13 @@ def _same(old, new):
     return old.shape == new.shape and torch.equal(old.nan_to_num(), new.nan_to_num())
 
 
-def _weights_of(value):
-    """What can be set of the weights of a module beside their values."""
-    if not isinstance(value, torch.nn.Module):
-        return None
-    return [(weight.dtype, weight.requires_grad) for weight in value.parameters()]
+def _marks_of(value):
+    """What can be set of a tensor, or of the weights of a module, beside the values."""
+    if isinstance(value, torch.nn.Module):
+        return [(weight.dtype, weight.requires_grad) for weight in value.parameters()]
+    if isinstance(value, torch.Tensor):
+        return value.requires_grad, value.is_leaf and value.grad is not None
+    return None
 
 
 def _alike(old, new):
@@ -511,6 +511,17 @@ def _single(value):
     return isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float16)
 
 
+def read_alone(value, shape):
+    """What was returned, as a tensor, and no tuple of things that have this shape each."""
+    answer = as_tensor(value)
+    if isinstance(value, (list, tuple)) and answer.shape == (len(value), *shape) != (1, *shape):
+        raise Mistake(
+            f"Your function returns a {type(value).__name__} of {len(value)} things; return the "
+            "answer alone."
+        )
+    return answer
+
+
 def _several(value):
     return value if isinstance(value, tuple) else (value,)
 
@@ -543,7 +554,8 @@ def _collect(student, trials, outputs, rights):
         try:
             raw = student(*trial.arguments)
             parts = parts_of(raw, outputs) if len(outputs) > 1 else [raw]
-            answer = [_named(name, as_tensor, part) for name, part in zip(outputs, parts)]
+            shapes = [part.shape for part in right]
+            answer = [_named(*several) for several in zip(outputs, parts, shapes)]
             if any(_single(part) for part in parts):
                 numbers_ = [a for a in trial.arguments if isinstance(a, torch.Tensor)]
                 largest = max((a.abs().max().item() for a in numbers_), default=1.0)
@@ -569,9 +581,9 @@ def _collect(student, trials, outputs, rights):
     return answers, None
 
 
-def _named(name, read, value):
+def _named(name, value, shape):
     try:
-        return read(value)
+        return read_alone(value, shape)
     except Mistake as mistake:
         raise Mistake(f"In {name}: {mistake}" if name else str(mistake)) from None
 
@@ -639,7 +651,7 @@ def judge(
     ordinary = [item for item in tried if not item[2].where]
     for chosen in (tried, ordinary) if len(ordinary) > 1 else (tried,):
         if wrong and (sentence := _known(chosen, wrong)):
-            raise Mistake(sentence)
+            raise Mistake(f"In {output}: {sentence}" if output else sentence)
     answer, right, trial = tried[off[0]]
     if answer.shape != right.shape:
         text = f"{output or 'the answer'} {_misshapen(answer, tried, off[0])}"
@@ -706,15 +718,16 @@ def _misshapen(answer, tried, number):
         for reduced, name in ((right.mean(), "the mean"), (right.sum(), "the sum")):
             if close(answer, reduced):
                 return f"is one number, reduced over the batch as well ({name}); give {wanted}."
-        return f"is one number, reduced over the batch as well; give {wanted}."
-    if answer.shape == (*right.shape, 1):
+        return f"is one number for the whole batch; give {wanted}."
+    if answer.shape == (*right.shape, 1) and close(answer[..., 0], right):
         return f"has shape {given}; sum without keepdim, so that it is {wanted}."
     for value in arguments:
-        if right.ndim < value.ndim == answer.ndim and answer.shape == value.shape:
+        reduced = (answer.sum(-1), answer.mean(-1)) if answer.shape == value.shape else ()
+        if any(close(one, right) for one in reduced):
             return f"has shape {given}; reduce it over the last axis, so that it is {wanted}."
-        if right.ndim == 1 and value.ndim == 2 and len(given) == 1 and given[0] in value.shape:
-            return f"has shape {given}; reduced over the wrong axis, it must be {wanted}."
-    if given == list(right.shape[::-1]):
+        if value.ndim == 2 and (*right.shape, *given) == value.shape:
+            return f"has shape {given}, one for each column; it must be {wanted}, one for each row."
+    if right.ndim > 1 and close(answer.permute(*range(answer.ndim)[::-1]), right):
         return f"has shape {given}, turned over; it must be {wanted}."
     return f"has shape {given}; it must be {wanted}."
 
@@ -877,13 +890,18 @@ def _changed(names, arguments):
             number = torch.as_tensor(value, dtype=torch.float64)
             for words, change in _CHANGES + (_STEPS if isinstance(value, int) else []):
                 new = change(number)
-                if not new.isfinite().all():
+                if not new.isfinite().all() or _is_covariance(number) > _is_covariance(new):
                     continue
                 new = new if isinstance(value, torch.Tensor) else new.item()
                 yield f"if {name} were {words}", (*arguments[:k], new, *arguments[k + 1 :])
     tall = [len(value) if _is_array(value) else 0 for value in arguments]
     for words, rows in _ROWS if tall[0] > 1 else ():
         yield words, tuple(v[rows] if n == tall[0] else v for v, n in zip(arguments, tall))
+
+
+def _is_covariance(value):
+    square = value.ndim == 2 and close(value, value.mT)
+    return square and bool((torch.linalg.eigvalsh(value) > -1e-9).all())
 
 
 _SIZES = {
@@ -921,14 +939,15 @@ def _parts(parts, tried):
 
 
 def _constant(pairs, tried):
-    """c if one = c · two in all pairs of tensors, to the tolerance of the trials."""
+    """c if one = c · two in all pairs of tensors, to the tolerance, and to a twentieth of one."""
     one, two = (torch.cat([pair[k].flatten() for pair in pairs[:3]]) for k in (0, 1))
     if len(one) < 2 or not two.square().sum() > 1e-8:
         return None
     c = ((one * two).sum() / two.square().sum()).item()
+    largest = max(a.abs().max().item() for a, _ in pairs)
     for (a, b), (answer, right, trial) in zip(pairs, tried):
         slack = trial.atol + trial.rtol * torch.maximum(answer.abs(), right.abs())
-        if not ((a - c * b).abs() <= 2 * slack).all():
+        if not ((a - c * b).abs() <= (2 * slack).clamp(max=largest / 20)).all():
             return None
     return c
 
@@ -970,7 +989,7 @@ def _ranges(tried, off, names):
         good = torch.isclose(answer, right, trial.rtol, trial.atol).flatten()
         if not trial.where or len(good) < 13 or not good.any():
             continue  # by chance a few places lie anywhere
-        for name, value in zip(names, trial.arguments):
+        for name, value in [trial.along] if trial.along else zip(names, trial.arguments):
             if not (isinstance(value, torch.Tensor) and value.numel() == len(good)):
                 continue
             low, high = value.flatten()[good].min().item(), value.flatten()[good].max().item()
@@ -986,41 +1005,46 @@ def _ranges(tried, off, names):
 
 
 def _judge_gradients(student, right, trials, names, outputs):
-    """Compare the derivatives of a weighted sum of each output with those of the right answer."""
-    for trial in (trial for trial in trials if trial.gradients):
-        for place, output in enumerate(outputs):
-            expected = _gradients(right, trial, names, place, student.names, len(outputs))
-            given = _gradients(student, trial, names, place, student.names, len(outputs))
-            of = f" of {output}" if output else ""
-            if given is None and student.left_torch:
-                return
-            if given is None and any(gradient.any() for gradient in expected):
-                raise Mistake(
-                    f"The answer is detached: no gradient{of} reaches {', '.join(names)}."
-                )
-            for name, mine, theirs in zip(names, expected, given or expected):
-                if keep := names[name] if isinstance(names, dict) else None:
-                    mine, theirs = (keep(g, *trial.arguments) for g in (mine, theirs))
-                _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
+    """Compare the derivatives of a weighted sum of each output; False where there are none."""
+
+    def derivatives(fn, trial, place):
+        return _gradients(fn, student, trial, names, place, len(outputs))
+
+    tried = [
+        (trial, output, *(derivatives(fn, trial, place) for fn in (right, student)))
+        for trial in trials
+        if trial.gradients
+        for place, output in enumerate(outputs)
+    ]
+    if all(given is None for *_, given in tried):
+        return False
+    for trial, output, expected, given in tried:
+        of = f" of {output}" if output else ""
+        if given is None and any(gradient.any() for gradient in expected):
+            raise Mistake(f"The answer is detached: no gradient{of} reaches {', '.join(names)}.")
+        for name, mine, theirs in zip(names, expected, given or expected):
+            if keep := names[name] if isinstance(names, dict) else None:
+                mine, theirs = (keep(g, *trial.arguments) for g in (mine, theirs))
+            _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
+    return True
 
 
-def _gradients(fn, trial, names, place, all_names, number):
-    """The derivatives by each of `names`, or None for an answer without a graph."""
+def _gradients(fn, student, trial, names, place, number):
+    """The derivatives by each of `names`, or None for a student's answer without a graph."""
     arguments = [
         value.clone().requires_grad_() if name in names else value
-        for name, value in zip(all_names, trial.arguments)
+        for name, value in zip(student.names, trial.arguments)
     ]
-    leaves = [arguments[all_names.index(name)] for name in names]
+    leaves = [arguments[student.names.index(name)] for name in names]
     try:
         value = fn(*arguments)
     except Mistake as mistake:
-        if isinstance(fn, Student) and "numpy knows no gradients" in str(mistake):
-            fn.left_torch = True
+        if fn is student and "numpy knows no gradients" in str(mistake):
             return None
         raise
     value = _read(value[place] if number > 1 else value)
     if not value.requires_grad:
-        return [torch.zeros_like(leaf) for leaf in leaves] if not isinstance(fn, Student) else None
+        return None if fn is student else [torch.zeros_like(leaf) for leaf in leaves]
     weights = torch.linspace(0.5, 1.5, value.numel(), dtype=torch.float64).reshape(value.shape)
     found = torch.autograd.grad((weights * value).sum(), leaves, allow_unused=True)
     return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves)]

@@ -9,6 +9,7 @@ import torch
 from torch.distributions import kl_divergence
 
 from vaecourse.checks.answers import (
+    WITHOUT_GRADIENT,
     Mistake,
     Trial,
     as_tensor,
@@ -300,9 +301,10 @@ def vrnn_elbo(student):
         )
     rights = [_sequence_bound(*trial.arguments) for trial in trials]
     judge(answers, trials, rights, _wrong_sequence, _sequence_parts, ("model", "x"))
-    _every_gradient_is_right(student, *trials[0].arguments)
+    found = _every_gradient_is_right(student, *trials[0].arguments)
     _one_draw_goes_everywhere(student)
-    return "terms of every step at one draw, each prior before its x_t is seen, summed."
+    says = "terms of every step at one draw, each prior before its x_t is seen, summed."
+    return says + ("" if found else WITHOUT_GRADIENT)
 
 
 def _small_vrnn(log_var):
@@ -399,13 +401,13 @@ def _wrong_sequence(model, x):
 
 
 def _every_gradient_is_right(student, model, x):
-    """The gradients by all weights, through z_t and all that depends on it, or a Mistake."""
+    """The gradients by all weights, through z_t and all that depends on it; False without any."""
     model.requires_grad_(True)
     found = []
     answer = student(model, x, seeded(1))
+    if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
+        return False
     for value in (answer, _sequence_bound(model, x)):
-        if not (isinstance(value, torch.Tensor) and value.requires_grad):
-            raise Mistake("The answer is detached: no gradient reaches φ.")
         weights = torch.linspace(0.5, 1.5, len(x)).double()
         parameters = list(model.parameters())
         found.append(torch.autograd.grad((weights * value).sum(), parameters, allow_unused=True))
@@ -418,6 +420,7 @@ def _every_gradient_is_right(student, model, x):
                 )
             part = name.split(".")[0]
             raise Mistake(f"The value is right, but not the gradient by {part}: detach nothing.")
+    return True
 
 
 def _one_draw_goes_everywhere(student):

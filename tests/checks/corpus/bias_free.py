@@ -75,7 +75,7 @@ WRONG = [
     (lambda s, d: -by_hand(s, d), "sign"),
     (lambda s, d: (d / s).sum() / (1 / s).sum(), "This is a weighted mean of biased"),
     (lambda s, d: (d * s).sum() / s.sum(), "This is a weighted mean of biased"),
-    (lambda s, d: d - 1 / s, r"The answer has shape \[4\]; reduce it"),
+    (lambda s, d: d - 1 / s, r"The answer has shape \[4\]; it must"),
     (lambda s, d: line(1 / s.numpy(), d.numpy()), r"The answer has shape \[2\]; it must be"),
     (lambda s, d: line(1 / s.numpy(), d.numpy(), 0)[0], "mean"),
     (lambda s, d: by_hand(s, d) + 1e-3 * d[0], "our answer is"),

@@ -224,7 +224,7 @@ WRONG = [
     (twice, "our answer is"),
     (in_place, "in place"),
     (lambda x, w, m, c: exact(x, w, m, c)[:2], "3 things"),
-    (lambda x, w, m, c: exact(x, w, m, c)[::-1], r"weights has shape \[3, 2, 2\]; reduce it"),
+    (lambda x, w, m, c: exact(x, w, m, c)[::-1], r"weights has shape \[3, 2, 2\]; it must"),
     (in_densities, "With a point far|stay in the logarithm"),
     (step_with(2, lambda s, *_: s + 0.01 * torch.eye(s.shape[1])), "n covariances"),
     (step_with(2, lambda s, *_: 0.5 * (s + s.mean(0))), "n covariances"),

@@ -82,7 +82,7 @@ WRONG = [
     ),
     (lambda x, m, v: Normal(m, v.exp()).log_prob(x).sum(1), "You read log_var as log σ: it is log"),
     (lambda x, m, v: Normal(m, v).log_prob(x).sum(1), "You used log_var as the deviation"),
-    (lambda x, m, v: Normal(m, (0.5 * v).exp()).log_prob(x).sum(0), "wrong axis"),
+    (lambda x, m, v: Normal(m, (0.5 * v).exp()).log_prob(x).sum(0), "one for each column"),
     (lambda x, m, v: exact(x, m, v).exp(), "This is the density itself; take its"),
     (lambda x, m, v: exact(x, m, v.clamp(min=-6)), "Right for log_var from −6 to"),
     (lambda x, m, v: -functional.gaussian_nll_loss(m, x, v.exp()), "batch"),

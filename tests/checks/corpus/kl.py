@@ -112,7 +112,7 @@ WRONG = [
         "not the gradient by log_var",
     ),
     (lambda m, v: 0.5 * (v.exp() + m * m.detach() - 1 - v).sum(1), "not the gradient by loc"),
-    (lambda m, v: 0.5 * (v.exp() + m**2 - 1 - v).sum(0), "over the wrong axis"),
+    (lambda m, v: 0.5 * (v.exp() + m**2 - 1 - v).sum(0), "one for each column"),
     (lambda m, v: kl(m, v) / len(m), "divided by the number of rows"),
     (lambda m, v: kl(m, v) / 784, "1/784 times what is right"),
     (lambda m, v: kl(m, v) / math.log(2), "bits, not nats"),
