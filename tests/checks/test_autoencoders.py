@@ -20,6 +20,10 @@ def row_by_row(x, x_hat):
     return torch.stack(rows)
 
 
+def loss_without_graph(x, x_hat):
+    return torch.tensor([((a - b) ** 2).sum().item() for a, b in zip(x, x_hat, strict=True)])
+
+
 RIGHT_LOSSES = {
     "textbook": lambda x, x_hat: ((x - x_hat) ** 2).sum(dim=1),
     "einsum": lambda x, x_hat: torch.einsum("bd,bd->b", x - x_hat, x - x_hat),
@@ -29,6 +33,7 @@ RIGHT_LOSSES = {
     "expanded": lambda x, x_hat: (x * x - 2 * x * x_hat + x_hat * x_hat).sum(1),
     "row by row": row_by_row,
     "single precision": lambda x, x_hat: (x.float() - x_hat.float()).square().sum(1),
+    "no gradient": loss_without_graph,
 }
 
 
@@ -40,10 +45,6 @@ def test_a_right_reconstruction_loss_passes_in_any_style(fn):
 def in_place_loss(x, x_hat):
     x -= x_hat
     return x.square().sum(-1)
-
-
-def loss_without_graph(x, x_hat):
-    return torch.tensor([((a - b) ** 2).sum().item() for a, b in zip(x, x_hat, strict=True)])
 
 
 def loss_with_half_a_graph(x, x_hat):
@@ -62,14 +63,13 @@ WRONG_LOSSES = {
     "root of the mean": (lambda a, b: (a - b).square().mean(-1).sqrt(), "root of the mean square"),
     "square of the sum": (lambda a, b: (a - b).sum(-1).square(), "You squared after the sum"),
     "sign": (lambda a, b: -(a - b).square().sum(-1), "The sign is wrong"),
-    "axis": (lambda a, b: (a - b).square().sum(0), "reduced over the wrong axis"),
+    "axis": (lambda a, b: (a - b).square().sum(0), "You reduced over the wrong axis"),
     "not summed": (lambda a, b: (a - b).square(), "The pixels are not summed yet"),
     "kept axis": (lambda a, b: (a - b).square().sum(-1, keepdim=True), "sum without keepdim"),
     "half": (lambda a, b: 0.5 * (a - b).square().sum(-1), "a factor ½ too much"),
     "per image": (lambda a, b: (a - b).square().sum(-1) / len(a), "by the number of images"),
     "squeezed": (lambda a, b: (a - b).square().sum(-1).squeeze(), "a number without axes"),
     "in place": (in_place_loss, "You change x in place"),
-    "no gradient": (loss_without_graph, "no gradient reaches x_hat"),
     "half a gradient": (loss_with_half_a_graph, "not the gradient by x_hat"),
     "nothing returned": (lambda a, b: None, "is the return statement missing"),
     "a number": (lambda a, b: (a - b).square().sum().item(), "reduced over the batch"),
@@ -181,8 +181,8 @@ WRONG_MASKS = {
     ),
     "in place": (in_place_mask, "You change x in place"),
     "global state": (from_the_global_state, "must come from the generator"),
-    "own seed": (from_a_seed_of_its_own, "a seed is set inside the function"),
-    "reseeded": (from_the_seed_of_the_generator, "a seed is set inside the function"),
+    "own seed": (from_a_seed_of_its_own, "the same mask"),
+    "reseeded": (from_the_seed_of_the_generator, "the same mask"),
     "the mask alone": (
         lambda x, level, g: (uniform(x, g) >= level).to(x.dtype),
         "You return the mask itself",
@@ -203,7 +203,7 @@ WRONG_MASKS = {
     "everything": (lambda x, level, g: 0 * x, "Everything is masked"),
     "another level": (
         lambda x, level, g: x * (uniform(x, g) >= 0.3),
-        "At level 0.85 a share of 0.300",
+        "At level 0.85 a share of 0.3 of",
     ),
     "shape": (lambda x, level, g: with_where(x, level, g)[:, :-1], r"has shape \[200, 499\]"),
     "nothing returned": (lambda x, level, g: None, "is the return statement missing"),

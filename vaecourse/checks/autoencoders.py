@@ -4,7 +4,15 @@ import math
 
 import torch
 
-from vaecourse.checks.answers import Mistake, Trial, as_tensor, check, seeded, uniform, watched
+from vaecourse.checks.answers import (
+    Mistake,
+    Trial,
+    check,
+    read_alone,
+    seeded,
+    uniform,
+    watched,
+)
 
 # --- the loss --------------------------------------------------------------------------------
 
@@ -15,7 +23,8 @@ def _pairs():
     yield Trial((uniform(1, 3), uniform(1, 3, seed=1)), "For a batch of one image")
     yield Trial((uniform(4, 1), uniform(4, 1, seed=1)), "For images of one pixel")
     column = torch.linspace(-30, 30, 25, dtype=torch.float64)[:, None]
-    yield Trial((column, 0 * column), "For one pixel and differences from −30 to 30")
+    where, along = "For one pixel and differences from −30 to 30", ("x − x_hat", column)
+    yield Trial((column, 0 * column), where, along=along)
     yield Trial((uniform(3, 784), uniform(3, 784, seed=1)), "For 784 pixels")
     apart = torch.tensor([0.0, 1e4, -1e4], dtype=torch.float64)
     yield Trial((apart + uniform(5, 3), apart + uniform(5, 3, seed=1)), "With columns 10,000 apart")
@@ -79,6 +88,9 @@ def reconstruction_loss(x, x_hat):
 # --- the mask --------------------------------------------------------------------------------
 
 
+_LEVELS = (0.3, 0.85, 0.0149)  # the last tells it from any in hundredths
+
+
 @watched("x", "level", "generator")
 def mask_corruption(student):
     """Check `fn(x, level, generator) -> x̃`, each pixel of x [B, D] set to 0 with chance `level`.
@@ -86,33 +98,37 @@ def mask_corruption(student):
     A fixed number of pixels in each image, as in [VLBM08], passes too. Chapter 02.
     """
     x = _images()
-    for level in (0.3, 0.85):  # not both whole tenths
-        masked = _like(x, student(x, level, seeded(0)))
+    masks = [_like(x, student(x, level, seeded(0))) for level in _LEVELS]
+    for masked, level in zip(masks[:2], _LEVELS):
         _check_what_is_kept(masked, x, level)
-        _check_pattern(masked == 0)
-        _check_share((masked == 0).double().mean().item(), level)
-    _check_source_of_chance(student, x, level, masked)
+        _check_draws(masked == 0)
+    _name_shares([masked == 0 for masked in masks])
+    for masked, level in zip(masks, _LEVELS):
+        _check_share(masked == 0, level)
+        if level > 0.1:  # else counts of pixels are too small
+            _check_pattern(masked == 0)
+    _check_source_of_chance(student, x, 0.85, masks[1])
     if not torch.equal(_like(x, student(x, 0.0, seeded(0))), x):
         raise Mistake("At level 0 nothing may change: the result should equal x.")
     if _like(x, student(x, 1.0, seeded(0))).any():
         raise Mistake("At level 1 nothing may be left: the result should be zero everywhere.")
-    dark = x - 1  # of both signs
+    dark = x[:150, :400] - 1  # of both signs
     masked = _like(dark, student(dark, 0.3, seeded(0)))
     try:
         _check_what_is_kept(masked, dark, 0.3)
-        _check_share((masked == 0).double().mean().item(), 0.3)
+        _check_share(masked == 0, 0.3)
     except Mistake as mistake:
         raise Mistake(f"For pixels of both signs: {mistake}") from None
     return "each pixel is zero with the chance you gave, and is left as it was otherwise."
 
 
 def _images():
-    """[200, 500] with no zero among them, exact in single precision too."""
-    return 0.5 + uniform(200, 500, seed=3).float().double()
+    """[200, 500] from 0.5 to 3.5, exact in single precision too."""
+    return (0.5 + 3 * uniform(200, 500, seed=3)).float().double()
 
 
 def _like(x, answer):
-    masked = as_tensor(answer)
+    masked = read_alone(answer, x.shape)
     if masked.shape != x.shape:
         raise Mistake(f"The result has shape {list(masked.shape)} for x of {list(x.shape)}.")
     if not masked.isfinite().all():
@@ -136,8 +152,10 @@ def _check_what_is_kept(masked, x, level):
                 f"You rescale what is kept by 1/({name}), as dropout does: a mask leaves the other "
                 "pixels exactly as they are."
             )
-    if ((masked == 0) | (masked == 1)).all():
+    if (kept == 1).all():
         raise Mistake("You return the mask itself: multiply x by it.")
+    if any(torch.equal(kept, whole(original)) for whole in (torch.round, torch.trunc)):
+        raise Mistake("What is kept is made a whole number; leave it as it is.")
     values = masked[changed].unique()
     if len(values) == 1:
         raise Mistake(f"A masked pixel becomes {values.item():.4g}, and should become 0.")
@@ -147,7 +165,7 @@ def _check_what_is_kept(masked, x, level):
     )
 
 
-def _check_pattern(hidden):
+def _check_draws(hidden):
     if (hidden == hidden[:, :1]).all():
         raise Mistake(
             "You mask whole images: there is one draw a row, and every pixel needs a draw of its "
@@ -158,39 +176,61 @@ def _check_pattern(hidden):
             "Every image loses the same pixels: every pixel of every image needs a draw of its "
             "own, so the mask has the shape of x."
         )
+
+
+def _check_pattern(hidden):
     rows, columns = hidden.double().mean(1), hidden.double().mean(0)
-    share, half = hidden.double().mean(), len(hidden) // 2
+    share = hidden.double().mean()
     if (columns - share).abs().max() > 6 * (share * (1 - share) / len(rows)).sqrt():
         raise Mistake("Some places of an image are set to zero more often than others.")
     if (rows - share).abs().max() > 6 * (share * (1 - share) / len(columns)).sqrt():
         raise Mistake("Some images lose more pixels than others: every pixel has the same chance.")
-    if (hidden[:half] == hidden[half:]).double().mean() > 0.9:
-        raise Mistake("Some images lose the same pixels; every image needs draws of its own.")
     deviations = hidden.double() - share
     related = (deviations[:, 1:] * deviations[:, :-1]).mean() / (share * (1 - share))
     if related.abs() > 7 / hidden.numel() ** 0.5:
         raise Mistake(
             "What happens to a pixel depends on its neighbour; every pixel needs a draw of its own."
         )
+    if len(hidden.unique(dim=0)) < len(hidden):
+        raise Mistake("Some images lose the same pixels; every image needs draws of its own.")
 
 
-def _check_share(share, level):
-    """Within five standard errors of 100,000 independent draws."""
-    tolerance = 5 * (level * (1 - level) / _images().numel()) ** 0.5
-    if abs(share - level) < tolerance:
-        return
-    if abs(share - (1 - level)) < tolerance:
-        raise Mistake(
-            "You keep a pixel with probability level: level is the chance that it is set to zero, "
-            "so keep where the uniform draw is at least level."
-        )
-    text = f"At level {level} a share of {share:.3f} of the pixels is set to zero"
-    below = 0.5 * (1 + math.erf(level / math.sqrt(2)))
-    if abs(share - below) < tolerance:
-        raise Mistake(
-            f"{text}, as often as a normal draw lies below it; draw from rand, not randn."
-        )
-    raise Mistake(f"{text}.")
+_WRONG_SHARES = [
+    (
+        lambda level: 1 - level,
+        "You keep a pixel with probability level: level is the chance that it is set to zero, "
+        "so keep where the uniform draw is at least level.",
+    ),
+    (
+        lambda level: 0.5 * (1 + math.erf(level / math.sqrt(2))),
+        "A pixel is set to zero as often as a normal draw lies below level; draw from rand, not "
+        "randn.",
+    ),
+    (
+        lambda level: 1 - (1 - level) ** 2,
+        "A pixel is set to zero as often as by two masks, one after the other.",
+    ),
+    (lambda level: 0.5, "Half of the pixels are set to zero, whatever the level is."),
+]
+
+
+def _fits(hidden, chance):
+    """Whether the share that is set to zero is within five standard errors of the chance."""
+    share = hidden.double().mean().item()
+    return abs(share - chance) < 5 * (chance * (1 - chance) / hidden.numel()) ** 0.5
+
+
+def _name_shares(masks):
+    """A mistake must fit at every level."""
+    for wrong, sentence in _WRONG_SHARES:
+        if all(_fits(hidden, wrong(level)) for hidden, level in zip(masks, _LEVELS)):
+            raise Mistake(sentence)
+
+
+def _check_share(hidden, level):
+    if not _fits(hidden, level):
+        share = hidden.double().mean().item()
+        raise Mistake(f"At level {level} a share of {share:.3g} of the pixels is set to zero.")
 
 
 def _check_source_of_chance(student, x, level, masked):
@@ -205,8 +245,7 @@ def _check_source_of_chance(student, x, level, masked):
     one = seeded(0)
     if torch.equal(mask(one), mask(one)):
         raise Mistake(
-            "The mask is the same in every call: a seed is set inside the function, where the "
-            "draws should come from the generator as it is."
+            "Two calls with one generator give the same mask; each must take new draws from it."
         )
     if torch.equal(mask(seeded(1)), masked):
         raise Mistake("You ignore the generator: another seed gives the same mask.")

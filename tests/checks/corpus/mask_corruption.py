@@ -84,6 +84,16 @@ def bright_ones_alone(x, level, generator):
     return x * ((uniform(x, generator) >= level) | (x <= 0))
 
 
+def kept(x, level, generator, masks={}):  # noqa: B006
+    drawn = masks.setdefault(x.shape, rand(x, generator))
+    return x * (drawn >= level)
+
+
+def two_in_a_row(x, level, generator):
+    drawn = torch.rand((len(x) + 1) // 2, x.shape[1], generator=generator)
+    return x * (drawn.repeat_interleave(2, 0)[: len(x)] >= level)
+
+
 WRONG = [
     (lambda x, p, g: functional.dropout(x, p), "global random"),
     (lambda x, p, g: x * (torch.rand_like(x) >= p), "global random"),
@@ -101,13 +111,13 @@ WRONG = [
     (lambda x, p, g: torch.where(rand(x, g) < p, torch.nan, x), "NaN"),
     (lambda x, p, g: torch.where(rand(x, g) < p, x, 0.0), "keep a pixel with"),
     (lambda x, p, g: x * (1 - p), "Pixels take new values other than 0: a"),
-    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "At level"),
+    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "normal draw"),
     (lambda x, p, g: (rand(x, g) >= p).double(), "You return the mask itself: multiply x"),
-    (mask_and_image, r"The result has shape \[2"),
+    (mask_and_image, "a tuple of 2 things; return the answer alone"),
     (in_place, "in place"),
-    (lambda x, p, g: x * (rand(x, g) >= 0.5), "At level"),
+    (lambda x, p, g: x * (rand(x, g) >= 0.5), "Half of the pixels"),
     (first_pixels, "Every image loses the same pixels"),
-    (reseeded, "The mask is the same in every call: a"),
+    (reseeded, "Two calls with one generator give the same mask"),
     (one_mask_for_two_rows, "Some images lose the same pixels"),
     (lambda x, p, g: x * (torch.rand(len(x), 1, generator=g) >= p), "whole images"),
     (lambda x, p, g: x * (rand(x, g) >= p * p), "At level"),
@@ -120,18 +130,34 @@ WRONG = [
     (lambda x, p, g: x * (uniform(x, g) > 1 - p), "probability level"),
     (lambda x, p, g: functional.dropout(x, p, training=True), "generator"),
     (lambda x, p, g: x * (uniform(x, g) >= p) / (1 - p), "dropout"),
-    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "share of"),
+    (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "not randn"),
     (lambda x, p, g: x.mul_(uniform(x, g) >= p), "change x in place"),
     (lambda x, p, g: x * (uniform(x, g) >= p).round() * x, "take new values|new values"),
     (lambda x, p, g: uniform(x, g) >= p, "mask itself"),
-    (lambda x, p, g: x * (uniform(x, torch.Generator().manual_seed(0)) >= p), "same in every"),
+    (lambda x, p, g: x * (uniform(x, torch.Generator().manual_seed(0)) >= p), "the same mask"),
     (lambda x, p, g: x - p, "new values|becomes"),
     (lambda x, p, g: np.random.rand(*x.shape), "generator"),  # noqa: NPY002
     (a_block_in_each, "depends on its neighbour"),
     (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "from rand, not randn"),
-    (lambda x, p, g: x * (uniform(x, g) >= 0.5), "a share of 0.[45]"),
+    (lambda x, p, g: x * (uniform(x, g) >= 0.5), "whatever the level is"),
     (lambda x, p, g: x * (1 - p), "dimming is another"),
     (bright_ones_alone, "For pixels of both signs"),
+    (
+        lambda x, p, g: x * (torch.randint(10, x.shape, generator=g) >= int(10 * p)),
+        "share of 0.798",
+    ),
+    (
+        lambda x, p, g: x * (torch.randint(100, x.shape, generator=g) >= int(100 * p)),
+        "At level 0.0149 a share of 0.01",
+    ),
+    (lambda x, p, g: x * (torch.randint(20, x.shape, generator=g) >= int(20 * p)), "level 0.0149"),
+    (lambda x, p, g: x * (rand(x, g) >= p / 100), "At level 0.3 a share of 0.003"),
+    (lambda x, p, g: x * (rand(x, g) >= p / 10), "At level 0.3 a share of 0.0296"),
+    (lambda x, p, g: (x * (rand(x, g) >= p)).int(), "made a whole number"),
+    (lambda x, p, g: (x * (rand(x, g) >= p)).round(), "made a whole number"),
+    (kept, "Two calls with one generator give the same mask"),
+    (two_in_a_row, "Some images lose the same pixels"),
+    (lambda x, p, g: x * (rand(x, g) >= p) * (rand(x, g) >= p), "by two masks, one after"),
 ]
 RIGHT = [
     from_numpy,
@@ -147,4 +173,5 @@ RIGHT = [
     lambda x, p, g: x.masked_fill(uniform(x, g) < p, 0.0),
     lambda x, p, g: x * torch.bernoulli(torch.full(x.shape, 1.0 - p), generator=g),
     lambda x, p, g: torch.where(uniform(x, g) < p, 0.0, x),
+    lambda x, p, g: x * (torch.randint(2**31, x.shape, generator=g) >= p * 2**31),
 ]
