@@ -145,6 +145,7 @@ def reparameterize(student):
     _noise_is_standard_normal(z, loc, log_var)
     _noise_is_scaled_everywhere(student)
     _one_row_has_noise(student)
+    _latents_may_be_three(student)
     _noise_lets_gradients_through(student, loc[:5], log_var[:5])
     return "z = loc + σ ⊙ ε with fresh ε from the generator, and gradients reach both."
 
@@ -241,6 +242,18 @@ def _one_row_has_noise(student):
         )
 
 
+def _latents_may_be_three(student):
+    loc = normal(50, 3)
+    try:
+        z = as_tensor(student(loc, 0 * loc, seeded(0)))
+    except Mistake as mistake:
+        raise Mistake(f"For three latents: {mistake}") from None
+    if z.shape != loc.shape:
+        raise Mistake(f"For three latents z has shape {list(z.shape)}; it must be [50, 3].")
+    if (torch.corrcoef((z - loc).T) - torch.eye(3)).abs().max() > 0.9:
+        raise Mistake("Of three latents two have the same ε; draw ε in the shape of loc.")
+
+
 def _noise_lets_gradients_through(student, loc, log_var):
     """dz/dloc = 1 and dz/dlog_var = ½ (z − loc), or a Mistake."""
     loc, log_var = (parameter.clone().requires_grad_() for parameter in (loc, log_var))
@@ -284,6 +297,9 @@ def _batches():
     yield Trial(wide, "For one row of 784 pixels and 20 latents")
 
 
+_CUT = "Logits or probabilities are cut off; work from the logits as they are."
+
+
 def _log_likelihood(x, logits):
     return -binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
 
@@ -294,7 +310,8 @@ def _wrong_elbo(x, logits, loc, log_var):
     pixels, latents = x.shape[-1], loc.shape[-1]
     squared_error = (x - logits.sigmoid()).square().sum(-1)
     as_probabilities = (x * logits.log() + (1 - x) * (1 - logits).log()).sum(-1)
-    clipped = binary_cross_entropy(logits.sigmoid(), x, reduction="none")
+    p = logits.sigmoid()
+    clipped = binary_cross_entropy(p, x, reduction="none")
     entropies = binary_cross_entropy_with_logits(logits, x, reduction="none")
     wrong_likelihood = [
         (-clipped.sum(-1), "log p is cut off at −100 a pixel: work from the logits themselves."),
@@ -322,6 +339,16 @@ def _wrong_elbo(x, logits, loc, log_var):
             "sigmoid is applied twice: the function you call takes logits, not probabilities.",
         ),
         (_log_likelihood(logits, x), "x and logits are swapped in the cross entropy."),
+        (-784 * entropies.mean(-1), "784 pixels are written in; sum over the pixels there are."),
+        (
+            (x * logits.log_softmax(-1)).sum(-1),
+            "softmax runs over the pixels; each has a probability of its own, sigmoid(logit).",
+        ),
+        *(
+            (-binary_cross_entropy(p.clamp(eps, 1 - eps), x, reduction="none").sum(-1), _CUT)
+            for eps in (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+        ),
+        *((_log_likelihood(x, logits.clamp(-c, c)), _CUT) for c in (10, 15, 20, 30, 50)),
         (-squared_error, "This is a squared error; the decoder gives logits of Bernoulli pixels."),
         (
             -0.5 * squared_error,
@@ -383,6 +410,8 @@ def _minibatches():
         ([-4.0, -1.0], 2),
         ([-8.0], 7),
         ([4.0, -2.5, 1.25, 7.0, 3.5], 13),
+        ([0.0, -10_000.0, -3.5, 40.0, -3.5, 0.0], 31),
+        ([2.5, 2.5, -1.0], 9),
     ):
         yield torch.tensor(terms, dtype=torch.float64), n
     yield Trial((normal(200).exp(), 1000), "For a minibatch of 200, a few of them large")
@@ -409,8 +438,12 @@ def _wrong_totals(terms, n):
         ),
         ((n - m) * total / m, "Only the data outside the minibatch count; N counts them all."),
         (n * (terms.logsumexp(0) - math.log(m)), "The terms are logarithms already; add them."),
-        (n / (m - 1) * total if m > 1 else math.nan, "M − 1 stands where M belongs."),
+        *((n / (m - 1 or one) * total, "M − 1 stands where M belongs.") for one in (math.nan, 1)),
         (n / 100 * total, "100 is written in; divide by the number of terms, M."),
+        (60_000 * total / m, "60,000 is written in; take N as it is handed in."),
+        (n * terms.median(), "The median stands where the mean belongs."),
+        (n * terms.unique().mean(), "Terms that are equal count once; every term counts."),
+        (total + n / m * total, "The minibatch counts twice: N has its M terms in it."),
         (n / m * terms.abs().sum(), "Absolute values are summed; the sign of a term counts."),
         (n / m * terms, "The terms are scaled, not yet added up: a total is one number."),
     ]

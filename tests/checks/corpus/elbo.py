@@ -117,9 +117,9 @@ WRONG = [
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / x.shape[1], "divided"),
     (lambda x, f, m, v: -bce(x, f.detach()).sum(1) - kl(m, v), "logits"),
     (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v.detach()), "log_var"),
-    (through_probabilities, "our answer is"),
+    (through_probabilities, "Logits or probabilities are cut off"),
     (in_place, "in place"),
-    (lambda x, f, m, v: (-bce(x, f).sum(1), kl(m, v)), r"The answer has shape \[2, 5\]; it must"),
+    (lambda x, f, m, v: (-bce(x, f).sum(1), kl(m, v)), "returns a tuple of 2 things"),
     (lambda x, a, m, v: -plain_bce(a, x) - plain_kl(m, v), "takes the mean of all"),
     (
         lambda x, a, m, v: -plain_bce(a, x, reduction="sum") - plain_kl(m, v),
@@ -149,7 +149,10 @@ WRONG = [
     (lambda x, a, m, v: bound(a, x, m, v), "swapped"),
     (lambda x, a, m, v: bound(x, a, m, 2 * v), "read log_var as log σ"),
     (lambda x, a, m, v: (bound(x, a, m, v), plain_kl(m, v), 1), "returns a tuple|return"),
-    (lambda x, a, m, v: Bernoulli(logits=a).log_prob(x) - plain_kl(m, v)[:, None], "last axis"),
+    (
+        lambda x, a, m, v: Bernoulli(logits=a).log_prob(x) - plain_kl(m, v)[:, None],
+        r"shape \[5, 7\]",
+    ),
     (lambda x, a, m, v: bound(x, a, m, v) - 0.5 * LOG_2PI, "too small, everywhere"),
     (lambda x, a, m, v: (x * a - a.exp().log1p()).sum(1) - kl(m, v), "logits of 1000, .* lost"),
     (lambda x, a, m, v: -bce(x, a).sum(1) - kl(m, v).sum(), "another answer alone"),
@@ -159,6 +162,11 @@ WRONG = [
     ),
     (lambda x, a, m, v: -bce(x, 0 * a).sum(1) - kl(m, v), "logits"),
     (clamped_in_place, "You change logits in place; the caller still needs it.$"),
+    (lambda x, a, m, v: -bce(x, a.clamp(-20, 20)).sum(1) - kl(m, v), "are cut off"),
+    (lambda x, a, m, v: -784 * bce(x, a).mean(1) - kl(m, v), "784 pixels are written in"),
+    (lambda x, a, m, v: (x * a.log_softmax(1)).sum(1) - kl(m, v), "softmax runs over the pixels"),
+    (lambda x, a, m, v: -bce(x, a).sum(1) - kl(m.requires_grad_(), v), "requires_grad or grad of"),
+    (lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).squeeze(), "For one row alone"),
 ]
 RIGHT = [
     row_by_row,
@@ -178,4 +186,6 @@ RIGHT = [
         else bound(x.float(), a.float(), m.float(), v.float())
     ),
     lambda x, a, m, v: torch.stack([bound(*(t[None] for t in row))[0] for row in zip(x, a, m, v)]),
+    lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).detach(),
+    lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).tolist(),
 ]

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import statistics
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ WRONG = [
     (lambda t, n: n // len(t) * t.sum(), "N // M is rounded down, so part of the"),
     (lambda t, n: round(n / len(t)) * t.sum(), "N/M is rounded to a whole number"),
     (lambda t, n: -(-n // len(t)) * t.sum(), "N/M is rounded to a whole number"),
-    (lambda t, n: n * t.median(), "our answer is"),
+    (lambda t, n: n * t.median(), "The median stands"),
     (lambda t, n: n * t[0], "our answer is"),
     (lambda t, n: n / (len(t) - 1) * t.sum(), r"A number leaves its range \(division by"),
     (lambda t, n: (n - len(t)) * t.mean(), "Only the data outside the minibatch"),
@@ -46,14 +47,13 @@ WRONG = [
     (lambda t, n: n * t.mean(0, keepdim=True).expand(2), "shape"),
     (lambda t, n: -n * t.mean(), "sign"),
     (lambda t, n: int(n * t.mean()), "The decimals are cut off"),
-    (lambda t, n: n * t.mean().detach(), "detached"),
     (in_place, "in place"),
     (random_rows, "random"),
     (lambda t, n: n // len(t) * t.sum(), "rounded down"),
     (lambda t, n: n / 100 * t.sum(), "100 is written in"),
     (lambda t, n: t.sum(), "minibatch alone"),
     (lambda t, n: t.mean(), "mean over the minibatch"),
-    (lambda t, n: n * t.mean().detach(), "detached"),
+    (lambda t, n: t.requires_grad_().mean() * n, "change requires_grad or grad of terms"),
     (lambda t, n: n * t[0], "Absolute values|our answer is"),
     (lambda t, n: n * t.abs().mean(), "Absolute values"),
     (lambda t, n: int(n * t.mean()), "The decimals are cut off"),
@@ -62,9 +62,14 @@ WRONG = [
     (lambda t, n: n / max(len(t) - 1, 0.5) * t.sum(), "our answer is|M − 1"),
     (lambda t, n: n * (t.logsumexp(0) - math.log(len(t))), "logarithms already"),
     (lambda t, n: (n - 1) * t.mean(), "num_data were one less"),
-    (lambda t, n: 60_000 * t.mean(), "our answer is"),
+    (lambda t, n: 60_000 * t.mean(), "60,000 is written in"),
     (lambda t, n: n * t.clamp(t.quantile(0.01), t.quantile(0.99)).mean(), "our answer is"),
-    (lambda t, n: n * t[t <= 8].mean(), "a few of them large"),
+    (lambda t, n: n * t[t <= 8].mean(), "our answer is"),
+    (lambda t, n: n * t[t != 0].mean(), "our answer is"),
+    (lambda t, n: n * t.clamp(min=-1000).mean(), "our answer is"),
+    (lambda t, n: n / max(len(t) - 1, 1) * t.sum(), "M − 1 stands where M belongs"),
+    (lambda t, n: t.sum() + n * t.mean(), "minibatch counts twice"),
+    (lambda t, n: n * t.unique().mean(), "Terms that are equal count once"),
 ]
 RIGHT = [
     by_loop,
@@ -80,4 +85,10 @@ RIGHT = [
     lambda t, n: n * t.float().mean(),
     lambda t, n: torch.tensor([n / len(t)]).double() @ t.sum()[None],
     lambda terms, num_data, scale=None: terms.sum() * num_data / terms.numel(),
+    lambda t, n: n * t.mean().detach(),
+    lambda t, n: n * t.mean().item(),
+    lambda t, n: float(n * t.mean()),
+    lambda t, n: n * sum(t.tolist()) / len(t),
+    lambda t, n: torch.tensor(n * math.fsum(t.tolist()) / len(t)),
+    lambda t, n: n * statistics.fmean(float(term) for term in t),
 ]

@@ -162,6 +162,10 @@ WRONG = [
     (lambda m, v, g: draw(m, v, g).numpy(), "numpy|detached"),
     (lambda m, v, g: m - 2 * (v / 2).exp() * draw(0 * m, 0 * v, g), "deviation"),
     (lambda m, v, g: draw(m, v, g) + 0.1, "mean|is right"),
+    (
+        lambda m, v, g: m + (0.5 * v).exp() * torch.randn(len(m), 2, generator=g, dtype=m.dtype),
+        "For three latents: Two shapes do not fit together",
+    ),
 ]
 RIGHT = [
     box_muller,
