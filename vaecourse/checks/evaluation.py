@@ -45,6 +45,9 @@ def _covariance(dim, seed):
     return root @ root.T + 0.1 * torch.eye(dim)
 
 
+_ALL_ENTRIES = "You added up all entries; the trace is the sum of the diagonal."
+
+
 def _wrong_distances(mean1, cov1, mean2, cov2):
     """(what a mistake gives, the sentence that names it), …"""
     right, root = _frechet(mean1, cov1, mean2, cov2), _root(cov1, cov2)
@@ -52,13 +55,18 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
     traces, cross, dim = (cov1 + cov2).trace(), root.trace(), len(mean1)
     elementwise = cov1.sqrt() @ cov2 @ cov1.sqrt()
     whole, roots1, roots2 = cov1 + cov2 - 2 * root, _roots(cov1), _roots(cov2)
-    by_rows = roots1.diag()
+    by_rows, vectors = roots1.diag(), torch.linalg.eigh(cov1).eigenvectors
     unsymmetric = cov1 + cov2 - 2 * _unsymmetric_root(cov1, cov2)
     return [
         (right.sqrt(), "This is the root of the distance; it is asked for squared."),
         (right - means + means.sqrt(), "|μ₁ − μ₂| enters squared; yours does not."),
         (right - means + means / dim, "The squared differences of the means are averaged; sum."),
         (right / dim, "The distance is divided by the dimension; it is a sum."),
+        (
+            (mean1 - mean2).square() + traces - 2 * cross,
+            "The squared differences of the means are not summed; sum them before the traces are "
+            "added.",
+        ),
         (right - means, "The means are missing: |μ₁ − μ₂|² is part of the distance."),
         (means, "Only the means are compared; the covariances have their part."),
         (means + traces - cross, "The factor 2 before the root is missing."),
@@ -110,7 +118,21 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
             "The roots multiply the rows of V, or V is left out; in V √λ Vᵀ they multiply columns.",
         ),
         (means + (cov1 - cov2).square().sum(), "|C₁ − C₂|² is no transport cost; roots are."),
-        (means + whole.sum(), "You added up all entries; the trace is the sum of the diagonal."),
+        (
+            means + traces - 2 * cov1.trace(),
+            "The last term is 2 tr C₁, as if C₁ stood between its own roots; C₂ belongs there.",
+        ),
+        (
+            means + traces - 2 * (cov1 @ cov2).trace().sqrt(),
+            "That is the root of the trace; the trace of the root is asked for.",
+        ),
+        (
+            means + traces - 2 * _root_trace(vectors.T * roots1 @ vectors, cov2),
+            "Vᵀ √λ V stands where V √λ Vᵀ belongs: eigenvectors are columns.",
+        ),
+        (means + traces - 2 * _root_trace(vectors * roots1, cov2), "Vᵀ is missing from V √λ Vᵀ."),
+        (means + cov1.sum() + cov2.sum() - 2 * cross, _ALL_ENTRIES),
+        (means + whole.sum(), _ALL_ENTRIES),
         (means + unsymmetric.sum(), "You added up all entries; a trace is that of the diagonal."),
         (
             means + traces - 2 * torch.linalg.eigvalsh(cov1 @ cov2).clamp(min=0).sqrt().sum(),
@@ -137,6 +159,10 @@ def _power(cov, exponent):
     return vectors * values.clamp(min=0) ** exponent @ vectors.T
 
 
+def _root_trace(half, cov):
+    return torch.linalg.eigvalsh(half @ cov @ half).clamp(min=0).sqrt().sum()
+
+
 def _root(cov1, cov2):
     """(C₁^½ C₂ C₁^½)^½."""
     half = _power(cov1, 0.5)
@@ -156,17 +182,6 @@ def _kl(mean1, cov1, mean2, cov2):
     return 0.5 * ((inverse @ cov1).trace() + gap @ inverse @ gap - dim + logs)
 
 
-def _nothing_imaginary_is_dropped(student):
-    code = getattr(student.fn, "__code__", None)
-    names = code.co_names if code else ()
-    roots = [names.index(name) for name in ("sqrt", "sqrtm") if name in names]
-    if roots and "real" in names[min(roots) :]:
-        raise Mistake(
-            "The number is right, but an imaginary part is dropped unseen: nothing says how large "
-            "it may be; a route through symmetric matrices stays real."
-        )
-
-
 @check(
     _gaussian_pairs,
     "squared means plus traces minus twice the trace of the root, singular or not.",
@@ -175,7 +190,6 @@ def _nothing_imaginary_is_dropped(student):
         "The term of the means": (mean1 - mean2).square().sum(),
         "The root": -2 * _root(cov1, cov2).trace(),
     },
-    then=_nothing_imaginary_is_dropped,
 )
 def frechet(mean1, cov1, mean2, cov2):
     """Check `fn(mean1, cov1, mean2, cov2)`: the squared 2-Wasserstein distance of two Gaussians.

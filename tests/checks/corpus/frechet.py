@@ -130,7 +130,7 @@ WRONG = [
     ),
     (
         lambda m1, c1, m2, c2: exact(m1, c1, m2, c2, (c1 @ c2).trace().clamp(min=0).sqrt()),
-        "our answer is",
+        "the trace of the root is asked for",
     ),
     (
         lambda m1, c1, m2, c2: exact(m1, c1, m2, c2, (c1 @ c2).trace()),
@@ -196,12 +196,6 @@ WRONG = [
         lambda m, c, n, d: frechet(m, torch.linalg.cholesky(c) @ torch.linalg.cholesky(c).T, n, d),
         "singular",
     ),
-    (
-        lambda m, c, n, d: (
-            float((m - n) @ (m - n)) + np.trace(c + d - 2 * linalg.sqrtm((c @ d).numpy()).real)
-        ),
-        "imaginary|singular|stops",
-    ),
     (lambda m, c, n, d: frechet(m, c, n, d) / len(m), "divided by the dimension"),
     (lambda m, c, n, d: (frechet(m, c, n, d), 0), "returns a tuple|shape"),
     (
@@ -215,8 +209,21 @@ WRONG = [
     ),
     (lambda m, c, n, d: exact(m, c, n, d, root(c @ d @ c).trace()), "C₁ stands on both sides"),
     (lambda m, c, n, d: exact(m, c, n, d, root(by_rows(c) @ d @ by_rows(c)).trace()), "rows of V"),
+    (lambda m, c, n, d: exact(m, c, n, d, c.trace()), "as if C₁ stood between its own roots"),
+    (
+        lambda m, c, n, d: frechet(m, c, n, d) - (m - n).square().sum() + (m - n).square(),
+        "squared differences of the means are not summed",
+    ),
+    (lambda m, c, n, d: frechet(m.requires_grad_(), c, n, d), "requires_grad or grad of mean1"),
+    (
+        lambda m, c, n, d: frechet(m, c, n, d) + (c + d).sum() - (c + d).trace(),
+        "the trace is the sum of the diagonal",
+    ),
 ]
 RIGHT = [
+    lambda m, c, n, d: (
+        float((m - n) @ (m - n)) + np.trace(c + d - 2 * linalg.sqrtm((c @ d).numpy()).real)
+    ),
     nuclear,
     in_numpy,
     by_eigenvalues,
@@ -229,4 +236,8 @@ RIGHT = [
     lambda m, c, n, d: frechet(m, c, n, d).item(),
     lambda m, c, n, d: frechet(n, d, m, c),
     lambda m, c, n, d: frechet(m, c, n, d).reshape(1),
+    lambda m, c, n, d: (
+        float((m - n).square().sum() + (c + d).trace())
+        - 2 * np.trace(linalg.sqrtm((root(c) @ d @ root(c)).numpy()).real)
+    ),
 ]
