@@ -1,5 +1,6 @@
 """Answers to `vc.checks.evaluate`, written before the check was read."""
 
+import copy
 import functools
 import math
 
@@ -7,6 +8,8 @@ import numpy as np
 import torch
 from torch.distributions import kl_divergence
 from torch.utils.data import DataLoader
+
+import vaecourse as vc
 
 
 def rows(model, x, generator, *, z_of=None, kl=1.0):
@@ -148,6 +151,24 @@ def gradients_off(model, x, generator):
     return model.elbo(x, 1, generator).mean()
 
 
+def in_a_double_copy(model, x, generator):
+    return copy.deepcopy(model).double().elbo(x.double(), 1, generator).mean().item()
+
+
+def rebuilt(model, x, generator):
+    other = vc.models.build(model.params)
+    other.load_state_dict(model.state_dict())
+    return other.elbo(x, 1, generator).mean().item()
+
+
+def padded(model, x, generator):
+    bounds = []
+    for part in x.split(200):
+        whole = torch.cat([part, x[: 200 - len(part)]])
+        bounds.append(model.elbo(whole, 1, generator)[: len(part)])
+    return torch.cat(bounds).mean().item()
+
+
 WRONG = [
     (batched(of=functools.partial(rows, z_of=lambda q: q.mean)), "mean"),
     (
@@ -202,7 +223,7 @@ WRONG = [
     (lambda m, x, g: m.elbo(x).mean(), "generator"),
     (lambda m, x, g: m.elbo(x[:100], 1, g).mean(), "Only the first 100"),
     (lambda m, x, g: -m.elbo(x, 1, g).mean(), "this is the loss"),
-    (with_terms(lambda f, k: (f - k).mean() / 3), "bound is averaged over dimensions"),
+    (lambda m, x, g: m.elbo(x, 1, g).mean() / x.shape[1], "bound is averaged over dimensions"),
     (with_terms(lambda f, k: (f - k).mean(), too_wide), "deviations of q about its mean"),
     (lambda m, x, g: m.elbo(x - x.mean(0), 1, g).mean(), "not those of x"),
     (lambda m, x, g: -kl_divergence(m.encode(x), m.prior).mean(), r"log p\(x\|z\) is missing"),
@@ -231,6 +252,14 @@ WRONG = [
     ),
     (batched(of=lambda m, x, g: rows(m, x, g.manual_seed(0))), "The same ε comes again"),
     (torch.no_grad()(lambda m, x, g: m.score(x)), r"what it does not have .*stops at `.*m\.score"),
+    (
+        lambda m, x, g: (
+            m.elbo(torch.cat([x, x[:197]]), 1, g).mean()
+            if len(x) > 1000
+            else m.elbo(x, 1, g).mean()
+        ),
+        "Some rows count twice: x has 1203, 1400 are encoded",
+    ),
 ]
 RIGHT = [
     batched(size=100, of=lambda m, x, g: m.elbo(x, 50, g)),
@@ -249,4 +278,7 @@ RIGHT = [
     with_terms(lambda f, k: (f - k).mean()),
     lambda m, x, g: float(np.mean([m.elbo(x, 1, g).detach().numpy() for _ in range(3)])),
     torch.no_grad()(functools.partial(lambda m, x, g, size: evaluate(size)(m, x, g), size=300)),
+    in_a_double_copy,
+    rebuilt,
+    padded,
 ]

@@ -225,6 +225,12 @@ def in_two_halves(encoder, decoder, optimizer, x, generator):
     return total
 
 
+def slower(encoder, decoder, optimizer, x, generator):
+    loss = exact(encoder, decoder, optimizer, x, generator)
+    optimizer.param_groups[0]["lr"] *= 0.99
+    return loss
+
+
 WRONG = [
     (stepping(lambda fit, kl: (fit + kl).sum()), "The loss is summed over the rows"),
     (stepping(lambda fit, kl: fit.mean()), "KL is missing"),
@@ -257,7 +263,7 @@ WRONG = [
     (only_the_decoder, "z is detached: no gradient reaches loc"),
     (global_noise, "The same generator gave another z"),
     (halves_swapped, "loc and log_var are exchanged"),
-    (clipped, "The weights do not move along the"),
+    (clipped, r"along the gradient, but 0\.0494 times as far"),
     (loss_after_the_step, "The decoder is given"),
     (
         train(lambda n, k: n.sum(1).mean() + k.sum(1).mean() * len(n) / 60_000),
@@ -273,7 +279,7 @@ WRONG = [
     (train(lambda n, k: (n.sum(1) + k.sum(1)).sum()), "summed over the rows"),
     (with_bce_of_logits, "Numbers outside|never"),
     (train(lambda n, k: n.sum(1).mean() + k.sum(1).mean(), kl_by_numpy), "numpy is given"),
-    (train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), after=plain_clipped), "do not move along"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), after=plain_clipped), "times as far"),
     (lambda e, d, o, x, g: d(e(x).chunk(2, 1)), "given a tuple; give it z"),
     (rows_returned, "loss has shape"),
     (lambda e, d, o, x, g: None, "returns nothing"),
@@ -293,6 +299,12 @@ WRONG = [
     (in_evaluation_mode, "You leave the decoder in eval mode"),
     (another_optimizer, r"not by step\(\) of the optimizer"),
     (lambda e, d, o, x, g: exact(e, d, o, x[: len(x) // 2], g), "Only 2 of 5 rows reach"),
+    (
+        lambda e, d, o, x, g: exact(lambda x: e(x)[:, :4], d, o, x, g),
+        r"For three latents z has shape \[50, 2\]",
+    ),
+    (slower, "learning rate is changed"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1)).sum() / 100), "100 is written in"),
 ]
 RIGHT = [
     with_distributions,
