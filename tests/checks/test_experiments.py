@@ -13,7 +13,7 @@ def gradients(x, mean, log_var):
 
 
 def by_autograd(x, mean, log_var):
-    mean, log_var = mean.requires_grad_(), log_var.requires_grad_()
+    mean, log_var = mean.clone().requires_grad_(), log_var.clone().requires_grad_()
     loss = -Normal(mean, (log_var / 2).exp()).log_prob(x).sum()
     return torch.autograd.grad(loss, (mean, log_var))
 
@@ -31,7 +31,7 @@ def test_right_output_gradients_pass(answer):
 
 WRONG_GRADIENTS = {
     "this is the derivative of \\+log p": lambda x, m, v: [-g for g in gradients(x, m, v)],
-    "read as log σ": lambda x, m, v: gradients(x, m, 2 * v),
+    "as if log_var were log σ": lambda x, m, v: gradients(x, m, 2 * v),
     "divide by σ²": lambda x, m, v: ((m - x) / (v / 2).exp(), gradients(x, m, v)[1]),
     "multiplied by the variance": lambda x, m, v: ((m - x) * v.exp(), gradients(x, m, v)[1]),
     "variance is missing": lambda x, m, v: (m - x, gradients(x, m, v)[1]),

@@ -14,7 +14,8 @@ def _outputs():
     yield tuple(normal(3, 2, 5, seed=1))
     column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
     yield Trial((0 * column, 0 * column + 0.01, column), "With log_var from −12 to 12")
-    yield Trial((column, 0 * column, 0 * column), "With x − mean from −12 to 12")
+    along = ("x − mean", column)
+    yield Trial((column, 0 * column, 0 * column), "With x − mean from −12 to 12", along=along)
     x, mean, log_var = normal(3, 5, 3, seed=2)
     apart = torch.tensor([0.0, 1e4, -1e4])
     yield Trial((x + apart, mean + apart, log_var), "With columns 10,000 apart")
@@ -27,7 +28,7 @@ def _right_outputs(x, mean, log_var):
 
 
 _ASCENT = "The sign is turned: this is the derivative of +log p; the loss is −log p."
-_LOG_SIGMA = "log_var has been read as log σ; it is log σ²."
+_SQUARED = "Divided by exp(2 log_var), as if log_var were log σ; the variance is exp(log_var)."
 
 
 def _wrong_by_mean(x, mean, log_var):
@@ -39,7 +40,7 @@ def _wrong_by_mean(x, mean, log_var):
         ((error / var).sum(0), shape),
         ((error / var).sum(), shape),
         (-error / var, _ASCENT),
-        (error / (2 * log_var).exp(), _LOG_SIGMA),
+        (error / (2 * log_var).exp(), _SQUARED),
         (error / (0.5 * log_var).exp(), "The error is divided by σ; divide by σ²."),
         (error * var, "The error is multiplied by the variance; divide by it."),
         (error, "The variance is missing; the error counts in units of it."),
@@ -61,8 +62,8 @@ def _wrong_by_log_var(x, mean, log_var):
         (right.sum(0), shape),
         (right.sum(), shape),
         (-0.5 * (1 - scaled), _ASCENT),
-        (0.5 * (1 - error**2 / (2 * log_var).exp()), _LOG_SIGMA),
-        (1 - error**2 / (2 * log_var).exp(), _LOG_SIGMA),
+        (0.5 * (1 - error**2 / (2 * log_var).exp()), _SQUARED),
+        (1 - error**2 / (2 * log_var).exp(), _SQUARED),
         (1 - scaled, "A ½ is missing, before the logarithm and before the square."),
         (0.5 - scaled, "The ½ before the square is missing."),
         (1 - 0.5 * scaled, "The ½ before the logarithm is missing."),
@@ -163,6 +164,11 @@ def _wrong_full_kl(loc, scale_tril):
         (right + 0.5 * dim, "The J is missing: at q = p the KL must be zero."),
         (right + 0.5 * (dim - 1), "1 is subtracted in place of J: at q = p the KL must be zero."),
         (right + dim, "J is added; subtract it: at q = p the KL must be zero."),
+        (right + 0.5 * (dim - 3), "3 is written in for J: at q = p the KL must be zero."),
+        (
+            right + logs - 0.5 * scale_tril.square().sum(2).log().sum(1),
+            "The log determinant is that of the variances alone; the correlations count too.",
+        ),
         (
             0.5 * (scale.sum(1) + loc.square().sum(1) - dim - logs),
             "L is read as the covariance itself; that is L Lᵀ.",

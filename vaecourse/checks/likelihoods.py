@@ -23,7 +23,8 @@ def _gaussians():
     point = torch.zeros_like(column)
     yield Trial((point, 0.01 + point, column), "For one dimension, with log_var from −12 to 12")
     far = 4 * column
-    yield Trial((far, point, 1 + point), "For one dimension, with x − loc from −48 to 48")
+    where, along = "For one dimension, with x − loc from −48 to 48", ("x − loc", far)
+    yield Trial((far, point, 1 + point), where, along=along)
     apart = torch.tensor([0.0, 1e4, -1e4], dtype=torch.float64)
     yield Trial(
         (apart + normal(5, 3), apart + normal(5, 3, seed=1), normal(5, 3, seed=2)),

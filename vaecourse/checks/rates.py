@@ -42,6 +42,14 @@ def _wrong_rates(variances, level):
             -0.5 * ratio.clamp(min=0).sum(),
             "The fraction is upside down: a low level costs a high rate.",
         ),
+        (
+            0.5 * (-ratio).clamp(min=0).sum(),
+            "The fraction is upside down: a low level costs a high rate.",
+        ),
+        (
+            0.5 * ratio[: (ratio > 0).sum()].sum(),
+            "The first directions count, as if the variances were sorted; they need not be.",
+        ),
         (0.5 * ratio.clamp(min=0), "The directions are not summed yet."),
         (0.5 * ratio.clamp(min=0).mean(), "You averaged over the directions; sum over them."),
     ]

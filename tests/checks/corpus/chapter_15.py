@@ -29,6 +29,12 @@ WATER = {
         (lambda v, w: (fill(v, w)[0], (v - w).clamp(min=0).sum()), "stands out of the water"),
         (lambda v, w: (fill(v.sum()[None], w)[0], fill(v, w)[1]), "summed before the logarithm"),
         (lambda v, w: (0.5 * (v / w).log().clamp_(min=0), v.clamp_(max=w)), "change variances"),
+        (lambda v, w: (0.5 * (w / v).log().relu().sum(), fill(v, w)[1]), "upside down"),
+        (
+            lambda v, w: (0.5 * (v / w)[: (v > w).sum()].log().sum(), fill(v, w)[1]),
+            "In rate: The first directions count, as if the variances were sorted",
+        ),
+        (lambda v, w: fill(v.requires_grad_(), w), "requires_grad or grad of variances"),
     ],
     "right": [
         fill,

@@ -177,6 +177,13 @@ WRONG = [
         "another answer alone",
     ),
     (lambda m, L: full(m, L) + 0.5 * (m.shape[1] - len(m)), "another answer alone"),
+    (lambda m, L: exact(m, L).squeeze(), "For one row alone, the answer is a number without axes"),
+    (lambda m, L: exact(m.requires_grad_(), L), "You change requires_grad or grad of loc"),
+    (lambda m, L: exact(m, L) + 0.5 * (m.shape[1] - 3), "3 is written in for J"),
+    (
+        lambda m, L: by_library(m, torch.diag_embed(L.square().sum(2).sqrt())),
+        "variances alone",
+    ),
 ]
 RIGHT = [
     by_library,
@@ -212,4 +219,6 @@ RIGHT = [
         0.5 * (torch.einsum("bij,bij->b", L, L) + torch.einsum("bi,bi->b", m, m) - m.shape[1])
         - L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     ),
+    lambda m, L: exact(m, L).detach(),
+    torch.no_grad()(exact),
 ]

@@ -57,6 +57,17 @@ def plain_by_autograd(x, m, v):
     return torch.autograd.grad(loss, (m, v))
 
 
+def of_the_callers(x, mean, log_var):
+    mean.requires_grad_(), log_var.requires_grad_()
+    (0.5 * (log_var + (x - mean) ** 2 * (-log_var).exp())).sum().backward()
+    return mean.grad, log_var.grad
+
+
+def in_bounds(x, m, v):
+    error = (m - x).clamp(-10, 10)
+    return error / v.exp(), 0.5 * (1 - error**2 / v.exp())
+
+
 WRONG = [
     (lambda x, m, v: ((x - m) / v.exp(), exact(x, m, v)[1]), "sign"),
     (lambda x, m, v: (exact(x, m, v)[0], -exact(x, m, v)[1]), "sign"),
@@ -146,6 +157,17 @@ WRONG = [
     (lambda x, m, v: (exact(x, m, v)[0], 0.5 * (1 - (x - m) / v.exp())), "error enters squared"),
     (lambda x, m, v: exact(x, m, v.clamp(-10, 10)), "cut off at|Right for log_var"),
     (lambda x, m, v: by_differences(x, m, v, 0.1), r"log_var, at \[0, 0\] your answer is"),
+    (
+        lambda x, m, v: (-exact(x, m, v)[0], exact(x, m, v)[1]),
+        "^In the derivative by mean: The sig",
+    ),
+    (lambda x, m, v: (exact(x, m, v)[0], -exact(x, m, v)[1]), "^In the derivative by log_var: The"),
+    (
+        lambda x, m, v: (exact(x, m, v)[0], 0.5 * (1 - exact(x, m, v)[0] ** 2)),
+        r"^In the derivative by log_var: Divided by exp\(2 log_var\)",
+    ),
+    (in_bounds, "Right for x − mean from −10 to 10, wrong beyond"),
+    (of_the_callers, "You change requires_grad or grad of mean"),
 ]
 RIGHT = [
     by_autograd,
