@@ -112,3 +112,17 @@ def test_rows_without_z_have_a_likelihood_that_adds_up():
     rows = slope.unflatten(1, (28, 28))[0].abs().sum(1)
     assert (rows[:10] > 0).all() and (rows[10:] == 0).all()
     assert abs(sum(p.numel() for p in model.parameters()) / 133_852 - 1) < 0.001
+
+
+def test_images_seen_are_compared_by_the_same_pixels(few):
+    """One epoch on the last 300 images: what is left is one difference less the other."""
+    found = controls.images_seen(0, epochs=1, first=300)
+    assert found["less_fresh"] == pytest.approx(found["shipped"] - found["fresh"], abs=1e-3)
+    assert -540 < found["fresh_elbo"] < -150  # two steps
+    model, _ = vc.checkpoint.pretrained("mnist_vae_128d")
+    elbo = {
+        split: vc.evaluation.evaluate(model, vc.data.mnist(split, binarize="sample").x)["elbo"]
+        for split in ("train", "test")
+    }
+    tolerance = 4 * found["shipped_se"]
+    assert found["shipped"] == pytest.approx(elbo["train"] - elbo["test"], abs=tolerance)
