@@ -66,7 +66,13 @@ def text(content):
         ("a.npz", text(b"PK\x03\x04 not an archive"), r"a\.npz cannot be read"),
         ("a.npz", lambda path: np.savez(path, x=VALUES, y=VALUES), "holds 'x', 'y'; name one with"),
         ("a.csv", text(b""), r"a\.csv has no rows of numbers"),
-        ("a.csv", text(b"a,b\nc,d"), r"a\.csv, line 2, column 1 \('a'\): 'c' is not a number\.$"),
+        (
+            "a.csv",
+            text(b"a,b\nc,d"),
+            r"a\.csv, line 2, column 1 \('a'\): 'c' is not a number "
+            r"\(if these are labels, name their column in data.label\)\.$",
+        ),
+        ("a.csv", text(b"a,b\n1,2\n3,NA"), r"line 3, column 2 \('b'\): 'NA' is not a number\.$"),
         ("a.csv", text(b"1,2\n3"), r"a\.csv, line 2: 1 cells, where line 1 has 2\.$"),
         ("a.csv", text(b"1,2\n\n3,4,5"), r"a\.csv, line 3: 3 cells, where line 1 has 2\.$"),
         (

@@ -175,7 +175,10 @@ def _first_fault(lines, names, apart):
             if not cell.strip():
                 return f"{where} is empty"
             if index != apart and not _is_number(cell):
-                return f"{where}: {_shown(cell)} is not a number"
+                column = [cells[index] for _, line in lines if len(cells := _cells(line)) > index]
+                words = names and apart is None and not any(map(_is_number, column))
+                hint = " (if these are labels, name their column in data.label)" if words else ""
+                return f"{where}: {_shown(cell)} is not a number{hint}"
         if len(cells) != width:
             return f"line {number}: {len(cells)} cells, where line {first} has {width}"
     return f"line {first} and those below cannot be read as rows of numbers"
