@@ -144,7 +144,7 @@ WRONG_DRAWS = [
     (lambda m, v, g: m + (0.5 * v).exp() * torch.randn_like(m), "must come from the generator"),
     (
         lambda m, v, g: draw(m, v, torch.Generator().manual_seed(0)),
-        "seed is fixed inside your function",
+        "seed is fixed in your function",
     ),
     (lambda m, v, g: m + 0 * v, "noise σ ⊙ ε is missing"),
     (lambda m, v, g: draw(m, v, g).detach(), "z is detached"),

@@ -985,7 +985,7 @@ def _ranges(tried, off, names):
     if not all(tried[k][2].where for k in off):
         return None  # wrong for common numbers, and right in a range to the tolerance only
     for k in off:
-        answer, right, trial = tried[k]
+        (answer, right, trial), found = tried[k], []
         good = torch.isclose(answer, right, trial.rtol, trial.atol).flatten()
         if not trial.where or len(good) < 13 or not good.any():
             continue  # by chance a few places lie anywhere
@@ -997,7 +997,9 @@ def _ranges(tried, off, names):
             if low < high and outside.sum() >= 2 and bool((outside == ~good).all()):
                 text = first_difference(answer, right, trial.rtol, trial.atol)
                 ends = " to ".join(f"{end:.3g}".replace("-", "−") for end in (low, high))
-                return f"Right for {name} from {ends}, wrong beyond: {text}."
+                found.append(f"Right for {name} from {ends}, wrong beyond: {text}.")
+        if len(found) == 1:  # else it may be any of them
+            return found[0]
     return None
 
 

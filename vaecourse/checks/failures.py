@@ -395,7 +395,7 @@ def evaluate(student):
     if not close(again.reshape(()), tried[2].answer, 1e-6, 1e-6):
         raise Mistake("The same generator gives another number: pass it to whatever draws z.")
     if torch.equal(again, other):
-        raise Mistake("Every generator gives the same number: a seed is fixed inside.")
+        raise Mistake("Every generator gives the same number: a seed is fixed, or a draw kept.")
     return "z is drawn, and every row counts once, in nats."
 
 

@@ -22,7 +22,7 @@ def _product(loc_1, log_var_1, loc_2, log_var_2):
     return weight * loc_1 + (1 - weight) * loc_2, log_var
 
 
-_LOG_SIGMA = "log_var has been read as log σ; it is log σ²."
+_LOG_SIGMA = "exp(2 log_var) is taken for a variance, as if log_var were log σ; it is log σ²."
 
 
 def _wrong_loc(loc_1, log_var_1, loc_2, log_var_2):

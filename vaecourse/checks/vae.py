@@ -160,7 +160,9 @@ def _noise_comes_from_the_generator(student, loc, log_var):
     if torch.equal(z, other):
         if close(z - loc, (z - loc)[:1].expand_as(z)):
             raise Mistake("No noise is drawn: z − loc is the same in every row and call.")
-        raise Mistake("Every generator gives the same z: the seed is fixed inside your function.")
+        raise Mistake(
+            "Every generator gives the same z: a seed is fixed in your function, or a draw kept."
+        )
     one = seeded(0)
     if torch.equal(*(as_tensor(student(loc, log_var, one)) for _ in range(2))):
         raise Mistake("Two calls give the same z: the generator is set back, or copied.")

@@ -37,7 +37,7 @@ PRODUCT = {
     "wrong": [
         (lambda m, v, n, w: safe(m, w, n, v), "weighted by the variances"),
         (lambda m, v, n, w: safe(m, v, n, w)[::-1], "wrong order"),
-        (lambda m, v, n, w: safe(m, 2 * v, n, 2 * w), "read as log σ"),
+        (lambda m, v, n, w: safe(m, 2 * v, n, 2 * w), "as if log_var were log σ"),
         (lambda m, v, n, w: safe(m, v / 2, n, w / 2), "1/σ"),
         (lambda m, v, n, w: safe(m, v, n, w)[0], "2 things"),
         (with_loc(lambda m, v, n, w: (m + n) / 2), "means are averaged"),

@@ -142,7 +142,7 @@ WRONG = [
     (lambda m, v, g: m + (0.5 * v.clamp(-3, 3)).exp() * noise(m, g), "At loc = 0 and log_var ="),
     (lambda m, v, g: m + 2 * (0.5 * v).exp() * noise(m, g), "The first latent of z has deviation"),
     (antithetic, "The ε of some rows are those of"),
-    (seeded, "Every generator gives the same z: the"),
+    (seeded, "Every generator gives the same z: a seed"),
     (averaged, "The first latent of z has deviation"),
     (in_place, "in place"),
     (lambda m, v, g: (m + (0.5 * v).exp() * noise(m, g), m), r"z has shape \[2"),
