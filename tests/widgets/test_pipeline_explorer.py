@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from widget_page import PHONE, press, script, settle, static_page
+from widget_page import PHONE, pixels, press, script, settle, static_page
 
 import vaecourse as vc
 from vaecourse.widgets import PipelineExplorer
@@ -166,6 +166,110 @@ def test_a_digit_is_drawn_by_mouse_and_cleared(visit, widget):
     settle(page)
     assert bill(page)["distortion"] == before
     assert page.locator(".px-clear").is_disabled()
+
+
+def test_every_q_lies_within_its_plane(tab, widget, vae, images):
+    half = tab.evaluate(script(widget, "return js.PLANE"))
+    with torch.no_grad():
+        q = vae.encode(images)
+    assert (q.loc.abs() + 2 * q.scale).max() < half
+
+
+WIDE = {"viewport": {"width": 1000, "height": 800}}
+
+
+def stroke(page, *places):
+    """The pen through these places, in pixels of x."""
+    box = page.locator(".px-pen").bounding_box()
+    at = [(box["x"] + box["width"] * c / 28, box["y"] + box["width"] * r / 28) for c, r in places]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+    settle(page)
+
+
+def drawing(page, other_than=""):
+    """The drawing [28, 28] that the page keeps, once it keeps another one."""
+    kept = "history.state?.explorers?.['pipeline-explorer']?.pixels"
+    page.wait_for_function(f"was => {kept} && {kept} !== was", arg=other_than)
+    text = page.evaluate(kept)
+    return text, np.array([int(bit) for digit in text for bit in f"{int(digit, 16):04b}"]).reshape(
+        28, 28
+    )
+
+
+@pytest.mark.parametrize("way", ["at once", "reload", "link"])
+def test_strokes_add_to_the_drawing_that_is_shown(visit, widget, way):
+    html = static_page(widget)
+    page = visit(html, alone=True, **WIDE)
+    stroke(page, (6, 5), (6, 20))
+    text, bar = drawing(page)
+    assert bar.any(1).sum() == 20 and bar.any(0).sum() <= 4
+    if way == "reload":
+        page.reload()
+    if way == "link":
+        page = visit(html, page.evaluate("location.hash"), alone=True, **WIDE)
+    page.locator(".px-clear:enabled").wait_for()
+    settle(page)
+    stroke(page, (7, 14), (21, 14))
+    _, cross = drawing(page, text)
+    assert cross[:, :10].any() and cross[:, -10:].any()  # the new stroke, left and right of the bar
+    high = cross[:, 12:16].any(1).sum()
+    assert high >= 18  # the bar
+    assert cross[13:15, 8:20].any(0).all() and not cross[5:9, :10].any()
+
+
+def test_a_touch_without_a_stroke_leaves_the_digit_and_is_a_dot_on_a_drawing(visit, widget):
+    page = visit(static_page(widget), **WIDE)
+    before = pixels(page, ".px-pen")
+    stroke(page, (14, 14))
+    assert (pixels(page, ".px-pen") == before).all()
+    assert page.locator(".px-clear").is_disabled()
+    stroke(page, (14, 5), (14, 20))
+    text, bar = drawing(page)
+    stroke(page, (6, 22))
+    _, dotted = drawing(page, text)
+    assert not bar[:, :9].any() and dotted[18:, :9].any()
+
+
+def test_of_a_drawing_without_an_encoder_no_number_is_shown(visit, vae, images):
+    html = static_page(PipelineExplorer(vae, images, weights="weights")).replace(
+        "</head>",
+        "<script>document.head.append = (script) => setTimeout(script.onerror);</script></head>",
+    )
+    page = visit(html, **WIDE)
+    assert bill(page)["distortion"] != "–"
+    stroke(page, (14, 5), (14, 20))
+    lost = "The encoder could not be loaded; pick an image instead."
+    heard = "said => document.querySelector('.vw-live').textContent === said"
+    page.wait_for_function(heard, arg=lost)
+    assert set(bill(page).values()) == {"–"}
+    page.locator(".px-encoder .px-arrow").hover()  # other words for a while
+    page.mouse.move(2, 2)
+    settle(page)
+    assert page.locator(".px-said").inner_text() == lost
+    page.locator(".px-picks button").nth(1).click()
+    settle(page)
+    assert page.locator(".px-said").inner_text() == ""
+    assert bill(page)["distortion"] != "–"
+
+
+def test_where_the_bound_of_one_z_is_above_log_p_the_page_says_so(visit, widget):
+    page = visit(static_page(widget), **WIDE)
+    above = set()
+    for k in range(4):
+        page.locator(".px-picks button").nth(k).click()
+        page.wait_for_function(
+            "() => document.querySelector('[data-kind=evidence] td').textContent !== '–'"
+        )
+        shown = bill(page)
+        higher = float(shown["elbo"]) > float(shown["evidence"])
+        said = page.locator(".px-said").inner_text()
+        assert said.startswith("With this z the ELBO lies above") == higher
+        above.add(higher)
+    assert above == {True, False}
 
 
 @pytest.mark.parametrize("width", [330, 620, 800, 1000])

@@ -2,7 +2,7 @@
 // pixels, and the bill is read. A part that is touched lights its term and its line of code.
 
 const SIDE = 28, PIXELS = SIDE * SIDE, PEN = 10; // canvas pixels of the pen for each pixel of x
-const PLANE = 3.6; // half the width of the plane of z
+export const PLANE = 4.5; // half the width of the plane of z
 const GRID = { side: 61, reach: 4.5, parts: 5, near: 12 }; // of log p(x): nodes, and where it is refined
 const SLICE = 6; // milliseconds of counting between two frames
 
@@ -138,7 +138,8 @@ class PipelineExplorer extends Figure {
     this.cache = {};
     this.known = {};
     const { buffer, byteLength } = this.model.get("encoder");
-    if (buffer && byteLength) this.loadEncoder(this.model.get("encoder"));
+    this.asked = Boolean(buffer && byteLength); // it is in the page
+    if (this.asked) this.loadEncoder(this.model.get("encoder"));
   }
 
   buildPlane() {
@@ -161,23 +162,29 @@ class PipelineExplorer extends Figure {
     Object.assign(paper, { width: pen.width, height: pen.height });
     this.paper = paper.getContext("2d", { willReadFrequently: true });
     let last = null;
-    const draw = (e) => {
+    const place = (e) => {
       const box = pen.getBoundingClientRect(), scale = pen.width / box.width;
-      const at = [(e.clientX - box.left) * scale, (e.clientY - box.top) * scale], c = this.paper;
+      return [(e.clientX - box.left) * scale, (e.clientY - box.top) * scale];
+    };
+    const draw = (e) => {
+      const at = place(e), c = this.paper;
+      // a touch without a stroke leaves the picked digit; on a drawing it is a dot
+      if (!this.state.pixels && Math.hypot(at[0] - last[0], at[1] - last[1]) < PEN) return;
       Object.assign(c, { lineWidth: 2.4 * PEN, lineCap: "round", lineJoin: "round", strokeStyle: "#000" });
       c.beginPath();
-      c.moveTo(...(last ?? at));
-      c.lineTo(...at);
+      c.moveTo(...last);
+      c.lineTo(at[0] + 0.01, at[1]); // a line of no length would not be drawn
       c.stroke();
       last = at;
       this.read();
     };
     this.on(pen, "pointerdown", (e) => {
       if (e.button || !e.isPrimary) return;
-      if (!this.state.pixels) this.paper.clearRect(0, 0, pen.width, pen.height);
       pen.setPointerCapture(e.pointerId);
+      this.lay();
       this.drawing = true;
-      last = null;
+      last = place(e);
+      if (this.lost) this.lost = this.asked = false; // once more
       this.wantEncoder();
       draw(e);
       e.preventDefault();
@@ -187,26 +194,38 @@ class PipelineExplorer extends Figure {
       this.drawing = false;
       this.schedule();
     });
-    this.on(this.find(".px-clear"), "click", () => {
-      this.paper.clearRect(0, 0, pen.width, pen.height);
-      this.set({ pixels: "" });
-    });
+    this.on(this.find(".px-clear"), "click", () => this.set({ pixels: "" }));
     this.on(this.find(".px-noise"), "click", () => {
       this.normal ??= makeNormal(1);
       this.set({ eps: [0, 0].map(() => clamp(round(this.normal(), 0.01), -3, 3)) });
     });
     const light = ({ target }) => {
-      const part = target.closest?.("[data-part]")?.dataset.part ?? "";
-      this.root.dataset.lit = part;
-      this.find(".px-said").textContent = part ? PARTS[part][1] : "";
+      this.root.dataset.lit = target.closest?.("[data-part]")?.dataset.part ?? "";
+      this.explain();
     };
     this.on(this.root, "pointerover focusin click", light);
     this.on(this.root, "pointerleave", () => light({ target: this.root }));
   }
 
+  /** What is said of the part that is touched, or else of what is shown. */
+  explain() {
+    const { pixels, picked } = this.state, exact = this.known[pixels || picked];
+    const above = this.values && -this.values.distortion - this.values.rate > exact;
+    this.find(".px-said").textContent = PARTS[this.root.dataset.lit]?.[1]
+      ?? (pixels && !this.encode ? (this.lost ? "The encoder could not be loaded; pick an image instead." : "The encoder is being loaded.")
+        : above ? "With this z the ELBO lies above log p(x); its mean over q does not." : "");
+  }
+
   press(button) {
     if (button?.dataset.trait === "picked") return this.set({ picked: +button.dataset.value, pixels: "" });
     super.press(button);
+  }
+
+  /** A drawing is laid beneath the pen as it is shown: strokes add to it. */
+  lay() {
+    const { pixels } = this.state, { width } = this.paper.canvas;
+    this.paper.clearRect(0, 0, width, width);
+    if (pixels) fromHex(pixels).forEach((ink, k) => ink && this.paper.fillRect(PEN * (k % SIDE), PEN * Math.floor(k / SIDE), PEN, PEN));
   }
 
   /** What was drawn, as the model sees it. */
@@ -227,8 +246,8 @@ class PipelineExplorer extends Figure {
     try {
       await this.loadEncoder(await bytesOfScript(weights));
     } catch {
-      this.find(".px-said").textContent = "The encoder could not be loaded; pick an image instead.";
-      this.asked = false;
+      this.lost = this.moved = true;
+      this.schedule();
     }
   }
 
@@ -260,7 +279,7 @@ class PipelineExplorer extends Figure {
     this.image(this.find(".px-pen"), x, "data");
     this.find(".px-clear").disabled = !pixels;
     this.chosen = { picked: pixels ? "none" : picked };
-    if (!q) return;
+    if (!q) return this.blank();
     Object.assign(this, { q, z: q.mean.map((m, j) => m + q.sd[j] * eps[j]) });
     const logits = this.decode(this.z), [s1, s2] = q.sd;
     const distortion = -bernoulliLogLikelihood(x, logits);
@@ -268,14 +287,25 @@ class PipelineExplorer extends Figure {
     this.image(this.find(".px-decoded"), logits.map(sigmoid), "generative");
     this.find(".px-decoded").setAttribute("aria-label", "What the decoder makes of z");
     this.paintPlane(q);
-    const cell = (kind, value) => write(this.find(`[data-kind="${kind}"] td`), number(value, 1));
-    cell("distortion", distortion);
-    cell("rate", rate);
-    cell("elbo", -distortion - rate);
     this.values = { distortion, rate };
     const name = pixels || picked;
-    cell("evidence", this.known[name] ?? NaN);
+    this.bill(distortion, rate, -distortion - rate, this.known[name]);
     if (!(name in this.known) && !this.drawing) this.count(x, name);
+  }
+
+  /** Nothing is known of a drawing before its encoder is there. */
+  blank() {
+    this.values = undefined;
+    this.bill();
+    this.image(this.find(".px-decoded"), new Float64Array(PIXELS), "generative");
+    this.find(".px-decoded").setAttribute("aria-label", "Nothing yet");
+    this.paintPlane();
+  }
+
+  bill(...values) {
+    ["distortion", "rate", "elbo", "evidence"].forEach((kind, k) =>
+      write(this.find(`[data-kind="${kind}"] td`), number(values[k], 1)));
+    this.explain();
   }
 
   /** log p(x) at rest, a slice between two frames. */
@@ -297,10 +327,13 @@ class PipelineExplorer extends Figure {
     this.later = setTimeout(go, 200);
   }
 
-  paintPlane({ mean, sd: [s1, s2] }) {
+  paintPlane(q) {
     const c = this.plane.begin(), { ink, plane } = this;
     if (!c) return;
     plane.axes(c, "z₁", "z₂");
+    this.paintNoise();
+    if (!q) return;
+    const { mean, sd: [s1, s2] } = q;
     c.save();
     plane.clip(c);
     for (const r of [1, 2]) {
@@ -314,7 +347,6 @@ class PipelineExplorer extends Figure {
     c.fillStyle = ink.latent;
     c.fill();
     c.restore();
-    this.paintNoise();
   }
 
   paintNoise() {
@@ -346,7 +378,7 @@ class PipelineExplorer extends Figure {
   }
 
   speech() {
-    if (!this.values) return "The encoder is being loaded.";
+    if (!this.values) return this.find(".px-said").textContent;
     const { distortion, rate } = this.values;
     return `Distortion ${number(distortion, 1)}, rate ${number(rate, 1)}, ELBO ${number(-distortion - rate, 1)} nats.`;
   }
