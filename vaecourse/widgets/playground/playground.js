@@ -82,7 +82,7 @@ class Playground extends Figure {
     this.planes = Object.fromEntries(["data", "model", "latent"].map((kind) =>
       [kind, new Square(this, `.pg-plot-${kind}`, { margin, x: axis, y: axis, free: true })]));
     this.chart = new Plot(this, ".pg-plot-chart", {
-      height: 190, margin: { left: 46, right: 8, top: 8, bottom: 26 }, x: axis, y: axis });
+      height: 190, margin: { left: 46, right: RIGHT, top: 8, bottom: 26 }, x: axis, y: axis });
     this.cross = [0, 0];
   }
 
@@ -290,7 +290,7 @@ class Playground extends Figure {
     if (frame && !frame.empty) {
       this.paintModel(frame);
       this.paintLatent(frame);
-      this.paintChart(frame);
+      paintChart(this.chart, frame);
     } else for (const plot of [this.planes.model, this.planes.latent, this.chart]) plot.begin();
     this.write(frame);
     if (frame) this.send({ drawn: true });
@@ -448,68 +448,6 @@ class Playground extends Figure {
     c.restore();
   }
 
-  paintChart(frame) {
-    const plot = this.chart, { ink } = this, { history, ceiling } = frame;
-    const seen = history.filter(({ elbo }) => Number.isFinite(elbo));
-    if (!seen.length) return void plot.begin();
-    const truth = history.filter(({ evidence, trusted }) => Number.isFinite(evidence) && trusted);
-    // where log p(x) is known the bound is drawn at the same moments, so that the lines compare
-    const bound = truth.length > 1 ? [...truth, seen[seen.length - 1]] : seen;
-    const tops = [...seen.map(({ elbo }) => elbo), ...truth.map(({ evidence }) => evidence), ...(ceiling === null ? [] : [ceiling])];
-    const late = seen.slice(Math.floor(seen.length / 12)), high = Math.max(...tops);
-    const low = Math.min(high - 0.5, ...late.map(({ elbo }) => elbo)), room = 0.08 * (high - low);
-    plot.x = linearAxis(0, Math.max(10, history[history.length - 1].done), 5);
-    plot.y = tight(linearAxis(low - room, high + room, 4));
-    const c = plot.begin();
-    if (!c) return;
-    plot.axes(c, "steps", " ");
-    c.save();
-    plot.clip(c);
-    const path = (rows, key, start = true) => {
-      if (start) c.beginPath();
-      for (const one of rows) c.lineTo(plot.px(one.done), plot.py(one[key]));
-    };
-    const area = (upper, upperKey, lower, lowerKey, alpha) => {
-      path(upper, upperKey);
-      path([...lower].reverse(), lowerKey, false);
-      c.closePath();
-      c.globalAlpha = alpha;
-      c.fillStyle = ink.gap;
-      c.fill();
-      c.globalAlpha = 1;
-    };
-    if (truth.length > 1) {
-      area(truth, "evidence", truth, "elbo", 0.3);
-      if (ceiling !== null) area(truth.map(({ done }) => ({ done, top: ceiling })), "top", truth, "evidence", 0.12);
-    }
-    if (ceiling !== null) {
-      c.beginPath();
-      c.moveTo(0, plot.py(ceiling));
-      c.lineTo(plot.width, plot.py(ceiling));
-      plot.stroke(c, ink.exact, 1.5, [6, 4]);
-    }
-    path(truth, "evidence");
-    plot.stroke(c, ink.generative, 2);
-    path(bound, "elbo");
-    plot.stroke(c, ink.inference, 2);
-    c.restore();
-    this.nameLines(c, plot, frame, truth, seen);
-  }
-
-  /** The names of the lines at their right ends, apart from one another. */
-  nameLines(c, plot, { ceiling }, truth, seen) {
-    const { ink } = this, names = [];
-    if (ceiling !== null) names.push(["ceiling", ceiling, ink.exact]);
-    if (truth.length) names.push(["log p(x)", truth[truth.length - 1].evidence, ink.generative]);
-    names.push(["ELBO", seen[seen.length - 1].elbo, ink.inference]);
-    let above = -Infinity;
-    names.forEach(([text, value, colour], k) => {
-      const low = 8 + 17 * k, high = plot.height - 8 - 17 * (names.length - 1 - k); // room for the others
-      above = clamp(Math.max(plot.py(value), above + 17), low, high);
-      plot.say(c, text, plot.width - 4, above, colour, "right");
-    });
-  }
-
   // -------------------------------------------------------------- the words
 
   write(frame) {
@@ -549,7 +487,7 @@ class Playground extends Figure {
     const said = loading ? "MNIST is being loaded." : frame?.broken ? BROKEN[frame.broken] : this.remark
       ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : frame && this.numbers(frame).evidence === null && !frame.broken
         ? (state.data === "mnist" ? "log p(x) is not shown: its sum over a grid of z would take seconds."
-            : "log p(x) is not shown: the posterior is too narrow for the grid of z.") : "");
+            : "log p(x) is not known now: the posterior is too narrow for the grid of z.") : "");
     this.find(".pg-said").textContent = said;
     this.remark = undefined;
   }
@@ -581,15 +519,6 @@ class Playground extends Figure {
     const truth = evidence === null ? "" : `, log p(x) ${number(evidence)}`;
     return `${this.running ? "Training" : "Stopped"} after ${count(this.news.done)} steps: ELBO ${number(elbo)}${truth} nats.`;
   }
-}
-
-/** An axis whose numbers the margin holds: 5k for 5,000, 2e10 for what is larger still. */
-export function tight(axis) {
-  const say = (v, text) => {
-    if (Math.abs(v) < 1e5 && v && v % 1000 === 0) return `${number(v / 1000, 0)}k`;
-    return Math.abs(v) < 1e4 ? text : Number(v.toPrecision(3)).toExponential().replace("e+", "e").replace("-", "−");
-  };
-  return { ...axis, ticks: axis.ticks.map(([v, text]) => [v, say(v, text)]) };
 }
 
 /** `count` zeros and ones from packed bits, the highest first. */

@@ -84,6 +84,7 @@ class Playground(anywidget.AnyWidget):
         "playground/engine.js",
         "playground/data.js",
         "playground/session.js",
+        "playground/chart.js",
     )
     spec = traitlets.Dict().tag(sync=True)
     digits = traitlets.Bytes().tag(sync=True)

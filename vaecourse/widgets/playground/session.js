@@ -32,7 +32,7 @@ export class Session {
       this.running = false;
       this.advance(1);
     }
-    if (settings || step || run === false) this.report(true);
+    if (settings || step || (run !== undefined && !this.running)) this.report(true); // also of a run that is refused
   }
 
   begin() {
@@ -138,7 +138,7 @@ export class Session {
 
   frame(whole) {
     const { model, D, J, test, train, rows, settings } = this, n = test.length / D;
-    const base = { done: this.done, epoch: this.epoch, beta: this.beta, broken: this.broken, running: this.running,
+    const base = { data: settings.data, done: this.done, epoch: this.epoch, beta: this.beta, broken: this.broken, running: this.running,
       over: this.over, ceiling: this.ceiling, rows, spent: this.spent, D, J };
     if (!rows) return { ...base, empty: true };
     const { reconstruction, kl, q } = model.bound(test, n, this.testNoise);
@@ -153,8 +153,7 @@ export class Session {
     const last = this.history[this.history.length - 1];
     if (last?.done === this.done) Object.assign(last, point);
     else this.history.push(point);
-    if (this.history.length > 900) // every second one of the older half
-      this.history = this.history.filter((_, k) => k > 450 || k % 2 === 0);
+    if (this.history.length > 900) this.history = thin(this.history, 450);
     return { ...base, history: this.history.map((one) => ({ ...one })),
       q, codes: model.codes, full: model.full, which: D > 2 ? this.which : null,
       x: whole && D === 2 ? train.slice(0, 2 * SHOWN) : null, ...this.pictures(), settings };
@@ -190,6 +189,19 @@ export class Session {
     const side = J === 1 ? 11 : 8, z = latticeOf(side, J, J === 1 ? 2.4 : 2), images = out(z, z.length / J);
     return { images: images.map((logit) => 1 / (1 + Math.exp(-logit))), side };
   }
+}
+
+/**
+ * A history with half of its first `many` moments: of two, the one that did not find log p(x), so that
+ * no line is drawn across it; then the one that did, then the first.
+ */
+export function thin(history, many) {
+  const rank = ({ evidence, trusted }) => (evidence === undefined ? 0 : trusted ? 1 : 2);
+  return history.filter((one, k) => {
+    if (k >= many) return true;
+    const by = rank(one) - rank(history[k ^ 1]);
+    return by > 0 || (by === 0 && k % 2 === 0);
+  });
 }
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;

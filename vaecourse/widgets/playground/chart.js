@@ -1,0 +1,110 @@
+// The playground's chart: the bound, log p(x) where it is known, and the ceiling.
+
+export const RIGHT = 62; // pixels for the names of the lines, beside the plot
+
+/**
+ * Of a history, the stretches of moments in which log p(x) is known, the moments through which the
+ * bound is drawn, and whether the last stretch is `open`, that is, goes on. In a stretch the bound is
+ * drawn at the same moments as log p(x), so that the two compare; elsewhere at all.
+ */
+export function linesOf(history) {
+  const bound = [], stretches = [];
+  let stretch = null, between = [];
+  for (const one of history) {
+    if (!Number.isFinite(one.elbo)) continue;
+    if (one.evidence === undefined) {
+      between.push(one);
+      continue;
+    }
+    const known = Number.isFinite(one.evidence) && one.trusted;
+    bound.push(...(known && stretch ? [] : between), one);
+    between = [];
+    if (!known) stretch = null;
+    else if (stretch) stretch.push(one);
+    else stretches.push((stretch = [one]));
+  }
+  return { bound: [...bound, ...between], stretches, open: stretch !== null };
+}
+
+/** A number for a short place: 5k for 5,000, 2e10 for what is larger still. */
+const brief = (v, text) => {
+  if (Math.abs(v) < 1e5 && v && v % 1000 === 0) return `${number(v / 1000, 0)}k`;
+  return Math.abs(v) < 1e4 ? text : Number(v.toPrecision(3)).toExponential().replace("e+", "e").replace("-", "−");
+};
+
+/** An axis whose numbers the margin holds. */
+export function tight(axis) {
+  return { ...axis, ticks: axis.ticks.map(([v, text]) => [v, brief(v, text)]) };
+}
+
+export function paintChart(plot, { history, ceiling }) {
+  const { bound, stretches, open } = linesOf(history), { ink } = plot.figure;
+  if (!bound.length) return void plot.begin();
+  const elbos = history.map(({ elbo }) => elbo).filter(Number.isFinite), last = bound[bound.length - 1];
+  const high = Math.max(...elbos, ...stretches.flat().map(({ evidence }) => evidence), ceiling ?? -Infinity);
+  const late = elbos.slice(Math.floor(elbos.length / 12)); // a run begins far below
+  const low = Math.min(high - 0.5, ...late), room = 0.08 * (high - low);
+  plot.x = linearAxis(0, Math.max(10, history[history.length - 1].done), 5);
+  plot.y = tight(linearAxis(low - room, high + room, 4));
+  const c = plot.begin();
+  if (!c) return;
+  plot.axes(c, "steps", " ");
+  // words before lines, so that they cover none
+  const first = bound[0].elbo;
+  if (first < plot.y.low)
+    plot.say(c, `↑ from ${brief(first, number(first, 1))}`, 6, plot.height - 10, ink.inference, "left");
+  const names = [["ELBO", last.done, last.elbo, ink.inference]], known = stretches[stretches.length - 1];
+  if (ceiling !== null) names.push(["ceiling", last.done, ceiling, ink.exact]);
+  if (known) {
+    const end = known[known.length - 1];
+    names.push(["log p(x)", open ? last.done : end.done, end.evidence, ink.generative]);
+  }
+  nameLines(c, plot, names);
+  c.save();
+  plot.clip(c);
+  const path = (moments, key) => {
+    for (const one of moments) c.lineTo(plot.px(one.done), plot.py(one[key]));
+  };
+  const area = (moments, upper, lower, alpha) => {
+    c.beginPath();
+    path(moments, upper);
+    path([...moments].reverse(), lower);
+    c.closePath();
+    c.globalAlpha = alpha;
+    c.fillStyle = ink.gap;
+    c.fill();
+    c.globalAlpha = 1;
+  };
+  for (const stretch of stretches) {
+    area(stretch, "evidence", "elbo", 0.3);
+    if (ceiling !== null) area(stretch.map((one) => ({ ...one, ceiling })), "ceiling", "evidence", 0.12);
+  }
+  if (ceiling !== null) {
+    c.beginPath();
+    c.moveTo(0, plot.py(ceiling));
+    c.lineTo(plot.width, plot.py(ceiling));
+    plot.stroke(c, ink.exact, 1.5, [6, 4]);
+  }
+  for (const stretch of stretches) {
+    c.beginPath();
+    path(stretch, "evidence");
+    plot.stroke(c, ink.generative, 2);
+    if (stretch.length === 1) plot.dot(c, plot.px(stretch[0].done), plot.py(stretch[0].evidence), 1.5, ink.generative);
+  }
+  c.beginPath();
+  path(bound, "elbo");
+  plot.stroke(c, ink.inference, 2);
+  c.restore();
+}
+
+/** Each line's name where the line ends; those beside the plot apart from one another. */
+function nameLines(c, plot, names) {
+  const places = names.map(([text, done, value, colour]) => ({ text, px: plot.px(done) + 6, py: plot.py(value), colour }));
+  const beside = places.filter(({ px }) => px > plot.width - RIGHT).sort((a, b) => a.py - b.py);
+  let above = -Infinity;
+  beside.forEach((place, k) => {
+    const low = 8 + 17 * k, high = plot.height - 8 - 17 * (beside.length - 1 - k); // room for the others
+    place.py = above = clamp(Math.max(place.py, above + 17), low, high);
+  });
+  for (const { text, px, py, colour } of places) plot.say(c, text, px, clamp(py, 8, plot.height - 8), colour, "left");
+}
