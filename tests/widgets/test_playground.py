@@ -196,6 +196,16 @@ def test_the_page_draws_from_that_density(run, name):
         assert abs(a.mean() - b.mean()) < 5 * math.sqrt((a.var() + b.var()) / 4_000)
 
 
+@pytest.mark.parametrize("name", vc.data.SYNTHETIC)
+def test_the_points_that_are_shown_are_within_the_plane(run, name):
+    body = """
+    const far = (seed) => Math.max(...js.draw(arg.name, 300, js.makeUniform(seed * 5 + 2),
+      js.makeNormal(seed * 5 + 1)).map(Math.abs));
+    return [arg.seeds.map(far), js.HALF[arg.name]];"""
+    far, half = run(body, {"name": name, "seeds": list(KNOBS["seed"][1])})
+    assert max(far) < half
+
+
 def test_the_digits_are_scikit_learns(run):
     from sklearn.datasets import load_digits
 

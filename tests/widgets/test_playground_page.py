@@ -1,7 +1,7 @@
 """The playground in a browser: hands, points, addresses, and what arrives late."""
 
 import json
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
@@ -110,45 +110,151 @@ def test_the_menu_has_the_lessons_in_their_order(page):
     assert list(LESSONS).index("warm-up") == list(LESSONS).index("lost-blob") + 1
 
 
-def test_no_lesson_takes_the_readers_points(page):
-    def points():
-        settle(page)
-        return page.locator(".pg-plot-data").get_attribute("aria-label").split(" of")[0]
-
-    def own():
-        page.locator('select[data-setting="data"]').select_option('"own"')
-
-    own()
+def own(page):
+    page.locator('select[data-setting="data"]').select_option('"own"')
     settle(page)
+
+
+def points(page):
+    """How many points are in use."""
+    settle(page)
+    label = page.locator(".pg-plot-data").get_attribute("aria-label")
+    return int(label.removeprefix("Your points, ").split(" of")[0])
+
+
+def put(page, count, down=60):
     box = page.locator(".pg-plot-data").bounding_box()
-    for k in range(4):
-        page.mouse.click(box["x"] + 60 + 20 * k, box["y"] + 60)
-    assert points() == "Your points, 4"
+    for k in range(count):
+        page.mouse.click(box["x"] + 60 + 20 * k, box["y"] + down)
+
+
+def kept(page, condition):
+    """Wait until the page's entry in the history has such a state of the playground, `s`."""
+    page.wait_for_function(
+        f"() => {{ const s = history.state?.explorers?.playground; return s && ({condition}); }}"
+    )
+
+
+def test_no_lesson_takes_the_readers_points(page):
+    own(page)
+    put(page, 4)
+    assert points(page) == 4
     menu = page.locator(".pg-lessons select")
     menu.select_option("collapse")
-    own()
-    assert points() == "Your points, 4"
+    own(page)
+    assert points(page) == 4
     menu.select_option("spikes")
-    assert points() == "Your points, 5"
+    assert points(page) == 5
     page.click(".pg-undo")  # the lesson's points are not the reader's, whatever becomes of them
-    assert points() == "Your points, 4"
-    page.mouse.click(box["x"] + 100, box["y"] + 100)
-    page.mouse.click(box["x"] + 130, box["y"] + 100)
-    assert points() == "Your points, 6"
-    menu.select_option("")
-    own()
-    assert points() == "Your points, 4"
-    page.locator(".vw-reset").click()
-    own()
-    assert points() == "Your points, 0"
+    assert points(page) == 4
+    put(page, 2, down=100)
+    assert points(page) == 6
+    page.click(".pg-clear")
+    assert points(page) == 0
     page.click(".pg-undo")
-    assert points() == "Your points, 4"
+    assert points(page) == 6
+    menu.select_option("")
+    own(page)
+    assert points(page) == 4
+    page.locator(".vw-reset").click()
+    own(page)
+    assert points(page) == 0
+    page.click(".pg-undo")
+    assert points(page) == 4
+
+
+@pytest.fixture
+def three(visit):
+    """A page whose reader drew three points, then chose the lesson with points of its own."""
+    page = visit(static_page(Playground()), alone=True, viewport={"width": 1000, "height": 1200})
+    own(page)
+    put(page, 3)
+    page.locator(".pg-lessons select").select_option("spikes")
+    assert points(page) == 5
+    return page
+
+
+def test_a_reset_in_a_lesson_gives_the_readers_points_back(three):
+    three.locator(".vw-reset").click()
+    own(three)
+    assert points(three) == 0
+    assert three.locator(".pg-undo").inner_text() == "Undo clear"
+    three.click(".pg-undo")
+    assert points(three) == 3
+
+
+@pytest.mark.parametrize("way", ["Back", "reload"])
+def test_who_leaves_in_a_lesson_finds_the_points_again(three, way):
+    kept(three, "s.lesson === 'spikes'")
+    if way == "Back":
+        three.goto("about:blank")
+        three.go_back()
+    else:
+        three.reload()
+    three.locator(".vw-figure canvas:visible").first.wait_for()
+    settle(three)
+    assert points(three) == 5
+    three.locator(".pg-lessons select").select_option("")
+    own(three)
+    assert points(three) == 3
+
+
+def test_points_that_were_cleared_outlive_a_reload_and_are_in_no_link(three):
+    three.locator(".vw-reset").click()
+    kept(three, "s.gone?.length === 6")
+    assert "gone" not in three.evaluate("location.hash")
+    three.reload()
+    three.locator(".vw-figure canvas:visible").first.wait_for()
+    own(three)
+    assert points(three) == 0
+    three.click(".pg-undo")
+    assert points(three) == 3
+
+
+def test_a_link_leaves_the_readers_points_or_lets_them_be_had_back(three):
+    three.evaluate("() => (location.hash = '#preset=collapse')")
+    own(three)
+    assert points(three) == 3
+    three.evaluate("""() => (location.hash = '#playground={"data":"own","drawn":[1,1]}')""")
+    settle(three)
+    assert points(three) == 1
+    three.click(".pg-undo")
+    assert points(three) == 0
+    three.click(".pg-undo")
+    assert points(three) == 3
+
+
+def test_the_word_on_the_most_points_stays_while_training_runs(visit):
+    state = json.dumps({"data": "own", "drawn": [1, -1] * 1000})
+    page = visit(static_page(Playground()), f"#playground={quote(state)}")
+    page.click(".pg-play")
+    trained(page, 20)
+    page.locator(".pg-plot-data").click()
+    most = "1,000 points are the most"
+    assert points(page) == 1000
+    assert most in page.locator(".pg-said").inner_text()
+    trained(page, steps(page) + 100)
+    assert most in page.locator(".pg-said").inner_text()
+    page.click(".pg-undo")
+    settle(page)
+    assert most not in page.locator(".pg-said").inner_text()
 
 
 def test_a_lesson_waits_until_it_is_played(page):
     page.click(".pg-play")
     trained(page, 20)
     page.locator(".pg-lessons select").select_option("collapse")
+    begun = """() => document.querySelector('[data-kind="done"] td').textContent === '0'"""
+    page.wait_for_function(begun)
+    settle(page)
+    assert steps(page) == 0 and page.locator(".pg-play").inner_text() == "Play"
+
+
+def test_a_lesson_that_a_link_opens_waits_too(page):
+    page.click(".pg-play")
+    trained(page, 20)
+    page.evaluate("() => (location.hash = '#preset=collapse')")
+    page.wait_for_function("() => document.querySelector('.pg-play').textContent === 'Play'")
     begun = """() => document.querySelector('[data-kind="done"] td').textContent === '0'"""
     page.wait_for_function(begun)
     settle(page)
@@ -206,26 +312,89 @@ def test_a_rate_of_ten_ends_in_a_sentence(page):
     assert "NaN" not in page.locator(".playground").inner_text()
 
 
+def test_after_numbers_that_broke_play_begins_anew(page):
+    page.locator('select[data-setting="data"]').select_option('"three_blobs"')
+    page.locator('select[data-setting="rate"]').select_option("10")
+    broken = """() => document.querySelector('.pg-said').textContent.includes('no longer a number')
+        && document.querySelector('.pg-play').textContent === 'Play'"""
+    page.click(".pg-play")
+    page.wait_for_function(broken)
+    page.click(".pg-play")  # and breaks again
+    page.wait_for_function(broken)
+    page.locator('select[data-setting="rate"]').select_option("0.001")
+    page.click(".pg-play")
+    trained(page, 20)
+    assert "no longer a number" not in page.locator(".pg-said").inner_text()
+
+
+def late(what):
+    """A page to which a script of the book does not come: `what` becomes of its element."""
+    held = f"<script>document.head.append = (script) => {{ {what} }};</script>"
+    return static_page(Playground()).replace("</head>", held + "</head>")
+
+
 def test_mnist_comes_as_a_script_when_it_is_asked_for(visit, tmp_path):
     (tmp_path / "_static").mkdir()
     packed = packed_mnist()
     (tmp_path / "_static" / "playground_mnist.js").write_text(
         static_script("playground_mnist", packed)
     )
-    page = visit(static_page(Playground()))
-    assert page.evaluate("window.vaecourseBytes === undefined")
-    page.locator('select[data-setting="data"]').select_option('"mnist"')
-    page.wait_for_function("() => window.vaecourseBytes !== undefined")
+    page = visit(late("window.held = script"))
+    page.click(".pg-play")
+    trained(page, 20)
+    data = page.locator('select[data-setting="data"]')
+    data.select_option('"mnist"')
+    page.wait_for_function("() => window.held")
+    settle(page)
+    # until the images are there nothing trains, and no number stands under their name
+    assert page.locator(".pg-said").inner_text() == "MNIST is being loaded."
+    numbers = page.locator(".vw-numbers td").all_inner_texts()
+    assert set(numbers) == {"–"}
+    assert page.locator(".pg-play").inner_text() == "Play"
+    assert page.locator(".pg-play").is_disabled() and page.locator(".pg-step").is_disabled()
+    data.select_option('"rotated_gaussian"')
+    settle(page)
+    before = steps(page)
+    assert before >= 20
+    settle(page)
+    assert steps(page) == before
     page.locator('select[data-setting="width"]').select_option("8")
+    data.select_option('"mnist"')
+    assert page.evaluate("window.vaecourseBytes === undefined")
+    page.evaluate("() => Element.prototype.append.call(document.head, window.held)")
     page.wait_for_function(
         "() => document.querySelector('[data-kind=elbo] td').textContent.startsWith('−5')"
     )  # of 784 pixels before training: 784 log 2 = 543 nats
+    assert steps(page) == 0
     page.click(".pg-play")
     trained(page, 2)
     x = vc.data.mnist("train", binarize="sample").x[:10_000]
     table = [["bits", "uint8", [10_256 * 98]], ["labels", "uint8", [256]]]
     bits = np.unpackbits(unpack(packed, table)["bits"]).reshape(-1, 784)
     assert (bits[:10_000] == x.numpy()).all()
+
+
+@pytest.mark.parametrize("way", ["knob", "lesson", "link"])
+def test_where_mnist_does_not_come_the_page_says_so_until_the_next_choice(visit, way):
+    page = visit(late("setTimeout(script.onerror)"))
+    if way == "knob":
+        page.locator('select[data-setting="data"]').select_option('"mnist"')
+    elif way == "lesson":
+        page.locator(".pg-lessons select").select_option("mnist")
+    else:
+        page.evaluate("() => (location.hash = '#preset=mnist')")
+    said = "MNIST could not be loaded; these are the 8 × 8 digits."
+    heard = "said => document.querySelector('.vw-live').textContent === said"
+    page.wait_for_function(heard, arg=said)
+    assert page.locator(".pg-said").inner_text() == said
+    data = page.locator('select[data-setting="data"]')
+    assert data.input_value() == '"digits"'
+    assert page.locator(".pg-lessons select").input_value() == ""
+    assert page.locator(".pg-lesson").is_hidden()
+    assert page.locator('[data-kind="elbo"] td').inner_text() != "–"
+    data.select_option('"three_blobs"')
+    settle(page)
+    assert page.locator(".pg-said").inner_text() == ""
 
 
 def test_where_workers_are_forbidden_the_page_trains_itself(visit):

@@ -373,9 +373,14 @@ export class Figure {
       .map((name) => [name, this.state[name]]));
   }
 
+  /** Of the changes, what a link carries. */
+  get told() {
+    return this.changes;
+  }
+
   get link() {
     const { hash, href } = location, page = hash ? href.slice(0, -hash.length) : href.replace(/#$/, "");
-    return `${page}#${this.key}=${encodeURIComponent(JSON.stringify(this.changes))}`;
+    return `${page}#${this.key}=${encodeURIComponent(JSON.stringify(this.told))}`;
   }
 
   /** For Back; and in the address, unless that names a section. */

@@ -32,8 +32,8 @@ LESSONS = {
     "collapse": _lesson(
         "collapse: β = 20",
         "With β = 20, which of the two gaps stays open?",
-        "Press one step ten times and watch the KL. Then play, and wait for 50 epochs: look at the "
-        "loss, and at the codes. Then set β to 1 and go on for 100 epochs more.",
+        "Press one step ten times and watch the KL. Then play: it stops after 50 epochs. Look at the "
+        "loss, and at the codes. Then set β to 1 and press play twice, for 100 epochs more.",
         "The gap of the model stays open, by about a quarter of a nat; the gap of inference is "
         "zero. Each nat of KL costs twenty nats of loss, and here it earns less than that in the "
         "reconstruction, so the encoder learns to send none: every q equals the prior, the KL is "
@@ -43,6 +43,7 @@ LESSONS = {
         data="three_blobs",
         latents=1,
         beta=20.0,
+        epochs=50,
     ),
     "small-beta": _lesson(
         "β too small",
@@ -158,7 +159,7 @@ LESSONS = {
     "mnist": _lesson(
         "MNIST, two latents",
         "How long until the map of digits begins to form?",
-        "Press play. The images are loaded first, 0.4 MB.",
+        "When the images are here, 0.4 MB, press play.",
         "After a few epochs zeros and ones stand apart, and shapes between them can be read as "
         "digits. log p(x) is not shown here: its sum over a grid of z would take seconds each "
         "time. Chapter 09 takes it once.",

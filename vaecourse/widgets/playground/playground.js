@@ -1,7 +1,7 @@
-// The playground's view: knobs, three planes, and the chart in which the bound meets the truth.
+// The playground's view: knobs, three planes, the words, and the reader's points.
 
 const STEPS = { play: "Play", pause: "Pause" };
-const HALF = { figure_eight: 1.5, three_blobs: 2.8, gaussian_mixture: 10, axis_aligned_gaussian: 8, rotated_gaussian: 8, own: 4 };
+export const HALF = { figure_eight: 1.5, three_blobs: 2.8, gaussian_mixture: 10, axis_aligned_gaussian: 12, rotated_gaussian: 11, own: 4 };
 const MOST_POINTS = 1000;
 const MNIST = 10_256; // images
 const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
@@ -26,15 +26,21 @@ const BROKEN = {
 
 class Playground extends Figure {
   name = "playground";
-  own = { lesson: "", drawn: [] };
+  // points: the reader's own, and those of a lesson as the reader left them, null for as they are;
+  // of both what was last cleared
+  own = { lesson: "", drawn: [], gone: [], lent: null, lentGone: [] };
 
   get admits() {
     const { knobs, lessons } = this.spec, near = (v) => Number.isFinite(v) && Math.abs(v) <= 4;
     const choice = ({ choices }) => (v) => choices.map(([value]) => value).find((value) => value === v);
+    const points = (v) => (Array.isArray(v) && v.length % 2 === 0 && v.length <= 2 * MOST_POINTS && v.every(near) ? v : undefined);
     return {
       ...Object.fromEntries(Object.entries(knobs).map(([name, knob]) => [name, choice(knob)])),
       lesson: (v) => (v === "" || Object.hasOwn(lessons, v) ? v : undefined),
-      drawn: (v) => (Array.isArray(v) && v.length % 2 === 0 && v.length <= 2 * MOST_POINTS && v.every(near) ? v : undefined),
+      drawn: points,
+      gone: points,
+      lent: (v) => (v === null ? v : points(v)),
+      lentGone: points,
     };
   }
 
@@ -88,21 +94,17 @@ class Playground extends Figure {
 
   hearHands() {
     this.on(this.find(".pg-play"), "click", () => this.play(!this.running));
-    this.on(this.find(".pg-step"), "click", () => this.send({ step: true }));
+    this.on(this.find(".pg-step"), "click", () => this.ready() && this.send({ step: true }));
     this.on(this.find(".pg-anew"), "click", () => {
       this.anew = this.moved = true;
       this.schedule();
     });
     this.on(this.find(".pg-undo"), "click", () => this.undo());
     this.on(this.find(".pg-clear"), "click", () => {
-      this.cleared = this.state.drawn;
-      this.set({ drawn: [] });
+      const [now, gone] = this.sheet;
+      this.set({ [gone]: this.points, [now]: [] });
     });
-    this.on(this.find(".pg-lessons select"), "change", ({ target }) => {
-      this.play(false); // a lesson is read before it runs
-      this.anew = true;
-      this.set(this.begin(target.value));
-    });
+    this.on(this.find(".pg-lessons select"), "change", ({ target }) => this.set(this.begin(target.value)));
     this.on(this.find(".pg-knobs"), "change", ({ target }) => {
       this.set({ [target.dataset.setting]: JSON.parse(target.value) });
     });
@@ -144,47 +146,76 @@ class Playground extends Figure {
     });
   }
 
+  /** The names of the points in use, and of those that were cleared: a lesson's are apart from the reader's. */
+  get sheet() {
+    return this.spec.lessons[this.state.lesson]?.own ? ["lent", "lentGone"] : ["drawn", "gone"];
+  }
+
+  get points() {
+    return this.state[this.sheet[0]] ?? this.spec.lessons[this.state.lesson].own;
+  }
+
   /** Points that go with a reset can be had back, as after clearing them. */
   reset() {
-    if (this.state.drawn.length) this.cleared = this.state.drawn;
+    const { drawn, gone } = this.state;
     super.reset();
+    this.set({ gone: drawn.length ? drawn : gone });
+  }
+
+  /** A link without points leaves the reader's; where it has some, those can be had back. */
+  take(given) {
+    const { drawn, gone } = this.state;
+    super.take(given);
+    const { state } = this;
+    if (!state.drawn.length) state.drawn = drawn;
+    if (!state.gone.length) state.gone = drawn.length && String(state.drawn) !== String(drawn) ? drawn : gone;
+    this.remark = undefined;
+    this.moved = true;
   }
 
   /** Take the last point away; after all were cleared, bring them back. */
   undo() {
-    const { drawn } = this.state;
-    this.set({ drawn: drawn.length ? drawn.slice(0, -2) : this.cleared ?? [] });
-    this.cleared = undefined;
+    const [now, gone] = this.sheet, { points } = this;
+    this.set(points.length ? { [now]: points.slice(0, -2) } : { [now]: this.state[gone], [gone]: [] });
   }
 
   add(x, y) {
-    const { drawn } = this.state;
-    if (drawn.length >= 2 * MOST_POINTS) {
-      this.remark = `${count(MOST_POINTS)} points are the most that can be drawn.`;
-      return this.schedule();
-    }
-    this.cleared = undefined;
-    this.set({ drawn: [...drawn, round(x, 0.001), round(y, 0.001)] });
+    const { points } = this;
+    if (points.length < 2 * MOST_POINTS) return this.set({ [this.sheet[0]]: [...points, round(x, 0.001), round(y, 0.001)] });
+    this.say(`${count(MOST_POINTS)} points are the most that can be drawn.`);
+  }
+
+  /** What stands below the numbers until the next choice. */
+  say(remark) {
+    this.remark = remark;
+    this.moved = true;
+    this.schedule();
+  }
+
+  set(changes) {
+    this.remark = undefined;
+    super.set(changes);
   }
 
   // -------------------------------------------------------------- lessons and addresses
 
-  /**
-   * Where a lesson begins, with its name; the knobs as they were at first for the name "". Points
-   * drawn by hand stay, and come back after a lesson with points of its own, moved or not.
-   */
+  /** Where a lesson begins, with its name, or the knobs as they were at first, for the name "". */
   begin(name) {
-    const { lessons, start } = this.spec, { settings, own } = lessons[name] ?? {}, { lesson, drawn } = this.state;
-    if (!lessons[lesson]?.own) this.mine = drawn;
-    return { ...start, ...settings, lesson: name, drawn: own ? [...own] : this.mine ?? [] };
+    this.play(false); // a lesson is read before it runs
+    this.anew = true;
+    return { ...this.spec.start, ...this.spec.lessons[name]?.settings, lesson: name, lent: null, lentGone: [] };
   }
 
   /** A link may name a lesson: #preset=collapse. */
   linked() {
     const [key, name] = location.hash.slice(1).split("=");
-    if (key !== "preset" || !Object.hasOwn(this.spec.lessons, name)) return super.linked();
-    this.anew = true;
-    return this.begin(name);
+    return key === "preset" && Object.hasOwn(this.spec.lessons, name) ? this.begin(name) : super.linked();
+  }
+
+  /** Points that were cleared are the reader's affair. */
+  get told() {
+    const { gone, lentGone, ...told } = this.changes;
+    return told;
   }
 
   /** The name of a lesson in the address makes room for the knobs as they stand. */
@@ -251,9 +282,10 @@ class Playground extends Figure {
     try {
       await take(await bytesOfScript("playground_mnist"));
     } catch {
-      this.remark = "MNIST could not be loaded; the other data sets are here.";
       this.asked = false;
-      this.set({ data: "digits" });
+      if (!this.loading) return; // another data set was chosen
+      this.set({ data: "digits", lesson: "" });
+      this.say("MNIST could not be loaded; these are the 8 × 8 digits.");
     }
   }
 
@@ -261,39 +293,58 @@ class Playground extends Figure {
     this.post(message);
   }
 
+  /** Whether there is something to train on, and the worker has it; a run whose numbers broke begins anew. */
+  ready() {
+    if (this.loading || (this.state.data === "own" && !this.points.length)) return false;
+    this.anew ||= Boolean(this.shown?.broken);
+    this.hand();
+    return true;
+  }
+
   play(run) {
-    if (!this.sent) return; // MNIST is still on its way
-    if (run && this.state.data === "own" && !this.state.drawn.length) return;
-    if (run && this.anew) this.hand();
+    if (run && !this.ready()) return;
     this.running = run;
+    this.remark = undefined;
     this.moved = true;
     this.send({ run });
     this.schedule();
   }
 
+  get loading() {
+    return this.state.data === "mnist" && !this.mnist;
+  }
+
+  /** What the worker told last, unless it is of other data than those that were chosen. */
+  get shown() {
+    return this.news?.data === this.state.data ? this.news : null;
+  }
+
   /** Tell the worker of settings that it does not have yet. */
   hand() {
-    if (this.state.data === "mnist" && !this.mnist) return void this.wantMnist();
-    const { drawn, ...state } = this.state, text = JSON.stringify(state), redrawn = drawn !== this.sentPoints;
-    if (text === this.sent && !this.anew && !redrawn) return;
-    const settings = Object.fromEntries(this.traits.map((trait) => [trait, state[trait]]));
-    this.send({ settings: { ...settings, anew: Boolean(this.anew) }, ...(redrawn ? { own: [...drawn] } : {}) });
-    Object.assign(this, { sent: text, sentPoints: drawn, anew: false });
+    if (this.loading) {
+      if (this.running) this.play(false);
+      return void this.wantMnist();
+    }
+    const { points, anew } = this, redrawn = points !== this.sentPoints;
+    const settings = Object.fromEntries(this.traits.map((trait) => [trait, this.state[trait]])), text = JSON.stringify(settings);
+    if (text === this.sent && !anew && !redrawn) return;
+    this.send({ settings: { ...settings, anew: Boolean(anew) }, ...(redrawn ? { own: [...points] } : {}) });
+    Object.assign(this, { sent: text, sentPoints: points, anew: false });
   }
 
   // -------------------------------------------------------------- the picture
 
   paint() {
     this.hand();
-    const frame = this.news;
-    this.paintData();
+    const frame = this.shown;
+    this.paintData(frame);
     if (frame && !frame.empty) {
       this.paintModel(frame);
       this.paintLatent(frame);
       paintChart(this.chart, frame);
     } else for (const plot of [this.planes.model, this.planes.latent, this.chart]) plot.begin();
     this.write(frame);
-    if (frame) this.send({ drawn: true });
+    if (this.news) this.send({ drawn: true });
   }
 
   plane(plot, half, names) {
@@ -312,7 +363,7 @@ class Playground extends Figure {
     }
   }
 
-  paintData() {
+  paintData(frame) {
     const plot = this.planes.data, { data } = this.state;
     if (data === "digits") return this.paintImages(plot, this.digits.subarray(0, 64 * 64), 8, 8);
     if (data === "mnist") return this.mnist ? this.paintImages(plot, this.mnist.subarray(0, 784 * 64), 8, 28) : void plot.begin();
@@ -320,7 +371,7 @@ class Playground extends Figure {
     if (!c) return;
     c.save();
     plot.clip(c);
-    this.dots(c, plot, data === "own" ? this.state.drawn : this.sample ?? [], this.ink.data, data === "own" ? 2.5 : 1.5);
+    this.dots(c, plot, data === "own" ? this.points : (frame && this.sample) ?? [], this.ink.data, data === "own" ? 2.5 : 1.5);
     if (data === "own" && document.activeElement === plot.stage) {
       const [px, py] = [plot.px(this.cross[0]), plot.py(this.cross[1])];
       c.beginPath();
@@ -451,7 +502,7 @@ class Playground extends Figure {
   // -------------------------------------------------------------- the words
 
   write(frame) {
-    const { state, spec: { lessons, knobs } } = this, plane = !["digits", "mnist"].includes(state.data);
+    const { state, points, spec: { lessons } } = this, gone = state[this.sheet[1]], plane = !["digits", "mnist"].includes(state.data);
     const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
     head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
     head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
@@ -460,10 +511,11 @@ class Playground extends Figure {
     for (const kind of ["undo", "clear"]) {
       const button = this.find(`.pg-${kind}`);
       button.hidden = state.data !== "own";
-      button.disabled = !state.drawn.length && !(kind === "undo" && this.cleared?.length);
+      button.disabled = !points.length && !(kind === "undo" && gone.length);
     }
-    this.find(".pg-undo").textContent = state.drawn.length || !this.cleared ? "Undo point" : "Undo clear";
+    this.find(".pg-undo").textContent = points.length || !gone.length ? "Undo point" : "Undo clear";
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
+    for (const kind of ["play", "step"]) this.find(`.pg-${kind}`).disabled = this.loading;
     this.find(".pg-lessons select").value = state.lesson;
     for (const select of this.root.querySelectorAll("select[data-setting]")) {
       const { setting: trait } = select.dataset;
@@ -479,17 +531,15 @@ class Playground extends Figure {
     if (state.data === "own") {
       stage.tabIndex = 0;
       stage.setAttribute("role", "application");
-      stage.setAttribute("aria-label", `Your points, ${this.state.drawn.length / 2} of them: arrows move a cross, Enter puts a point, Backspace takes the last away.`);
+      stage.setAttribute("aria-label", `Your points, ${points.length / 2} of them: arrows move a cross, Enter puts a point, Backspace takes the last away.`);
     } else for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
     stage.classList.toggle("pg-pen", state.data === "own");
     this.writeNumbers(frame);
-    const loading = state.data === "mnist" && !this.mnist;
-    const said = loading ? "MNIST is being loaded." : frame?.broken ? BROKEN[frame.broken] : this.remark
-      ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : frame && this.numbers(frame).evidence === null && !frame.broken
+    const said = this.loading ? "MNIST is being loaded." : frame?.broken ? BROKEN[frame.broken] : this.remark
+      ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : this.numbers(frame).evidence === null
         ? (state.data === "mnist" ? "log p(x) is not shown: its sum over a grid of z would take seconds."
             : "log p(x) is not known now: the posterior is too narrow for the grid of z.") : "");
     this.find(".pg-said").textContent = said;
-    this.remark = undefined;
   }
 
   /** All numbers are of one moment, that of the last look at log p(x). */
@@ -514,8 +564,8 @@ class Playground extends Figure {
   }
 
   speech() {
-    const { elbo, evidence } = this.numbers(this.news);
-    if (elbo === undefined) return this.find(".pg-said").textContent;
+    const { elbo, evidence } = this.numbers(this.shown);
+    if (elbo === undefined || this.remark) return this.find(".pg-said").textContent;
     const truth = evidence === null ? "" : `, log p(x) ${number(evidence)}`;
     return `${this.running ? "Training" : "Stopped"} after ${count(this.news.done)} steps: ELBO ${number(elbo)}${truth} nats.`;
   }
