@@ -32,8 +32,8 @@ LESSONS = {
     "collapse": _lesson(
         "collapse: β = 20",
         "With β = 20, which of the two gaps stays open?",
-        "Press one step ten times and watch the KL. Then play: it stops after 50 epochs. Look at the "
-        "loss, and at the codes. Then set β to 1 and press play twice, for 100 epochs more.",
+        "Press one step ten times and watch the KL. Then play: it stops after 50 epochs. Look at "
+        "the loss, and at the codes. Then set β to 1 and press play twice, for 100 epochs more.",
         "The gap of the model stays open, by about a quarter of a nat; the gap of inference is "
         "zero. Each nat of KL costs twenty nats of loss, and here it earns less than that in the "
         "reconstruction, so the encoder learns to send none: every q equals the prior, the KL is "
