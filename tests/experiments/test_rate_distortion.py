@@ -41,7 +41,7 @@ def test_the_rate_falls_and_the_best_distortion_rises_with_the_weight(record):
         assert distortions == sorted(distortions)
 
 
-def test_the_program_makes_the_record(tmp_path, monkeypatch):
+def test_the_program_makes_the_record(record, tmp_path, monkeypatch):
     monkeypatch.setattr(program, "BETAS", (1.0,))
     monkeypatch.setattr(program, "SEEDS", (4,))
     rows = program.data.mnist("train").x[:500]
@@ -53,7 +53,19 @@ def test_the_program_makes_the_record(tmp_path, monkeypatch):
         )._replace(x=real(split, **settings).x[:40])  # fmt: skip
 
     monkeypatch.setattr(program.data, "mnist", few)
-    made = program.run(tmp_path / "made.json", epochs=1, images=4, points=61)
+    made = program.run(tmp_path / "made.json", epochs=1, images=4, points=61, word_epochs=1)
     assert json.loads((tmp_path / "made.json").read_text(encoding="utf-8")) == made
     (run,) = made["metrics"]["runs"]
     assert run["seed"] == 4 and math.isfinite(run["test"]["elbo"])
+    (words,) = made["metrics"]["words"]["runs"]
+    assert words.keys() == record["metrics"]["words"]["runs"][0].keys()
+
+
+def test_every_kind_of_words_has_three_seeds_and_the_bound_lacks_more_than_the_likeliest(record):
+    words = record["metrics"]["words"]
+    assert words["epochs"] == program.WORD_EPOCHS
+    assert [run["seed"] for run in words["runs"]] == [0, 1, 2]
+    for run in words["runs"]:
+        assert run["lacks"] > run["likeliest_lacks"] > 0
+        less, error = run["mixture_less_vq_vae"]
+        assert less == pytest.approx(run["mixture"] - run["vq_vae"], abs=1e-4) and 0 < error < 0.3
