@@ -22,7 +22,7 @@ def record():
 def test_the_shipped_record_has_every_seed(record):
     assert record["command"] == "vaecourse reproduce better_posteriors"
     metrics = record["metrics"]
-    for part in ("families", "fitted_priors"):
+    for part in ("families", "missing", "fitted_priors"):
         assert [run["seed"] for run in metrics[part]] == [0, 1, 2]
     runs = [(run["steps"], run["labels"], run["seed"]) for run in metrics["labels"]]
     assert runs == list(itertools.product((250, 1_000), (10, 100, 1_000), range(5)))
@@ -30,6 +30,33 @@ def test_the_shipped_record_has_every_seed(record):
         for part in ("whole", "upper"):
             assert list(run[part]) == ["encoder", *FAMILIES]
             assert all(len(gaps) == 100 and min(gaps) > -0.03 for gaps in run[part].values())
+        assert len(run["island"]) == 100 and min(run["island"]) == 0
+
+
+def test_the_mass_of_an_island():
+    """Two hills apart, a quarter of the mass on the lower one; and a single hill."""
+
+    class Hills:
+        axis = torch.linspace(-5, 5, 101)
+
+        def posterior(self, x, seen):
+            z = torch.cartesian_prod(self.axis, self.axis)
+            hill = [(-(z - place).square().sum(1) / 0.1).exp() for place in (2.0, -2.0)]
+            both = torch.stack([0.75 * hill[0] + 0.25 * hill[1], hill[0]])
+            return both / both.sum(1, keepdim=True)
+
+    two, one = better_posteriors.island(Hills(), torch.zeros(2, 784), None).tolist()
+    assert two == pytest.approx(-math.log(0.75), abs=0.02) and one == 0
+
+
+def test_what_zeros_in_the_hole_cost_comes_in_parts(record):
+    for run in record["metrics"]["missing"]:
+        for images in ("zeros", "whole"):
+            parts = run[f"{images}_one_point"][0] + run[f"{images}_encoder"][0]
+            assert parts == pytest.approx(run[f"{images}_together"][0], abs=1e-3)
+        for walk in ("q_60", "q_260", "exact_60", "exact_from_exact_60"):
+            less = run[f"walk_{walk}"][0] - run[f"walk_{walk}_less_frequency"][0]
+            assert less == pytest.approx(run["frequency"][0], abs=1e-3)
 
 
 def test_the_gap_of_the_encoder_comes_again(record):
@@ -94,6 +121,9 @@ def test_every_part_runs_on_a_few_images(monkeypatch, tmp_path):
     monkeypatch.setattr(vc.data, "mnist", few)
     families = better_posteriors.families(0, images=2, steps=2)
     assert [len(gaps) for gaps in families["upper"].values()] == [2] * 5
+    assert len(families["island"]) == 2
+    missing = better_posteriors.missing(0, images=4, walked=2, rounds=(21, 22), points=41)
+    assert all(map(math.isfinite, itertools.chain(*list(missing.values())[1:])))
     fitted = better_posteriors.fitted_priors(0, rows=300, tested=50)
     assert fitted["active"] > 20 and fitted["aggregate_300"][0] < fitted["gaussians_1"][0]
     less = fitted["aggregate_300"][0] - fitted["gaussians_10"][0]
@@ -104,7 +134,7 @@ def test_every_part_runs_on_a_few_images(monkeypatch, tmp_path):
 
 
 def test_run_writes_what_the_parts_give(record, tmp_path, monkeypatch):
-    for name in ("families", "fitted_priors", "labels"):
+    for name in ("families", "missing", "fitted_priors", "labels"):
         monkeypatch.setattr(better_posteriors, name, lambda *a: {"arguments": list(a)})
     made = better_posteriors.run(tmp_path / "found.json")
     assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == made
