@@ -314,6 +314,7 @@ def test_the_lesson_on_collapse(run):
     return [first, tenth, collapsed, end()];"""
     )
     settings = LESSONS["collapse"]["settings"]
+    assert settings["epochs"] == 50  # where it stops, as the lesson says
     for seed in SEEDS:
         arg = {"start": START, "settings": settings, "seed": seed}
         first, tenth, end, after = run(body, arg)

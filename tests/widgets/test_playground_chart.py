@@ -110,10 +110,12 @@ def test_the_name_of_a_line_stands_where_it_ends_and_covers_none(chart):
 
 
 def test_the_ends_of_the_lines_are_to_be_seen(chart):
-    rows, words, *_ = chart(told(lambda done: True, lambda done: -3))
+    rows, words, wide, _ = chart(told(lambda done: True, lambda done: -3))
     for done in range(900, 1000, 10):
         assert len(rows("inference", done)) and len(rows("generative", done))
-    heights = sorted(words[name][1] for name in ("ceiling", "log p(x)", "ELBO"))
+    names = [words[name] for name in ("ceiling", "log p(x)", "ELBO")]
+    assert all(abs(x - wide - 6) < 1 for x, _ in names)  # they begin beside the plot
+    heights = sorted(y for _, y in names)
     assert min(np.diff(heights)) >= 17
 
 
