@@ -106,5 +106,6 @@ function nameLines(c, plot, names) {
     const low = 8 + 17 * k, high = plot.height - 8 - 17 * (beside.length - 1 - k); // room for the others
     place.py = above = clamp(Math.max(place.py, above + 17), low, high);
   });
+  for (const place of places) if (!beside.includes(place)) place.py -= 12; // above what goes on
   for (const { text, px, py, colour } of places) plot.say(c, text, px, clamp(py, 8, plot.height - 8), colour, "left");
 }
