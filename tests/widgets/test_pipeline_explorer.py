@@ -261,6 +261,7 @@ def test_where_the_bound_of_one_z_is_above_log_p_the_page_says_so(visit, widget)
     above = set()
     for k in range(4):
         page.locator(".px-picks button").nth(k).click()
+        settle(page)
         page.wait_for_function(
             "() => document.querySelector('[data-kind=evidence] td').textContent !== '–'"
         )
