@@ -285,6 +285,44 @@ def test_play_after_the_end_goes_on_for_as_long_again(run):
     assert run(body, START) == [20, 40, 50, 50]
 
 
+@pytest.mark.parametrize("rows", [2_000, 100])
+def test_epochs_are_passes_whatever_the_batch(run, rows):
+    """Passes already made stay made, and so do the end of the run and of the warm-up."""
+    body = """
+    const session = new js.Session(() => {}), seen = [];
+    const look = () => seen.push([session.epoch, session.beta]);
+    const change = (batch) => session.hear({ settings: { ...session.settings, batch } });
+    session.hear({ settings: { ...arg.start, points: arg.rows, epochs: 20, warmup: 50 } });
+    session.advance(10 * Math.ceil(arg.rows / 64));
+    look();
+    change(256);
+    look();
+    session.hear({ run: true });
+    while (session.work(20));
+    look();
+    change(16);
+    look();
+    const done = session.done;
+    session.advance(Math.ceil(arg.rows / 16));
+    look();
+    return [seen, done];"""
+    seen, done = run(body, {"start": START, "rows": rows})
+    assert seen == [[epoch, epoch / 50] for epoch in (10, 10, 20, 20, 21)]
+    assert done == 10 * math.ceil(rows / 64) + 10 * math.ceil(rows / 256)
+
+
+def test_a_run_whose_bound_broke_says_at_which_rate_and_rests(run):
+    body = """
+    let last;
+    const session = new js.Session((frame) => (last = frame));
+    session.hear({ settings: { ...arg, rate: 0.01 } });
+    session.model.weights.fill(NaN);
+    session.running = true;
+    session.report(true);
+    return [last.broken, last.brokenRate, last.running, session.running];"""
+    assert run(body, START) == ["bound", 0.01, False, False]
+
+
 SEEDS = vc.budget([0], [0], [0, 1, 2])
 
 

@@ -127,6 +127,30 @@ def test_a_line_that_comes_from_below_says_from_where(chart):
     )
 
 
+def test_chart_and_table_tell_of_the_same_moment(chart):
+    """The bound climbs past log p(x) as it was at the last look: neither shows it yet."""
+    climb = [moment(done, -2.44) for done in range(1010, 1700, 10)]
+    _, words, wide, page = chart(told(lambda done: True, lambda done: -2.7) + climb)
+    assert words["ELBO"][1] > words["log p(x)"][1] > words["ceiling"][1]  # from below
+    assert page.locator('[data-kind="done"] td').inner_text() == "1,000"
+    assert page.locator('[data-kind="elbo"] td').inner_text() == "−2.700"
+    assert max(float(x) for x in words if x.isdigit()) == 1000  # the axis of the steps
+    assert words["ELBO"][0] > wide
+
+
+def test_before_the_first_step_the_names_stand_beside_the_plot_apart(chart):
+    _, words, wide, _ = chart([moment(0, -2.9, -2.8)])
+    names = [words[name] for name in ("ceiling", "log p(x)", "ELBO")]
+    assert all(x > wide for x, _ in names)
+    assert min(np.diff([y for _, y in names])) >= 17
+
+
+def test_numbers_that_went_wrong_without_a_break_are_short_and_have_a_word(chart):
+    *_, page = chart([moment(0, -3, -2.5), moment(10, -2.05e16, -2.5, trusted=False)])
+    assert page.locator('[data-kind="elbo"] td').inner_text() == "−2.05e16"
+    assert "the steps are too long" in page.locator(".pg-said").inner_text()
+
+
 @pytest.fixture(scope="module")
 def run(tab):
     widget = Playground()
@@ -149,7 +173,7 @@ def test_the_bound_is_drawn_at_the_moments_of_log_p_and_elsewhere_at_all(run):
             moment(7, -3),
         ],
     )
-    assert got == [[0, 2, 3, 4, 5, 6, 7], [[0, 2], [6]], True]
+    assert got == [[0, 2, 3, 4, 5, 6], [[0, 2], [6]], True]  # to the last look
 
 
 def test_a_history_that_is_thinned_joins_nothing_and_keeps_looks(run):

@@ -201,7 +201,7 @@ def test_who_leaves_in_a_lesson_finds_the_points_again(three, way):
 
 def test_points_that_were_cleared_outlive_a_reload_and_are_in_no_link(three):
     three.locator(".vw-reset").click()
-    kept(three, "s.gone?.length === 6")
+    kept(three, "s.gone?.[0]?.length === 6")
     assert "gone" not in three.evaluate("location.hash")
     three.reload()
     three.locator(".vw-figure canvas:visible").first.wait_for()
@@ -209,6 +209,56 @@ def test_points_that_were_cleared_outlive_a_reload_and_are_in_no_link(three):
     assert points(three) == 0
     three.click(".pg-undo")
     assert points(three) == 3
+
+
+def test_points_drawn_in_a_lesson_outlive_other_lessons_and_a_reset(page):
+    menu = page.locator(".pg-lessons select")
+    menu.select_option("spikes")
+    put(page, 6)
+    assert points(page) == 11
+    menu.select_option("good-fit")
+    settle(page)
+    menu.select_option("spikes")
+    assert points(page) == 11
+    page.locator(".vw-reset").click()
+    settle(page)
+    menu.select_option("spikes")
+    assert points(page) == 5
+    assert page.locator(".pg-undo").inner_text() == "My points back"
+    page.click(".pg-undo")
+    assert points(page) == 11
+    assert page.locator(".pg-undo").inner_text() == "Undo point"
+    page.evaluate("() => (location.hash = '#preset=spikes')")
+    assert points(page) == 11
+    page.click(".pg-clear")
+    assert points(page) == 0
+    menu.select_option("spikes")  # chosen already
+    menu.select_option("good-fit")
+    settle(page)
+    menu.select_option("spikes")
+    assert points(page) == 5  # no lesson begins with a bare plane
+    page.click(".pg-undo")
+    assert points(page) == 11
+
+
+def test_each_clear_can_be_undone(page):
+    own(page)
+    put(page, 5)
+    page.click(".pg-clear")
+    assert points(page) == 0
+    put(page, 1)
+    page.click(".pg-clear")
+    assert points(page) == 0
+    put(page, 2)
+    page.locator(".vw-reset").click()
+    own(page)
+    for count in (2, 1, 0, 1, 0, 5):
+        page.click(".pg-undo")
+        assert points(page) == count
+    for _ in range(5):
+        page.click(".pg-undo")
+    settle(page)
+    assert page.locator(".pg-undo").is_disabled()
 
 
 def test_a_link_leaves_the_readers_points_or_lets_them_be_had_back(three):
@@ -325,6 +375,60 @@ def test_after_numbers_that_broke_play_begins_anew(page):
     page.click(".pg-play")
     trained(page, 20)
     assert "no longer a number" not in page.locator(".pg-said").inner_text()
+
+
+def test_after_a_break_the_table_says_where_and_the_note_what_to_do_now(page):
+    rate = page.locator('select[data-setting="rate"]')
+    page.locator('select[data-setting="data"]').select_option('"three_blobs"')
+    rate.select_option("10")
+    page.click(".pg-play")
+    said = "text => document.querySelector('.pg-said').textContent.includes(text)"
+    page.wait_for_function(said, arg="Lower the learning rate")
+    value = {
+        kind: page.locator(f'[data-kind="{kind}"] td').inner_text()
+        for kind in ("epoch", "done", "ceiling", "elbo")
+    }
+    assert int(value["done"].replace(",", "")) >= 1 and float(value["epoch"]) >= 0
+    assert value["ceiling"].startswith("−") and value["elbo"] == "–"
+    rate.select_option("0.001")
+    page.wait_for_function(said, arg="Press play: it begins anew.")
+    assert "Lower the" not in page.locator(".pg-said").inner_text()
+    rate.select_option("10")
+    page.wait_for_function(said, arg="Lower the learning rate")
+
+
+def test_another_data_set_leaves_the_lesson(page):
+    page.locator(".pg-lessons select").select_option("spikes")
+    settle(page)
+    assert page.locator(".pg-lesson").is_visible()
+    page.locator('select[data-setting="noise"]').select_option('"shared"')
+    settle(page)
+    assert page.locator(".pg-lesson").is_visible()  # of other knobs a lesson may ask
+    page.locator('select[data-setting="data"]').select_option('"three_blobs"')
+    settle(page)
+    assert page.locator(".pg-lesson").is_hidden()
+    assert page.locator(".pg-lessons select").input_value() == ""
+
+
+def test_points_are_as_many_as_there_are(page):
+    shown = page.locator('select[data-setting="points"]')
+    text = "select => select.selectedOptions[0].textContent"
+    page.locator('select[data-setting="data"]').select_option('"digits"')
+    settle(page)
+    assert shown.evaluate(text) == "1,500" and shown.is_disabled()
+    own(page)
+    put(page, 7)
+    assert points(page) == 7 and shown.evaluate(text) == "7"
+    page.locator('select[data-setting="data"]').select_option('"three_blobs"')
+    settle(page)
+    assert shown.evaluate(text) == "2,000" and shown.is_enabled()
+
+
+def test_one_latent_decodes_a_line_of_digits(page):
+    page.locator('select[data-setting="data"]').select_option('"digits"')
+    page.locator('select[data-setting="latents"]').select_option("1")
+    settle(page)
+    assert page.locator(".pg-model .pg-head").inner_text() == "decoded line"
 
 
 def late(what):

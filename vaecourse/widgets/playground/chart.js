@@ -5,13 +5,19 @@ export const RIGHT = 62; // pixels for the names of the lines, beside the plot
 /**
  * Of a history, the stretches of moments in which log p(x) is known, the moments through which the
  * bound is drawn, and whether the last stretch is `open`, that is, goes on. In a stretch the bound is
- * drawn at the same moments as log p(x), so that the two compare; elsewhere at all.
+ * drawn at the same moments as log p(x), so that the two compare; elsewhere at all, up to the last
+ * look at log p(x), of which the table tells, or to where the numbers broke.
  */
 export function linesOf(history) {
   const bound = [], stretches = [];
   let stretch = null, between = [];
   for (const one of history) {
-    if (!Number.isFinite(one.elbo)) continue;
+    if (!Number.isFinite(one.elbo)) {
+      bound.push(...between);
+      between = [];
+      stretch = null;
+      continue;
+    }
     if (one.evidence === undefined) {
       between.push(one);
       continue;
@@ -23,11 +29,11 @@ export function linesOf(history) {
     else if (stretch) stretch.push(one);
     else stretches.push((stretch = [one]));
   }
-  return { bound: [...bound, ...between], stretches, open: stretch !== null };
+  return { bound, stretches, open: stretch !== null };
 }
 
 /** A number for a short place: 5k for 5,000, 2e10 for what is larger still. */
-const brief = (v, text) => {
+export const brief = (v, text) => {
   if (Math.abs(v) < 1e5 && v && v % 1000 === 0) return `${number(v / 1000, 0)}k`;
   return Math.abs(v) < 1e4 ? text : Number(v.toPrecision(3)).toExponential().replace("e+", "e").replace("-", "−");
 };
@@ -44,7 +50,7 @@ export function paintChart(plot, { history, ceiling }) {
   const high = Math.max(...elbos, ...stretches.flat().map(({ evidence }) => evidence), ceiling ?? -Infinity);
   const late = elbos.slice(Math.floor(elbos.length / 12)); // a run begins far below
   const low = Math.min(high - 0.5, ...late), room = 0.08 * (high - low);
-  plot.x = linearAxis(0, Math.max(10, history[history.length - 1].done), 5);
+  plot.x = linearAxis(0, Math.max(1, last.done), 5);
   plot.y = tight(linearAxis(low - room, high + room, 4));
   const c = plot.begin();
   if (!c) return;
@@ -99,7 +105,8 @@ export function paintChart(plot, { history, ceiling }) {
 
 /** Each line's name where the line ends; those beside the plot apart from one another. */
 function nameLines(c, plot, names) {
-  const places = names.map(([text, done, value, colour]) => ({ text, px: plot.px(done) + 6, py: plot.py(value), colour }));
+  const ends = Math.max(...names.map(([, done]) => done)), px = (done) => (done === ends ? plot.width : plot.px(done)) + 6;
+  const places = names.map(([text, done, value, colour]) => ({ text, px: px(done), py: plot.py(value), colour }));
   const beside = places.filter(({ px }) => px > plot.width - RIGHT).sort((a, b) => a.py - b.py);
   let above = -Infinity;
   beside.forEach((place, k) => {

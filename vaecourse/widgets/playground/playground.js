@@ -5,42 +5,27 @@ export const HALF = { figure_eight: 1.5, three_blobs: 2.8, gaussian_mixture: 10,
 const MOST_POINTS = 1000;
 const MNIST = 10_256; // images
 const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
-const ROWS = {
-  epoch: "epoch",
-  done: "steps",
-  beta: "β now",
-  ceiling: `ceiling, log ${i("p")}*(${i("x")})`,
-  model: "gap of the model",
-  evidence: `log ${i("p")}(${i("x")})`,
-  inference: "gap of inference",
-  elbo: "ELBO",
-  reconstruction: "reconstruction",
-  kl: "KL to the prior",
-  loss: "loss, with β now",
-};
-const BROKEN = {
-  reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then start again.",
-  KL: "The KL is no longer a number: the steps are too long. Lower the learning rate, then start again.",
-  bound: "The bound is no longer a number: the steps are too long, or a variance went to zero. Lower the learning rate, or give x one variance for all z; then start again.",
-};
+const HUGE = 1e6; // nats: more is written with an exponent, and below zero it is a run that went wrong
+const KEPT = 9; // sets of cleared points
 
 class Playground extends Figure {
   name = "playground";
   // points: the reader's own, and those of a lesson as the reader left them, null for as they are;
-  // of both what was last cleared
+  // of both the sets that were cleared, the last one last
   own = { lesson: "", drawn: [], gone: [], lent: null, lentGone: [] };
 
   get admits() {
     const { knobs, lessons } = this.spec, near = (v) => Number.isFinite(v) && Math.abs(v) <= 4;
     const choice = ({ choices }) => (v) => choices.map(([value]) => value).find((value) => value === v);
     const points = (v) => (Array.isArray(v) && v.length % 2 === 0 && v.length <= 2 * MOST_POINTS && v.every(near) ? v : undefined);
+    const piles = (v) => (Array.isArray(v) && v.length <= KEPT && v.every(points) ? v : undefined);
     return {
       ...Object.fromEntries(Object.entries(knobs).map(([name, knob]) => [name, choice(knob)])),
       lesson: (v) => (v === "" || Object.hasOwn(lessons, v) ? v : undefined),
       drawn: points,
-      gone: points,
+      gone: piles,
       lent: (v) => (v === null ? v : points(v)),
-      lentGone: points,
+      lentGone: piles,
     };
   }
 
@@ -54,7 +39,7 @@ class Playground extends Figure {
     const options = (key) => knobs[key].choices.map(([value, text]) =>
       `<option value="${plain(JSON.stringify(value))}">${plain(text)}</option>`).join("");
     const knob = (key) => `<label class="pg-knob" data-knob="${key}"><span>${plain(knobs[key].label)}</span>
-      <select data-setting="${key}">${options(key)}</select></label>`;
+      <select data-setting="${key}">${options(key)}${key === "points" ? '<option value="" hidden></option>' : ""}</select></label>`;
     const group = (name, keys) => `<fieldset class="pg-group"><legend>${name}</legend>${keys.map(knob).join("")}</fieldset>`;
     this.body.innerHTML = `
       <div class="vw-controls pg-bar">
@@ -102,11 +87,12 @@ class Playground extends Figure {
     this.on(this.find(".pg-undo"), "click", () => this.undo());
     this.on(this.find(".pg-clear"), "click", () => {
       const [now, gone] = this.sheet;
-      this.set({ [gone]: this.points, [now]: [] });
+      this.set({ [gone]: pile(this.state[gone], this.points), [now]: [] });
     });
     this.on(this.find(".pg-lessons select"), "change", ({ target }) => this.set(this.begin(target.value)));
     this.on(this.find(".pg-knobs"), "change", ({ target }) => {
-      this.set({ [target.dataset.setting]: JSON.parse(target.value) });
+      const { setting } = target.dataset; // a lesson is on its data
+      this.set({ [setting]: JSON.parse(target.value), ...(setting === "data" ? { lesson: "" } : {}) });
     });
     this.hearPen();
   }
@@ -157,26 +143,28 @@ class Playground extends Figure {
 
   /** Points that go with a reset can be had back, as after clearing them. */
   reset() {
-    const { drawn, gone } = this.state;
+    const { drawn, gone, lent, lentGone } = this.state;
     super.reset();
-    this.set({ gone: drawn.length ? drawn : gone });
+    this.set({ gone: pile(gone, drawn), lentGone: pile(lentGone, lent) });
   }
 
   /** A link without points leaves the reader's; where it has some, those can be had back. */
   take(given) {
-    const { drawn, gone } = this.state;
+    const { state } = this, was = { ...state };
     super.take(given);
-    const { state } = this;
-    if (!state.drawn.length) state.drawn = drawn;
-    if (!state.gone.length) state.gone = drawn.length && String(state.drawn) !== String(drawn) ? drawn : gone;
+    for (const [now, gone] of [["drawn", "gone"], ["lent", "lentGone"]]) {
+      if (was[now]?.length && !state[now]?.length) state[now] = was[now];
+      if (!state[gone].length) state[gone] = String(state[now]) === String(was[now]) ? was[gone] : pile(was[gone], was[now]);
+    }
     this.remark = undefined;
     this.moved = true;
   }
 
-  /** Take the last point away; after all were cleared, bring them back. */
+  /** Take the last point away; after all were cleared, or a lesson's are again its own, bring them back. */
   undo() {
-    const [now, gone] = this.sheet, { points } = this;
-    this.set(points.length ? { [now]: points.slice(0, -2) } : { [now]: this.state[gone], [gone]: [] });
+    const [now, gone] = this.sheet, { points } = this, sets = this.state[gone];
+    if (sets.length && !this.state[now]?.length) this.set({ [now]: sets.at(-1), [gone]: sets.slice(0, -1) });
+    else if (points.length) this.set({ [now]: points.slice(0, -2) });
   }
 
   add(x, y) {
@@ -203,7 +191,8 @@ class Playground extends Figure {
   begin(name) {
     this.play(false); // a lesson is read before it runs
     this.anew = true;
-    return { ...this.spec.start, ...this.spec.lessons[name]?.settings, lesson: name, lent: null, lentGone: [] };
+    const bare = this.state.lent?.length === 0; // no lesson begins with a bare plane
+    return { ...this.spec.start, ...this.spec.lessons[name]?.settings, lesson: name, ...(bare ? { lent: null } : {}) };
   }
 
   /** A link may name a lesson: #preset=collapse. */
@@ -505,7 +494,7 @@ class Playground extends Figure {
     const { state, points, spec: { lessons } } = this, gone = state[this.sheet[1]], plane = !["digits", "mnist"].includes(state.data);
     const head = (kind, text) => write(this.find(`.pg-${kind} .pg-head`), text);
     head("data", state.data === "own" ? "your points: draw here" : plane ? `data ${i("x")}` : "data");
-    head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : "decoded plane");
+    head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : state.latents === 1 ? "decoded line" : "decoded plane");
     head("chart", `On ${state.data === "own" ? "your points" : "256 test points"}, nats a point`);
     head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
     for (const kind of ["undo", "clear"]) {
@@ -513,7 +502,7 @@ class Playground extends Figure {
       button.hidden = state.data !== "own";
       button.disabled = !points.length && !(kind === "undo" && gone.length);
     }
-    this.find(".pg-undo").textContent = points.length || !gone.length ? "Undo point" : "Undo clear";
+    this.find(".pg-undo").textContent = !gone.length || state[this.sheet[0]]?.length ? "Undo point" : points.length ? "My points back" : "Undo clear";
     this.find(".pg-play").textContent = this.running ? STEPS.pause : STEPS.play;
     for (const kind of ["play", "step"]) this.find(`.pg-${kind}`).disabled = this.loading;
     this.find(".pg-lessons select").value = state.lesson;
@@ -522,6 +511,9 @@ class Playground extends Figure {
       select.value = JSON.stringify(state[trait]);
       select.disabled = (trait === "full" && state.latents === 1) || (trait === "noise" && !plane)
         || (trait === "points" && (!plane || state.data === "own"));
+      if (trait !== "points" || !select.disabled) continue;
+      select.lastChild.textContent = count({ digits: 1500, mnist: 10_000 }[state.data] ?? points.length / 2);
+      select.value = "";
     }
     const lesson = lessons[state.lesson], box = this.find(".pg-lesson");
     box.hidden = !lesson;
@@ -535,8 +527,10 @@ class Playground extends Figure {
     } else for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
     stage.classList.toggle("pg-pen", state.data === "own");
     this.writeNumbers(frame);
-    const said = this.loading ? "MNIST is being loaded." : frame?.broken ? BROKEN[frame.broken] : this.remark
-      ?? (frame?.empty ? "There are no points yet: draw some in the first plane." : this.numbers(frame).evidence === null
+    const said = this.loading ? "MNIST is being loaded." : frame?.broken ? brokenWords(frame, state.rate) : this.remark
+      ?? (frame?.empty ? "There are no points yet: draw some in the first plane."
+        : this.numbers(frame).elbo < -HUGE ? `The bound is far too low: the steps are too long. ${LOWER}, then start again.`
+        : this.numbers(frame).evidence === null
         ? (state.data === "mnist" ? "log p(x) is not shown: its sum over a grid of z would take seconds."
             : "log p(x) is not known now: the posterior is too narrow for the grid of z.") : "");
     this.find(".pg-said").textContent = said;
@@ -544,8 +538,10 @@ class Playground extends Figure {
 
   /** All numbers are of one moment, that of the last look at log p(x). */
   numbers(frame) {
-    if (!frame || frame.empty || frame.broken) return {};
-    const { ceiling } = frame, look = frame.history.findLast((one) => one.evidence !== undefined);
+    if (!frame || frame.empty) return {};
+    const { ceiling, done, epoch, beta } = frame;
+    if (frame.broken) return { ceiling, done, epoch, beta };
+    const look = frame.history.findLast((one) => one.evidence !== undefined);
     const evidence = look.trusted ? look.evidence : null;
     return {
       ...look, ceiling, evidence, loss: look.beta * look.kl - look.reconstruction,
@@ -558,7 +554,8 @@ class Playground extends Figure {
     const values = this.numbers(frame);
     for (const kind of Object.keys(ROWS)) {
       const value = values[kind] ?? null;
-      const text = value === null ? "–" : kind === "done" ? count(value) : number(value, { epoch: 1, beta: 2 }[kind] ?? 3);
+      const text = value === null ? "–" : kind === "done" ? count(value)
+        : Math.abs(value) > HUGE ? brief(value) : number(value, { epoch: 1, beta: 2 }[kind] ?? 3);
       write(this.find(`[data-kind="${kind}"] td`), text);
     }
   }
@@ -570,6 +567,9 @@ class Playground extends Figure {
     return `${this.running ? "Training" : "Stopped"} after ${count(this.news.done)} steps: ELBO ${number(elbo)}${truth} nats.`;
   }
 }
+
+/** Sets of cleared points with one more, if it has any points. */
+const pile = (sets, points) => (points?.length ? [...sets, points].slice(-KEPT) : sets);
 
 /** `count` zeros and ones from packed bits, the highest first. */
 export function bitsOf({ buffer, byteOffset }, count) {

@@ -85,6 +85,7 @@ class Playground(anywidget.AnyWidget):
         "playground/data.js",
         "playground/session.js",
         "playground/chart.js",
+        "playground/words.js",
     )
     spec = traitlets.Dict().tag(sync=True)
     digits = traitlets.Bytes().tag(sync=True)

@@ -55,7 +55,7 @@ export class Session {
     }
     const D = { digits: 64, mnist: 784 }[data] ?? 2;
     Object.assign(this, {
-      D, J: latents, train, test, rows: train.length / D, broken: "", done: 0, spent: 0,
+      D, J: latents, train, test, rows: train.length / D, broken: "", done: 0, seen: 0, spent: 0,
       ceiling: D > 2 || data === "own" ? null : mean(logDensity(data, test)),
       noise: makeNormal(seed * 5 + 3), order: makeUniform(seed * 5 + 4), at: 0, permutation: null,
       history: [], looked: -Infinity, until: this.settings.epochs,
@@ -70,9 +70,9 @@ export class Session {
     if (!this.rows) this.running = false;
   }
 
-  /** Epochs so far, a fraction. */
+  /** Epochs so far, a fraction: passes through the rows, whatever batches they came in. */
   get epoch() {
-    return this.rows ? this.done / Math.ceil(this.rows / Math.min(this.settings.batch, this.rows)) : 0;
+    return this.rows ? this.seen / this.rows : 0;
   }
 
   get over() {
@@ -104,14 +104,17 @@ export class Session {
       for (let k = 0; k < this.eps.length; k++) this.eps[k] = this.noise();
       this.at += n;
       const [reconstruction, kl] = this.model.backward(this.x, this.eps, n, this.beta);
-      if (!Number.isFinite(reconstruction) || !Number.isFinite(kl)) {
-        this.broken = Number.isFinite(kl) ? "reconstruction" : "KL";
-        this.running = false;
-        return;
-      }
+      if (!Number.isFinite(reconstruction) || !Number.isFinite(kl))
+        return this.break(Number.isFinite(kl) ? "reconstruction" : "KL");
       this.model.adam(this.settings.rate);
       this.done += 1;
+      this.seen += n;
     }
+  }
+
+  /** Stop: `what` is no longer a number. */
+  break(what) {
+    Object.assign(this, { broken: what, brokenRate: this.settings.rate, running: false });
   }
 
   /** Train for about so many milliseconds, then tell the page if it is time; false when there is nothing to do. */
@@ -138,9 +141,9 @@ export class Session {
 
   frame(whole) {
     const { model, D, J, test, train, rows, settings } = this, n = test.length / D;
-    const base = { data: settings.data, done: this.done, epoch: this.epoch, beta: this.beta, broken: this.broken, running: this.running,
+    const base = { data: settings.data, done: this.done, epoch: this.epoch, beta: this.beta,
       over: this.over, ceiling: this.ceiling, rows, spent: this.spent, D, J };
-    if (!rows) return { ...base, empty: true };
+    if (!rows) return { ...base, running: this.running, empty: true };
     const { reconstruction, kl, q } = model.bound(test, n, this.testNoise);
     const point = { done: this.done, epoch: this.epoch, beta: this.beta, reconstruction: mean(reconstruction), kl: mean(kl) };
     point.elbo = point.reconstruction - point.kl;
@@ -149,12 +152,13 @@ export class Session {
       Object.assign(point, this.look(q, n));
       this.looked = performance.now() + EXACT * (performance.now() - now);
     }
-    if (!Number.isFinite(point.elbo) && !this.broken) base.broken = this.broken = "bound";
+    if (!Number.isFinite(point.elbo) && !this.broken) this.break("bound");
     const last = this.history[this.history.length - 1];
     if (last?.done === this.done) Object.assign(last, point);
     else this.history.push(point);
     if (this.history.length > 900) this.history = thin(this.history, 450);
-    return { ...base, history: this.history.map((one) => ({ ...one })),
+    const { broken, brokenRate, running } = this;
+    return { ...base, broken, brokenRate, running, history: this.history.map((one) => ({ ...one })),
       q, codes: model.codes, full: model.full, which: D > 2 ? this.which : null,
       x: whole && D === 2 ? train.slice(0, 2 * SHOWN) : null, ...this.pictures(), settings };
   }
