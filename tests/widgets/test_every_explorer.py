@@ -308,6 +308,21 @@ def test_what_was_moved_a_moment_before_leaving_is_there_on_back(visit, pages):
     )
 
 
+def test_what_was_moved_a_moment_before_a_reload_is_there_after_it(visit, pages):
+    page = visit(pages["KLExplorer"])
+    step(page)
+    rest(page)  # the address has it
+    before = text(page)
+    step(page)
+    moved = text(page)
+    assert moved != before
+    for _ in range(2):
+        page.reload()  # before the hand's rest is over
+        page.wait_for_function(
+            "was => document.querySelector('.vw-handle')?.ariaValueText === was", arg=moved
+        )
+
+
 def test_an_address_that_names_a_section_stays_and_the_link_can_be_copied(visit, pages):
     page = visit(pages["ElboExplorer"])
     page.evaluate("location.hash = 'move-it'")

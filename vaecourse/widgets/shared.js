@@ -218,7 +218,11 @@ export class Figure {
     });
     this.on(this.root, "click", ({ target }) => this.press(target.closest("button")));
     this.on(this.root, "pointerdown", () => this.touch());
-    this.on(window, "pagehide", () => this.timer && this.remember());
+    this.on(window, "pagehide", () => {
+      if (!this.timer || !this.key) return;
+      this.remember();
+      this.leave();
+    });
     this.off.signal.addEventListener("abort", () => {
       observer.disconnect();
       size.disconnect();
@@ -335,8 +339,10 @@ export class Figure {
     this.find(".vw-link").hidden = false;
     const before = [...document.querySelectorAll(".anywidget-static")].indexOf(host);
     this.key = this.name + (before ? `-${before + 1}` : "");
-    const kept = history.state?.explorers?.[this.key], linked = this.linked();
+    const left = this.left(), kept = left ?? history.state?.explorers?.[this.key];
+    const linked = left ? null : this.linked(); // the address may be older
     if (kept || linked) this.take({ ...kept, ...linked });
+    if (left) this.moved = true; // remember it
     if (linked) this.root.scrollIntoView();
     this.on(window, "hashchange", () => {
       const changes = this.linked();
@@ -389,6 +395,24 @@ export class Figure {
     const explorers = { ...history.state?.explorers, [this.key]: this.changes };
     const free = /^(#([a-z]+-(explorer|stepper)|playground)(-\d+)?=.*)?$/.test(location.hash);
     history.replaceState({ ...history.state, explorers }, "", free ? this.link : location.href);
+  }
+
+  /** For a reload, which has the history as it was before the page went. */
+  leave() {
+    try {
+      sessionStorage.setItem(`vaecourse ${location.pathname} ${this.key}`, JSON.stringify(this.changes));
+    } catch {} // a page may have no storage
+  }
+
+  /** What the page left for a reload; nothing on any other way here. */
+  left() {
+    try {
+      const name = `vaecourse ${location.pathname} ${this.key}`, text = sessionStorage.getItem(name);
+      sessionStorage.removeItem(name);
+      return performance.getEntriesByType("navigation")[0].type === "reload" ? Object(JSON.parse(text ?? "x")) : null;
+    } catch {
+      return null;
+    }
   }
 
   async copy(button) {
