@@ -1,8 +1,12 @@
 """Data come in by many doors and in many kinds; behind each door they are the same tensor."""
 
+import re
+
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
+from torch.utils.data import TensorDataset
 
 import vaecourse as vc
 from vaecourse._arguments import as_tensor
@@ -164,7 +168,10 @@ def test_numbers_keep_or_change_their_type_by_one_rule():
         (1j * torch.ones(2, 4), "x is of torch.complex64; it must hold real numbers"),
         (np.array([[1j] * 4]), "x is of torch.complex128; it must hold real numbers"),
         (torch.ones(4), r"x has shape \[4\]; it must be \[N, 4\]"),
-        ([[1.0, None, 0.0, 0.0]], "x has NaN or infinite values in 1 of 1 rows"),
+        (
+            [[1.0, None, 0.0, 0.0]],
+            r"x has NaN or infinite values in 1 of 1 rows, first in x\[0, 1\]\.$",
+        ),
     ],
 )
 def test_what_is_no_data_is_refused_in_a_sentence(x, sentence):
@@ -176,3 +183,78 @@ def test_what_is_no_data_is_refused_in_a_sentence(x, sentence):
 def test_a_model_in_half_precision_is_refused():
     with pytest.raises(ValueError, match="The model is of torch.float16; it must be of float32 or"):
         vae().half().elbo(ROWS)
+
+
+class Column:
+    """What is asked of a column of a pandas frame."""
+
+    def __init__(self, values, missing=()):
+        self.values = np.array(values)
+        self.dtype, self.missing = self.values.dtype, np.array(missing)
+
+    def isna(self):
+        return self.missing
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values.astype(dtype or self.dtype)
+
+
+class Columns(dict):
+    """A frame that numpy cannot read, with its columns by name."""
+
+    columns = property(lambda self: list(self))
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("no numbers")
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.ma.masked_greater(ROWS.numpy(), 0.5), "with 11 of 20 values masked; fill them in, or"),
+        (ROWS.to_sparse(), "x is a sparse tensor; give x.to_dense()."),
+        (scipy.sparse.csr_matrix(ROWS.numpy()), "x is a sparse csr_matrix; give x.toarray()."),
+        (TensorDataset(ROWS), "x is a TensorDataset; give x.tensors[0]."),
+        ((ROWS, torch.zeros(5)), "x is a tuple of two arrays; give the data alone, x[0]."),
+        (ROWS.numpy().astype(str), "x holds text; it must hold numbers."),
+        (
+            Columns(a=Column([1.0, 2.0], [False, False]), b=Column(["u", "v"], [False, False])),
+            "column 'b' of x is of type <U1; it must hold numbers.",
+        ),
+        (
+            Columns(a=Column([1.0, 2.0], [False, True])),
+            "column 'a' of x has 1 missing values; it must hold numbers.",
+        ),
+        (
+            Columns(a=Column(["2020-01-01"], [False])),
+            "column 'a' of x is of type <U10; it must hold numbers.",
+        ),
+        (
+            Columns(when=Column(np.array(["2020-01-01"], "datetime64[D]"), [False])),
+            "column 'when' of x is of type datetime64[D]; it must hold numbers.",
+        ),
+    ],
+    ids=[
+        "mask",
+        "sparse",
+        "scipy",
+        "dataset",
+        "pair",
+        "text",
+        "words",
+        "missing",
+        "dates",
+        "times",
+    ],
+)
+def test_what_are_no_rows_of_numbers_is_told_with_what_to_give_instead(x, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        vc.training.fit(vae(), x, epochs=1, progress=False)
+
+
+def test_the_cures_that_are_named_are_cures():
+    nothing_masked = np.ma.masked_greater(ROWS.numpy(), 2)
+    cured = [ROWS.to_sparse().to_dense(), scipy.sparse.csr_matrix(ROWS.numpy()).toarray()]
+    cured += [TensorDataset(ROWS).tensors[0], (ROWS, torch.zeros(5))[0], nothing_masked]
+    for x in cured:
+        assert torch.equal(trained(vae(), x), trained(vae(), ROWS))

@@ -216,6 +216,8 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
 
     if not isinstance(x, torch.Tensor):
         x = torch.as_tensor(_readable(argument, x))
+    if x.layout != torch.strided:
+        raise ValueError(f"{argument} is a sparse tensor; give {argument}.to_dense().")
     if x.is_complex():
         raise ValueError(f"{argument} is of {x.dtype}; it must hold real numbers.")
     if like is not None and like.dtype not in (torch.float32, torch.float64):
@@ -245,12 +247,23 @@ def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
     # A thousand rows at a time, so that a check needs no copy of x.
     wrong = sum(int((~part.isfinite()).any(1).sum()) for part in x.split(1_000))
     if wrong:
-        raise ValueError(f"{argument} has NaN or infinite values in {wrong} of {len(x)} rows.")
+        place = (~x.isfinite()).nonzero()[0].tolist()
+        raise ValueError(
+            f"{argument} has NaN or infinite values in {wrong} of {len(x)} rows, first in "
+            f"{argument}{place}."
+        )
     return x
 
 
 def _readable(argument, x):
     """A numpy array of numbers that torch knows."""
+    if np.ma.is_masked(x):
+        raise ValueError(
+            f"{argument} is an array with {np.ma.count_masked(x)} of {x.size} values masked; fill "
+            "them in, or leave their rows out."
+        )
+    if hasattr(x, "tensors"):
+        raise ValueError(f"{argument} is a {type(x).__name__}; give {argument}.tensors[0].")
     try:
         array = np.asarray(x)
         if x is None:
@@ -260,17 +273,47 @@ def _readable(argument, x):
         if array.dtype.kind not in "biufc":
             raise TypeError
     except (TypeError, ValueError, RuntimeError) as error:
-        if "inhomogeneous" in str(error):
+        if "inhomogeneous" in str(error) and not _beside_labels(x):
             raise ValueError(f"{argument} has rows of different length; {UNEQUAL}.") from None
-        kind = type(x).__name__
-        raise ValueError(
-            f"{argument} is a {kind} that cannot be read as numbers; it must be a torch tensor, "
-            "a numpy array, nested lists or a pandas frame of them."
-        ) from None
+        raise ValueError(_obstacle(argument, x)) from None
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 8  # what torch has no type for
     dtype = np.float64 if wide else array.dtype.newbyteorder("=")
     array = np.array(array, dtype=dtype, order="C", copy=None)
     return array if array.flags.writeable else array.copy()
+
+
+def _obstacle(argument, x):
+    """Why x cannot be read as numbers, and what to give in its place where that is known."""
+    kind = type(x).__name__
+    if hasattr(x, "toarray"):
+        return f"{argument} is a sparse {kind}; give {argument}.toarray()."
+    if _beside_labels(x):
+        return f"{argument} is a {kind} of two arrays; give the data alone, {argument}[0]."
+    for name in x.columns if hasattr(x, "columns") else []:
+        missing = int(x[name].isna().sum())
+        if missing or not _are_numbers(x[name]):
+            what = f"has {missing} missing values" if missing else f"is of type {x[name].dtype}"
+            return f"column {name!r} of {argument} {what}; it must hold numbers."
+    if getattr(x, "dtype", None) is not None and np.asarray(x).dtype.kind in "US":
+        return f"{argument} holds text; it must hold numbers."
+    return (
+        f"{argument} is a {kind} that cannot be read as numbers; it must be a torch tensor, "
+        "a numpy array, nested lists or a pandas frame of them."
+    )
+
+
+def _are_numbers(column):
+    try:
+        np.asarray(column, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return np.asarray(column).dtype.kind != "M"  # dates
+
+
+def _beside_labels(x):
+    """Whether x is a pair of data and one number for each row, as scikit-learn gives them."""
+    shapes = [getattr(part, "shape", ()) for part in x] if isinstance(x, (tuple, list)) else []
+    return len(shapes) == 2 and len(shapes[0]) > 1 and tuple(shapes[1]) == (shapes[0][0],)
 
 
 def _integer(value):
