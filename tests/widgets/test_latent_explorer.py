@@ -620,7 +620,7 @@ def test_the_manifold_is_the_decoder_at_normal_quantiles(visit, digits, digits_p
 
 def test_the_page_stays_small(digits_page):
     # the frame of the book adds some 33 kB; together they stay below 600
-    assert len(digits_page.encode()) < 560_000
+    assert len(digits_page.encode()) < 600_000 - 35_000
 
 
 @pytest.mark.parametrize(

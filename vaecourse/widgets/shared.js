@@ -218,11 +218,7 @@ export class Figure {
     });
     this.on(this.root, "click", ({ target }) => this.press(target.closest("button")));
     this.on(this.root, "pointerdown", () => this.touch());
-    this.on(window, "pagehide", () => {
-      if (!this.timer || !this.key) return;
-      this.remember();
-      this.leave();
-    });
+    this.on(window, "pagehide", () => this.timer && this.key && this.leave());
     this.off.signal.addEventListener("abort", () => {
       observer.disconnect();
       size.disconnect();
@@ -379,14 +375,10 @@ export class Figure {
       .map((name) => [name, this.state[name]]));
   }
 
-  /** Of the changes, what a link carries. */
-  get told() {
-    return this.changes;
-  }
-
+  /** The address with the changes, or with `told`, those of them that a link should carry. */
   get link() {
     const { hash, href } = location, page = hash ? href.slice(0, -hash.length) : href.replace(/#$/, "");
-    return `${page}#${this.key}=${encodeURIComponent(JSON.stringify(this.told))}`;
+    return `${page}#${this.key}=${encodeURIComponent(JSON.stringify(this.told ?? this.changes))}`;
   }
 
   /** For Back; and in the address, unless that names a section. */
@@ -397,19 +389,23 @@ export class Figure {
     history.replaceState({ ...history.state, explorers }, "", free ? this.link : location.href);
   }
 
-  /** For a reload, which has the history as it was before the page went. */
+  get shelf() {
+    return `vaecourse ${location.pathname} ${this.key}`;
+  }
+
+  /** A reload has the history as it was before the page went, so it finds the state here. */
   leave() {
+    this.remember();
     try {
-      sessionStorage.setItem(`vaecourse ${location.pathname} ${this.key}`, JSON.stringify(this.changes));
+      sessionStorage[this.shelf] = JSON.stringify(this.changes);
     } catch {} // a page may have no storage
   }
 
-  /** What the page left for a reload; nothing on any other way here. */
   left() {
     try {
-      const name = `vaecourse ${location.pathname} ${this.key}`, text = sessionStorage.getItem(name);
-      sessionStorage.removeItem(name);
-      return performance.getEntriesByType("navigation")[0].type === "reload" ? Object(JSON.parse(text ?? "x")) : null;
+      const text = sessionStorage[this.shelf];
+      delete sessionStorage[this.shelf];
+      return performance.getEntriesByType("navigation")[0].type === "reload" ? JSON.parse(text) : null;
     } catch {
       return null;
     }
