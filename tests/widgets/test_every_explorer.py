@@ -303,9 +303,9 @@ def test_what_was_moved_a_moment_before_leaving_is_there_on_back(visit, pages):
     moved = text(page)
     page.goto("about:blank")  # before the hand's rest is over
     page.go_back()
-    page.wait_for_function(
-        "was => document.querySelector('.vw-handle')?.ariaValueText === was", arg=moved
-    )
+    page.wait_for_selector(".vw-handle[aria-valuetext]")
+    settle(page)
+    assert text(page) == moved
 
 
 def test_what_was_moved_a_moment_before_a_reload_is_there_after_it(visit, pages):
