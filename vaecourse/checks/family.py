@@ -9,7 +9,6 @@ import torch
 from torch.distributions import kl_divergence
 
 from vaecourse.checks.answers import (
-    WITHOUT_GRADIENT,
     Mistake,
     Trial,
     as_tensor,
@@ -303,10 +302,9 @@ def vrnn_elbo(student):
         )
     rights = [_sequence_bound(*trial.arguments) for trial in trials]
     judge(answers, trials, rights, _wrong_sequence, _sequence_parts, ("model", "x"))
-    found = _every_gradient_is_right(student, *trials[0].arguments)
+    _every_gradient_is_right(student, *trials[0].arguments)
     _one_draw_goes_everywhere(student)
-    says = "terms of every step at one draw, each prior before its x_t is seen, summed."
-    return says + ("" if found else WITHOUT_GRADIENT)
+    return "terms of every step at one draw, each prior before its x_t is seen, summed."
 
 
 def _small_vrnn(log_var, pixels=5, latents=2):
@@ -403,12 +401,12 @@ def _wrong_sequence(model, x):
 
 
 def _every_gradient_is_right(student, model, x):
-    """The gradients by all weights, through z_t and all that depends on it; False without any."""
+    """The gradients by all weights, through z_t and all that depends on it, or a Mistake."""
     model.requires_grad_(True)
     found = []
     answer = student(model, x, seeded(1))
     if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
-        return False
+        raise Mistake("The answer is detached: no gradient reaches φ.")
     for value in (answer, _sequence_bound(model, x)):
         weights = torch.linspace(0.5, 1.5, len(x)).double()
         parameters = list(model.parameters())
@@ -422,7 +420,6 @@ def _every_gradient_is_right(student, model, x):
                 )
             part = name.split(".")[0]
             raise Mistake(f"The value is right, but not the gradient by {part}: detach nothing.")
-    return True
 
 
 def _one_draw_goes_everywhere(student):

@@ -116,6 +116,7 @@ WRONG = [
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / math.log(2), "bits"),
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / x.shape[1], "divided"),
     (lambda x, f, m, v: -bce(x, f.detach()).sum(1) - kl(m, v), "logits"),
+    (lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).detach(), "detached"),
     (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v.detach()), "log_var"),
     (through_probabilities, "Logits or probabilities are cut off"),
     (in_place, "in place"),
@@ -186,6 +187,5 @@ RIGHT = [
         else bound(x.float(), a.float(), m.float(), v.float())
     ),
     lambda x, a, m, v: torch.stack([bound(*(t[None] for t in row))[0] for row in zip(x, a, m, v)]),
-    lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).detach(),
     lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).tolist(),
 ]

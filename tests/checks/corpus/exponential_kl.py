@@ -47,6 +47,7 @@ WRONG = [
     (lambda f: (f + (-f).exp() - 1).sum(0), "one for each column"),
     (lambda f: exact(f) / math.log(2), "bits"),
     (lambda f: 0.5 * exact(f), "There is a ½ too many; that belongs to"),
+    (lambda f: exact(f.detach()), "detached"),
     (lambda f: (f + (-f).exp().detach() - 1).sum(1), "gradient"),
     (lambda f: f.add_((-f).exp() - 1).sum(1), "in place"),
     (by_draws, "random"),
@@ -55,6 +56,7 @@ WRONG = [
     (lambda f: exact(f).relu() + 1e-2, "too large"),
     (lambda a: (a + a.exp() - 1).sum(1), "rate stands where the mean"),
     (lambda a: (a + (-a).detach().exp() - 1).sum(1), "not the gradient"),
+    (lambda a: exponential(a).detach(), "detached"),
     (lambda a: exponential(a.clamp(-3, 3)), "Right for log_rate from"),
     (lambda a: exponential(a) / a.shape[1], "averaged over the latents"),
     (lambda a: exponential(a).mean(), "one number"),
@@ -83,6 +85,4 @@ RIGHT = [
     lambda a: kl_divergence(Exponential(a.exp()), Exponential(torch.ones_like(a))).sum(1),
     lambda a: np.sum(a.numpy() + np.exp(-a.numpy()) - 1, axis=-1),
     lambda a: torch.expm1(-a).add(a).sum(-1),
-    lambda f: exact(f.detach()),
-    lambda a: exponential(a).detach(),
 ]

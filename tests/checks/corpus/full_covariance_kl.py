@@ -95,6 +95,8 @@ WRONG = [
     (lambda m, L: exact(m, L) / math.log(2), "bits"),
     (lambda m, L: exact(m, L.detach()), "scale_tril"),
     (lambda m, L: exact(m.detach(), L), "loc"),
+    (lambda m, L: exact(m, L).detach(), "detached"),
+    (torch.no_grad()(exact), "detached"),
     (
         lambda m, L: (
             0.5
@@ -219,6 +221,4 @@ RIGHT = [
         0.5 * (torch.einsum("bij,bij->b", L, L) + torch.einsum("bi,bi->b", m, m) - m.shape[1])
         - L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     ),
-    lambda m, L: exact(m, L).detach(),
-    torch.no_grad()(exact),
 ]

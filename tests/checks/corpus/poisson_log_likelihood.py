@@ -105,10 +105,12 @@ WRONG = [
         "x!",
     ),
     (lambda x, f: exact(x, f.clamp(-5, 5)), "Right for log_rate from −5 to 5, wrong"),
+    (lambda x, f: exact(x, f.detach()), "detached"),
     (by_products, "For one dimension, with counts up to"),
     (in_place, "in place"),
     (lambda x, f: exact(x.clamp(max=255), f), "our answer is"),
     (by_product, "lgamma"),
+    (lambda x, a: poisson(x, a.detach()), "detached"),
     (lambda x, a: (x * a - a.detach().exp() - torch.lgamma(x + 1)).sum(1), "not the gradient"),
     (lambda x, a: Poisson(a).log_prob(x).sum(1), "your answer|Numbers|stops|rate itself|range"),
     (lambda x, a: Poisson(a.exp()).log_prob(x).sum(1), "log rate of −800"),
@@ -155,6 +157,4 @@ RIGHT = [
         - torch.special.gammaln(x + 1).sum(1)
     ),
     lambda x, a: x.mul(a).sub(a.exp()).sub((x + 1).lgamma()).sum(dim=1),
-    lambda x, f: exact(x, f.detach()),
-    lambda x, a: poisson(x, a.detach()),
 ]

@@ -193,6 +193,7 @@ WRONG = [
         lambda m, x, g: sequence(m, x, g, draw=lambda q: q.rsample((), g).detach()),
         "stops at z_t",
     ),
+    (lambda m, x, g: sequence(m, x, g).detach(), "detached"),
     (lambda m, x, g: sequence(m, x, g).mean(), "one number"),
     (lambda m, x, g: sequence(m, x, g) / x.shape[1], "averaged"),
     (lambda m, x, g: -sequence(m, x, g), "this is the loss"),
@@ -213,5 +214,4 @@ RIGHT = [
     sequence,
     lambda m, x, g: m.elbo(x, 1, g),
     lambda model, x, generator: sequence(model, x.clone(), generator) + 0.0,
-    lambda m, x, g: sequence(m, x, g).detach(),
 ]
