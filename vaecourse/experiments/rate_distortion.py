@@ -16,6 +16,7 @@ from vaecourse import checkpoint, data, models, objectives
 from vaecourse._files import check_writable, write_text
 from vaecourse.evaluation import LatentGrid, evaluate
 from vaecourse.evaluation.rate_distortion import best_encoder, encoder_terms
+from vaecourse.experiments.better_posteriors import mean_and_error
 from vaecourse.inference import BernoulliMixture
 from vaecourse.training import fit
 
@@ -144,9 +145,5 @@ def words(seed, epochs):
     evidence["mixture"] = mixture.score_samples(test).to(test)
     found["mixture"] = evidence["mixture"].mean().item()
     for better, worse in (("mixture", "vq_vae"), ("likeliest", "vq_vae"), ("sum", "likeliest")):
-        less = evidence[better] - evidence[worse]
-        found[f"{better}_less_{worse}"] = [
-            less.mean().item(),
-            (less.std() / len(less) ** 0.5).item(),
-        ]
+        found[f"{better}_less_{worse}"] = mean_and_error(evidence[better] - evidence[worse])
     return found
