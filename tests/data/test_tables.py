@@ -52,7 +52,7 @@ def text(content):
     ("name", "write", "sentence"),
     [
         ("a.txt", text(b"1,2"), r"a\.txt is not a file that is read; accepted are \.npy"),
-        ("a.npy", lambda path: None, r"Cannot read a\.npy: No such file"),
+        ("a.npy", lambda path: None, r"Cannot read a\.npy in the folder .*: No such file"),
         ("a.npy", saved(np.zeros(3)), r"a\.npy has shape \[3\]; it must be \[N, D\]"),
         ("a.npy", saved(np.zeros((0, 3))), r"has shape \[0, 3\]"),
         ("a.npy", saved(np.array([[1, np.nan], [1, 1]])), "in 1 of 2 rows"),
@@ -70,7 +70,8 @@ def text(content):
             "a.csv",
             text(b"a,b\nc,d"),
             r"a\.csv, line 2, column 1 \('a'\): 'c' is not a number "
-            r"\(if these are labels, name their column in data.label\)\.$",
+            r"\(if these are labels, name their column in data.label; if no data, "
+            r"in data.ignore\)\.$",
         ),
         ("a.csv", text(b"a,b\n1,2\n3,NA"), r"line 3, column 2 \('b'\): 'NA' is not a number\.$"),
         ("a.csv", text(b"1,2\n3"), r"a\.csv, line 2: 1 cells, where line 1 has 2\.$"),
@@ -85,8 +86,25 @@ def text(content):
         ("a.csv", text(b'"1,000","2,000"\n3,4'), "line 1, column 1: '1,000' is not a number"),
         ("a.csv", text(b"5%,6\n3,4"), "line 1, column 1: '5%' is not a number"),
         ("a.csv", text(b"NA,NA\n3,4"), "line 1, column 1: 'NA' is not a number"),
-        ("a.csv", text(b"a,2\n3,4"), "line 1, column 1: 'a' is not a number"),
-        ("a.csv", text(b"1;2\n3;4"), "line 1, column 1: '1;2' is not a number"),
+        (
+            "a.csv",
+            text(b"a,2\n3,4"),
+            r"line 1, column 1: 'a' is not a number "
+            r"\(if line 1 is names, none of them may be a number\)\.$",
+        ),
+        ("a.csv", text(b"NA,2\nNA,4"), r"line 1, column 1: 'NA' is not a number\.$"),
+        (
+            "a.csv",
+            text(b"a,b\n10%,2\n30%,4"),
+            r"'10%' is not a number \(if this column is no data, name it in data.ignore\)\.$",
+        ),
+        ("a.csv", text(b"a\n1,5\n2,5"), r"a\.csv, line 2: 2 cells, below 1 names\.$"),
+        ("a.csv", text("a,b\n€10,2\n€30,4".encode()), r"'€10' is not a number \(if this column"),
+        (
+            "a.csv",
+            text(b"a,b,a\n1,2,3\n4,5,6"),
+            r"a\.csv, line 1 names two columns 'a'; each needs a name of its own\.$",
+        ),
         ("a.csv", text(b'1,"2\n3,4'), "line 1 and those below cannot be read as rows of numbers"),
         ("a.csv", text("1,2".encode("utf-16")), r"a\.csv is not text in UTF-8\.$"),
     ],
@@ -116,6 +134,10 @@ def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
     [
         (b"a,b\n1,2\n", r"data.label is 'kind'; a\.csv has 'a', 'b'\.$"),
         (b"1,2\n", r"data.label is 'kind'; a\.csv has no line of names\.$"),
+        (
+            b"2015,2016,kind\n1,2,x\n",
+            r"a\.csv has numbers among the names of its first line; names are words\.$",
+        ),
         (b"a,kind\n1,x\n2,\n", r"a\.csv, line 3, column 2 \('kind'\) is empty\.$"),
         (b"kind,a\nx,1\ny,no\n", r"line 3, column 2 \('a'\): 'no' is not a number\.$"),
         (b"kind,a\nx,1\ny,inf\n", r"line 3, column 2 \('a'\): inf is no finite number"),
@@ -151,3 +173,147 @@ def test_the_name_of_an_array_must_be_there_and_make_sense(tmp_path):
     np.save(tmp_path / "a.npy", VALUES)
     with pytest.raises(ValueError, match=r"array is 'x', but a\.npy holds one array"):
         read_rows(tmp_path / "a.npy", "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "separator"),
+    [
+        ("a;b;c\n1;2;3\n4;5;6\n", ";"),
+        ("a;b;kind\n1,5;2;x\n4;5,5;y\n", ";"),
+        ("1,5;2,5\n3,5;4,5\n", ";"),
+        ("1,5\t2,5\n3,5\t4,5\n", "\t"),
+    ],
+)
+def test_cells_between_other_separators_get_a_cure_that_reads_them(tmp_path, content, separator):
+    (tmp_path / "a.csv").write_text(content)
+    shown = {";": "semicolons", "\t": "tabs"}[separator]
+    no, none = ("", "") if content[0] == "a" else (", header=None", "header=False, ")
+    sentence = (
+        f"the cells of a.csv are between {shown}; they must be between commas, and decimals behind "
+        f"a point (pandas: read_csv(path, sep={separator!r}, decimal=','{no}).to_csv(path, "
+        f"{none}index=False))."
+    )
+    for label in (None, "kind"):
+        with pytest.raises(ValueError) as caught:
+            read_rows(tmp_path / "a.csv", label=label)
+        assert str(caught.value) == sentence
+    cured = content.replace(",", ".").replace(separator, ",")  # what the line of pandas writes
+    (tmp_path / "a.csv").write_text(cured)
+    label = "kind" if "kind" in cured else None
+    assert read_rows(tmp_path / "a.csv", label=label)[0][0, 0].item() in (1.0, 1.5)
+
+
+def test_a_label_may_hold_semicolons(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,kind\n1,2,x;y\n3,4,x;z\n")
+    x, label = read_rows(tmp_path / "a.csv", label="kind")
+    assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
+
+
+def table(names, rows, form="%.4f"):
+    return "\n".join([names, *(",".join(form % value for value in row) for row in rows)]) + "\n"
+
+
+NORMAL = np.random.default_rng(0).normal(size=(20, 12))
+COUNTS = np.random.default_rng(0).poisson(5, size=(20, 12))
+STEPS = [",".join(map(str, names)) for names in (range(12), range(2015, 2027), range(0, 60, 5))]
+
+
+@pytest.mark.parametrize("names", [*STEPS, ",".join(f"{400 + k / 2}" for k in range(12))])
+@pytest.mark.parametrize(("rows", "form"), [(NORMAL, "%.4f"), (COUNTS, "%d")])
+def test_names_that_are_numbers_are_no_row_of_data(tmp_path, names, rows, form):
+    cells = names.split(",")
+    sentence = (
+        f"a.csv, line 1 rises in equal steps, {cells[0]}, {cells[1]}, …, {cells[-1]}, and no line "
+        "below does: if these are names, write words, or none (pandas: to_csv(..., header=False, "
+        "index=False)); if they are data, put a line of names above them."
+    )
+    (tmp_path / "a.csv").write_text(table(names, rows, form))
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv")
+    assert str(caught.value) == sentence
+    words = ",".join(f"x{k}" for k in range(12))
+    for cure, count in ((words, 20), ("", 20), (f"{words}\n{names}", 21)):
+        (tmp_path / "a.csv").write_text(table(cure, rows, form))
+        assert read_rows(tmp_path / "a.csv")[0].shape == (count, 12)
+
+
+def test_two_columns_without_names_as_pandas_writes_them_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text(table("0,1", NORMAL[:, :2]))
+    with pytest.raises(ValueError, match=r"^a\.csv, line 1 rises in equal steps, 0, 1, and no"):
+        read_rows(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "0,1,2\n3,1,0\n4,0,9\n",  # counts, of which the first rise by chance
+        "0,1,2,3,4,5,6,7\n1,2,3,4,5,6,7,8\n0,0,0,0,0,0,0,1\n",  # another row rises, too
+        table("0.0000,1.0000", NORMAL[:, :2]),  # a point as it is written with the others
+        "0,1\n1,0\n0.5,0.5\n",
+        "0,1,2,3,4,5,6,7\n",  # nothing to compare it with
+        table("7,6,5,4,3,2,1,0", COUNTS[:, :8], "%d"),
+        table(",".join(["3"] * 12), COUNTS, "%d"),
+    ],
+)
+def test_a_first_row_that_may_be_data_is_read(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    assert len(read_rows(tmp_path / "a.csv")[0]) == content.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("", [0, 1, 2]),
+        ("", [7, 3, 9]),
+        ("id", [4, 6, 5]),
+        ("Unnamed: 0", [0, 2, 4]),
+        ("index", [1, 2, 3]),
+    ],
+)
+def test_a_column_that_numbers_the_rows_is_refused_until_it_is_left_out(tmp_path, name, numbers):
+    rows = [f"{k},{a:.2f},{b:.2f}" for k, (a, b) in zip(numbers, VALUES)]
+    (tmp_path / "a.csv").write_text("\n".join([f"{name},a,b", *rows]))
+    what = f"the first column ({name!r})" if name else "the first column has no name and"
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv")
+    assert str(caught.value) == (
+        f"a.csv: {what} numbers the rows; it looks like an index: write the table without it "
+        "(pandas: to_csv(..., index=False)), or name it in data.ignore."
+    )
+    x = read_rows(tmp_path / "a.csv", ignore=[name])[0]
+    assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"), [("", [1, 1, 2]), ("index", [100, 103, 101]), ("a", [0, 1, 2])]
+)
+def test_a_first_column_that_may_be_data_is_read(tmp_path, name, numbers):
+    (tmp_path / "a.csv").write_text("\n".join([f"{name},b", *(f"{k},2.5" for k in numbers)]))
+    assert read_rows(tmp_path / "a.csv")[0][:, 0].tolist() == numbers
+
+
+def test_columns_that_are_no_data_are_left_out_by_name(tmp_path):
+    (tmp_path / "a.csv").write_text("when,a,b,kind\n2020-01-01,1,2,x\n,3,4,y\n")
+    with pytest.raises(ValueError, match=r"column 1 \('when'\): '2020-01-01' is not a number \(if"):
+        read_rows(tmp_path / "a.csv", label="kind")
+    x, label = read_rows(tmp_path / "a.csv", label="kind", ignore=["when"])
+    assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
+    x, _ = read_rows(tmp_path / "a.csv", ignore=["when", "kind", "a"])
+    assert x.tolist() == [[2], [4]]
+    with pytest.raises(ValueError, match=r"^data\.ignore is 'no'; a\.csv has 'when', 'a', 'b', 'k"):
+        read_rows(tmp_path / "a.csv", ignore=["no"])
+    np.save(tmp_path / "a.npy", VALUES)
+    with pytest.raises(ValueError, match=r"^data\.ignore is for \.csv files; a\.npy has no names"):
+        read_rows(tmp_path / "a.npy", ignore=["a"])
+
+
+def test_a_path_is_read_from_home_and_the_folder_of_what_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.save(tmp_path / "a.npy", VALUES)
+    assert read_rows("~/a.npy")[0].shape == (3, 2)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError) as caught:
+        read_rows("b.npy")
+    assert str(caught.value) == (
+        f"Cannot read b.npy in the folder {tmp_path}: No such file or directory."
+    )

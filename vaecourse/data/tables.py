@@ -12,19 +12,21 @@ from vaecourse._files import plain
 
 READERS = (".npy", ".npz", ".csv")
 KINDS = 10  # of labels, for each of which figures have a colour
+SEPARATORS = {";": "semicolons", "\t": "tabs"}  # beside the comma
+INDEX = ("", "id", "unnamed: 0")  # names of a first column that tells the rows apart
 
 
-def read_rows(path, array=None, label=None):
+def read_rows(path, array=None, label=None, ignore=()):
     """The data in the file `path`, a float32 tensor [N, ...] of two or more dimensions, and labels.
 
     .npy; .npz, whose only array it is unless `array` names one; or .csv, numbers between commas,
     with or without a line on top that is names throughout. label: what is no data, the name of a
     column of a .csv file or of an array [N] of an .npz file; numbers or words of at most ten kinds,
-    which are numbered in their order: [N], integers from 0. Without `label`, None. Raises
-    ValueError, in one sentence, for a file that cannot be read and for content that is not finite
-    numbers in rows.
+    which are numbered in their order: [N], integers from 0. Without `label`, None. ignore: names of
+    columns of a .csv file that are left out. Raises ValueError, in one sentence, for a file that
+    cannot be read and for content that is not finite numbers in rows.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = path.suffix.lower()
     if kind not in READERS:
         raise ValueError(
@@ -32,15 +34,21 @@ def read_rows(path, array=None, label=None):
         )
     if array is not None and kind != ".npz":
         raise ValueError(f"array is {array!r}, but {_name(path)} holds one array without a name.")
+    if ignore and kind != ".csv":
+        raise ValueError(f"data.ignore is for .csv files; {_name(path)} has no names of columns.")
     if label is not None and kind == ".npy":
         raise ValueError(f"label is {label!r}, but {_name(path)} holds one array without a name.")
     try:
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # what numpy warns of here, it could not read
-            read = {".csv": _read_csv, ".npz": _read_archive, ".npy": _read_plain}[kind]
-            values, labels = read(file, array, label)
+            if kind == ".csv":
+                values, labels = _read_csv(file, label, ignore)
+            else:
+                read = _read_archive if kind == ".npz" else _read_plain
+                values, labels = read(file, array, label)
     except OSError as error:
-        raise ValueError(f"Cannot read {_name(path)}: {error.strerror or error}.") from None
+        folder, why = plain(path.absolute().parent), error.strerror or error
+        raise ValueError(f"Cannot read {_name(path)} in the folder {folder}: {why}.") from None
     except _Refusal as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # numpy raises nearly anything on a damaged file
@@ -92,48 +100,109 @@ def _numbered(labels, rows, label, path):
     return torch.from_numpy(index)
 
 
-def _read_csv(file, array, label):
+def _read_csv(file, label, ignore):
+    name = _name(file.name)
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _Refusal(f"{_name(file.name)} is not text in UTF-8.") from None
+        raise _Refusal(f"{name} is not text in UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    names = _cells(lines[0][1]) if lines and _are_names(lines[0][1]) else []
+    _check_separator(name, lines)
+    names = _names(name, *lines[0]) if lines else []
     if names:
         del lines[0]
     if not lines:
-        raise _Refusal(f"{_name(file.name)} has no rows of numbers.")
-    if label is not None and label not in names:
-        shown = ", ".join(map(_shown, names)) or "no line of names"
-        raise _Refusal(f"data.label is {label!r}; {_name(file.name)} has {shown}.")
+        raise _Refusal(f"{name} has no rows of numbers.")
+    for key, column in [("label", label)] * (label is not None) + [("ignore", c) for c in ignore]:
+        if column not in names:
+            shown = ", ".join(map(_shown, names)) or "no line of names"
+            if column in _cells(lines[0][1]):
+                shown = "numbers among the names of its first line; names are words"
+            raise _Refusal(f"data.{key} is {column!r}; {name} has {shown}.")
     apart, labels = None if label is None else names.index(label), []
+    # a column that is no data counts as zeros until it is taken out
+    keep = {names.index(column): lambda cell: 0.0 for column in ignore}
+    if apart is not None:
+        keep[apart] = lambda cell: labels.append(cell.strip()) or 0.0
     try:
         rows = [line for _, line in lines]
-        keep = None if apart is None else {apart: lambda cell: labels.append(cell.strip()) or 0.0}
         values = np.loadtxt(
-            rows, delimiter=",", quotechar='"', ndmin=2, comments=None, converters=keep
+            rows, delimiter=",", quotechar='"', ndmin=2, comments=None, converters=keep or None
         )
         if "" in labels:
             raise ValueError
     except ValueError:
-        raise _Refusal(f"{_name(file.name)}, {_first_fault(lines, names, apart)}.") from None
+        raise _Refusal(f"{name}, {_first_fault(lines, names, keep, apart)}.") from None
+    if names and len(names) != values.shape[1]:
+        first, columns = lines[0][0], values.shape[1]
+        raise _Refusal(f"{name}, line {first}: {columns} cells, below {len(names)} names.")
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
         raise _Refusal(
-            f"{_name(file.name)}, line {lines[row][0]}, {_column(column, names)}: "
+            f"{name}, line {lines[row][0]}, {_column(column, names)}: "
             f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
         )
-    count = np.arange(len(values))
-    if names and not names[0] and len(values) > 1 and (values[:, 0] - values[0, 0] == count).all():
+    if names and 0 not in keep:
+        _check_index(name, names[0], values[:, 0])
+    if not names and _counts_up(lines[0][1], values):
+        cells = _cells(lines[0][1])
+        shown = ", ".join(cells if len(cells) < 5 else [*cells[:2], "…", cells[-1]])
         raise _Refusal(
-            f"{_name(file.name)}: the first column has no name and counts rows; it looks like an "
-            "index: write the table without it (pandas: to_csv(..., index=False))."
+            f"{name}, line {lines[0][0]} rises in equal steps, {shown}, and no line below does: if "
+            "these are names, write words, or none (pandas: to_csv(..., header=False, "
+            "index=False)); if they are data, put a line of names above them."
         )
+    values = np.delete(values, list(keep), axis=1)
     if apart is None:
         return values, None
-    labels = np.array(labels, dtype=float if all(map(_is_number, labels)) else str)
-    return np.delete(values, apart, axis=1), labels
+    return values, np.array(labels, dtype=float if all(map(_is_number, labels)) else str)
+
+
+def _check_separator(name, lines):
+    """Refuse a table whose cells stand between other separators than commas."""
+    ends = [lines[k][1] for k in (0, -1)] if lines else []
+    for separator, shown in SEPARATORS.items():
+        rows = [next(csv.reader([line], delimiter=separator)) for line in ends]
+        numbers = [cell for row in rows[1:] for cell in row if _is_number(cell.replace(",", "."))]
+        if numbers and len(rows[0]) == len(rows[1]) > 1:
+            named = any(cell and not _is_number(cell.replace(",", ".")) for cell in rows[0])
+            no, none = ("", "") if named else (", header=None", "header=False, ")
+            raise _Refusal(
+                f"the cells of {name} are between {shown}; they must be between commas, and "
+                f"decimals behind a point (pandas: read_csv(path, sep={separator!r}, "
+                f"decimal=','{no}).to_csv(path, {none}index=False))."
+            )
+
+
+def _check_index(name, first, column):
+    """Refuse a first column that only numbers the rows."""
+    if len(column) < 2:
+        return
+    different = len(np.unique(column)) == len(column) and not (column % 1).any()
+    counts = bool((np.diff(column) == 1).all())
+    if (different and first.lower() in INDEX) or (counts and first.lower() == "index"):
+        which = f"({_shown(first)})" if first else "has no name and"
+        raise _Refusal(
+            f"{name}: the first column {which} numbers the rows; it looks like an index: write the "
+            "table without it (pandas: to_csv(..., index=False)), or name it in data.ignore."
+        )
+
+
+def _counts_up(line, values):
+    """Whether the first row looks like names that are numbers, 0, 1, 2 or years, not like data.
+
+    It rises in equal steps, which no other row does. Among whole numbers that may be chance, so
+    there it must be long.
+    """
+    steps = np.diff(values, axis=1)
+    even = (steps > 0).all(1) & np.isclose(steps, steps[:, :1], rtol=1e-6).all(1)
+    columns = values.shape[1]
+    if columns < 2 or len(values) < 2 or not even[0] or (columns > 2 and even[1:].any()):
+        return False
+    whole = values[1:] % 1 == 0
+    few = 2 if not whole.any() else 3 if not whole.all() else 8
+    return columns >= (few if all(cell.isdecimal() for cell in _cells(line)) else 8)
 
 
 def _cells(line):
@@ -146,14 +215,18 @@ def _column(index, names):
     return f"column {index + 1}" + (f" ({_shown(name)})" if name else "")
 
 
-def _are_names(line):
-    """Whether no cell of `line` is a number and it has letters, each name once."""
+def _names(name, number, line):
+    """The cells of `line` where no cell is a number and it has letters, each name once; else []."""
     cells = _cells(line)
-    names = [cell for cell in cells if cell]
-    return (
-        not any(map(_is_number, cells))
-        and any(c.isalpha() for c in line)
-        and len(set(names)) == len(names)
+    if any(map(_is_number, cells)) or not any(c.isalpha() for c in line):
+        return []
+    twice = next((cell for cell in cells if cell and cells.count(cell) > 1), None)
+    if twice is None:
+        return cells
+    if {"na", "nan", "null", "none"} >= {cell.lower() for cell in cells}:
+        return []  # no names: a row without values
+    raise _Refusal(
+        f"{name}, line {number} names two columns {_shown(twice)}; each needs a name of its own."
     )
 
 
@@ -165,23 +238,36 @@ def _is_number(cell):
     return "_" not in cell and cell.isascii()
 
 
-def _first_fault(lines, names, apart):
+def _first_fault(lines, names, keep, apart):
     """Where, by the file's own lines, the first cell stands that is no number, or is too many."""
     first, width = lines[0][0], len(next(csv.reader([lines[0][1]])))
     for number, line in lines:
         cells = next(csv.reader([line]))
         for index, cell in enumerate(cells):
             where = f"line {number}, {_column(index, names)}"
-            if not cell.strip():
+            if not cell.strip() and (index == apart or index not in keep):
                 return f"{where} is empty"
-            if index != apart and not _is_number(cell):
-                column = [cells[index] for _, line in lines if len(cells := _cells(line)) > index]
-                words = names and apart is None and not any(map(_is_number, column))
-                hint = " (if these are labels, name their column in data.label)" if words else ""
+            if index not in keep and not _is_number(cell):
+                hint = _hint(cell, index, lines, names, apart)
                 return f"{where}: {_shown(cell)} is not a number{hint}"
         if len(cells) != width:
             return f"line {number}: {len(cells)} cells, where line {first} has {width}"
     return f"line {first} and those below cannot be read as rows of numbers"
+
+
+def _hint(cell, index, lines, names, apart):
+    """What to do about a cell that is no number, where the whole column tells."""
+    column = [cells[index] for _, line in lines if len(cells := _cells(line)) > index]
+    if not names:
+        whole = sum(map(_is_number, _cells(lines[0][1])))
+        words = cell == _cells(lines[0][1])[index] and cell[0].isalpha() and whole
+        others = len(column) > 1 and all(map(_is_number, column[1:]))
+        return " (if line 1 is names, none of them may be a number)" if words and others else ""
+    if any(map(_is_number, column)):
+        return ""
+    if apart is None and cell.strip()[0].isalpha():
+        return " (if these are labels, name their column in data.label; if no data, in data.ignore)"
+    return " (if this column is no data, name it in data.ignore)"
 
 
 def _shown(cell):

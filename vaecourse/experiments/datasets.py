@@ -106,7 +106,7 @@ def _counted(images, params):
 
 
 def _own_rows(params):
-    return read_rows(params.path, params.array, params.label)
+    return read_rows(params.path, params.array, params.label, params.ignore)
 
 
 def _file(params):

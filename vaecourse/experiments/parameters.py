@@ -161,6 +161,7 @@ class FileParams(_Strict):
         description="What is no data but colours the figures: a column of a .csv file by its name, "
         "or an array [N] of an .npz file; at most ten kinds.",
     )
+    ignore: list[str] = Field([], description="Columns of a .csv file, by name, to leave out.")
     test_fraction: float = Field(
         0.1, gt=0, lt=1, description="The part of the rows, drawn at random, that is for testing."
     )
