@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -115,3 +116,85 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="Cannot write in the folder"):
         checkpoint.save(tmp_path / "file" / "model", vc.models.VAE(6, 2), {})
+
+
+class Hotter(vc.models.VAE):
+    def decode(self, z):
+        return self.likelihood(3 * self.decoder(self.tensor(z)))
+
+
+def with_another_decoder():
+    model = vc.models.VAE(6, 2, (5,))
+    model.decoder[1] = torch.nn.Tanh()  # the weights have the same names and shapes
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [(Hotter(6, 2, (5,)), "its class is Hotter"), (with_another_decoder(), "decoder.1 is another")],
+)
+def test_a_model_that_would_come_back_as_another_is_not_saved(tmp_path, model, what):
+    with pytest.raises(ValueError) as caught:
+        checkpoint.save(tmp_path / "model", model, {})
+    assert str(caught.value) == (
+        f"model is not the VAE that its params describe, {what}, and would not come back as it is; "
+        "keep its weights by torch.save(model.state_dict(), path)."
+    )
+    assert not list(tmp_path.iterdir())
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    again = Hotter(6, 2, (5,), seed=1) if type(model) is Hotter else with_another_decoder()
+    again.load_state_dict(torch.load(tmp_path / "weights.pt"))
+    z = torch.ones(1, 2)
+    assert torch.equal(again.decode(z).logits, model.decode(z).logits)
+
+
+def test_numbers_of_torch_and_numpy_go_into_the_record_as_numbers(tmp_path):
+    sizes = {"data_dim": np.int64(6), "latent_dim": np.int64(2), "hidden": np.array([5])}
+    model = vc.models.VAE(**sizes, likelihood="gaussian", noise_variance=np.float32(0.25))
+    metrics = {"elbo": torch.tensor(-1.5), "rows": [np.int64(3), np.float32(0.5)]}
+    checkpoint.save(tmp_path / "model", model, {"metrics": metrics})
+    again, record = checkpoint.load(tmp_path / "model")
+    assert record["metrics"] == {"elbo": -1.5, "rows": [3, 0.5]}
+    assert again.params["hidden"] == [5] and again.params["noise_variance"] == 0.25
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+
+
+@pytest.mark.parametrize(
+    ("provenance", "sentence"),
+    [
+        ({"at": {1, 2}}, "provenance cannot be written as JSON: it holds a set."),
+        ({"by": checkpoint}, "provenance cannot be written as JSON: it holds a module."),
+    ],
+)
+def test_a_record_that_cannot_be_written_leaves_the_pair_that_is_there(saved, provenance, sentence):
+    path, model = saved
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    other = vc.models.VAE(6, 2, (5,), posterior="full", seed=1)
+    with pytest.raises(ValueError) as caught:
+        checkpoint.save(path, other, provenance)
+    assert str(caught.value) == sentence
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+    assert torch.equal(checkpoint.load(path)[0].decoder[0].weight, model.decoder[0].weight)
+
+
+def test_a_pair_that_cannot_be_written_whole_is_not_written_at_all(saved, monkeypatch):
+    path, _ = saved
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(path, vc.models.VAE(6, 2, (5,), posterior="full", seed=1))
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
+def test_the_name_of_either_file_stands_for_both(saved, suffix):
+    path, model = saved
+    again, record = checkpoint.load(f"{path}{suffix}")
+    assert record["note"] == "a test"
+    checkpoint.save(f"{path}{suffix}", again)  # nothing but the two files
+    assert len(list(path.parent.iterdir())) == 2
+    assert torch.equal(checkpoint.load(path)[0].decoder[0].weight, model.decoder[0].weight)

@@ -117,11 +117,17 @@ def write_tensors(path, tensors, record=None):
 
     record: a dict of what JSON can hold, kept in the file's metadata.
     """
+    content = tensor_bytes(tensors, record)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def tensor_bytes(tensors, record=None):
+    """What `write_tensors` writes."""
     from safetensors.torch import save
 
     metadata = {key: json.dumps(value) for key, value in (record or {}).items()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save({n: t.contiguous() for n, t in tensors.items()}, metadata))
+    return save({n: t.contiguous() for n, t in tensors.items()}, metadata)
 
 
 def read_tensors(path):

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import vaecourse
-from vaecourse._files import check_writable, plain, read_json, write_tensors, write_text
+from vaecourse._files import check_writable, plain, read_json, replacing, tensor_bytes
 from vaecourse.data.files import folders
 from vaecourse.models import KINDS, build
 
@@ -45,38 +45,75 @@ TRAINING_CODE = (
 )
 
 
-def save(path, model, provenance):
-    """Write `path`.safetensors and `path`.json.
+def save(path, model, provenance=None):
+    """Write `path`.safetensors and `path`.json, both or neither.
 
-    The JSON holds the model's parameters, the SHA-256 of the weights, and `provenance`:
-    command, settings, seed, wall time, metrics. Raises ValueError when it cannot be written.
+    model: one of the course, as its `params` describe it; its training flag, its device and
+    `requires_grad` are not kept. The JSON holds these parameters, the SHA-256 of the weights, and
+    `provenance`, a dict: command, settings, seed, wall time, metrics; tensors and arrays become
+    lists. Raises ValueError for a model that would not come back as it is, and when the files
+    cannot be written.
     """
+    _check_as_described(model)
+    weights, described = _files_of(path)
+    tensors = tensor_bytes(model.state_dict())
+    content = {"params": model.params, "weights_sha256": _sha256(tensors), **(provenance or {})}
+    try:
+        text = json.dumps(content, indent=1, default=_listed) + "\n"
+    except TypeError as error:
+        raise ValueError(f"provenance cannot be written as JSON: {plain(error)}.") from None
+    check_writable(weights)
+    with replacing(weights) as first, replacing(described) as second:
+        first.write_bytes(tensors)
+        second.write_text(text, encoding="utf-8")
+
+
+def _files_of(path):
+    """The files of the weights and of the record under `path`; a suffix of theirs may be there."""
     path = Path(path)
-    if model.params["kind"] not in KINDS:
+    name = path.name.removesuffix(".safetensors").removesuffix(".json")
+    return path.with_name(name + ".safetensors"), path.with_name(name + ".json")
+
+
+def _listed(value):
+    """What `json.dumps` asks of what it does not know: the numbers of a tensor or an array."""
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"it holds a {type(value).__name__}")
+    return value.tolist()
+
+
+def _check_as_described(model):
+    """Raise ValueError unless `build(model.params)` has the class and the modules of `model`."""
+    kind = getattr(model, "params", {}).get("kind")
+    if kind not in KINDS:
         raise ValueError("Only models of the course are saved here; torch.save keeps a module.")
-    check_writable(path)
-    weights = path.with_name(path.name + ".safetensors")
-    write_tensors(weights, model.state_dict())
-    content = {
-        "params": model.params,
-        "weights_sha256": _sha256(weights.read_bytes()),
-        **provenance,
-    }
-    write_text(path.with_name(path.name + ".json"), json.dumps(content, indent=1) + "\n")
+    with torch.device("meta"):
+        modules = {name: repr(module) for name, module in build(model.params).named_modules()}
+    found = {name: repr(module) for name, module in model.named_modules()}
+    names = sorted(modules.keys() | found.keys(), key=lambda name: -name.count("."))
+    other = next((name for name in names if name and modules.get(name) != found.get(name)), None)
+    if type(model) is not KINDS[kind] or other is not None:
+        what = f"{other} is another" if other else f"its class is {type(model).__name__}"
+        raise ValueError(
+            f"model is not the {KINDS[kind].__name__} that its params describe, {what}, and would "
+            "not come back as it is; keep its weights by torch.save(model.state_dict(), path)."
+        )
 
 
 def load(path):
-    """The model saved under `path` (no suffix), and its record.
+    """The model saved under `path`, with or without a suffix, and its record.
 
-    Raises ValueError when a file is missing or damaged or the weights belong to another model.
+    It comes on the CPU, frozen and in evaluation: call `requires_grad_()` and `train()` to train it
+    further. Raises ValueError when a file is missing or damaged or the weights belong to another
+    model.
     """
-    path = Path(path)
     found = record(path)
-    weights = path.with_name(path.name + ".safetensors")
+    weights, described = _files_of(path)
     if not os.path.isfile(weights):
         raise ValueError(f"{plain(weights.name)} is missing from {plain(weights.parent)}.")
     if _sha256(weights.read_bytes()) != found["weights_sha256"]:
-        raise ValueError(f"{plain(weights.name)} is not the file that {path.name}.json describes.")
+        name = plain(described.name)
+        raise ValueError(f"{plain(weights.name)} is not the file that {name} describes.")
     try:
         tensors = load_file(weights)
         with torch.device("meta"):  # in full size, but on no memory
@@ -140,9 +177,8 @@ def source_hash():
 
 
 def record(path):
-    """The record beside the weights of `path` (no suffix); ValueError where there is none."""
-    path = Path(path)
-    path = path.with_name(path.name + ".json")
+    """The record beside the weights of `path`; ValueError where there is none."""
+    _, path = _files_of(path)
     if not os.path.isfile(path):
         raise ValueError(f"{plain(path.name)} is missing from {plain(path.parent)}.")
     found = read_json(path)
