@@ -59,3 +59,16 @@ def test_latent_map_names_each_digit_at_its_median(ax):
     vc.figures.latent_map(ax, z, torch.tensor([3, 3, 3, 8]))
     places = {text.get_text(): tuple(text.xy) for text in ax.texts}
     assert places == {"3": (1.0, 1.0), "8": (5.0, -5.0)}
+
+
+def test_latent_map_takes_words_and_lists_and_refuses_what_has_no_colour(ax):
+    z = [[0.0, 0.0], [2.0, 2.0], [5.0, -5.0]]
+    vc.figures.latent_map(ax, z, ["pear", "pear", "fig"])
+    places = {text.get_text(): tuple(text.xy) for text in ax.texts}
+    assert places == {"pear": (1.0, 1.0), "fig": (5.0, -5.0)}
+    with pytest.raises(ValueError) as caught:
+        vc.figures.latent_map(ax, z, [1, 2, 10])
+    assert str(caught.value) == (
+        "label has values other than the integers 0 to 9; at most ten kinds, words say, become "
+        "such numbers by np.unique(label, return_inverse=True)[1]."
+    )

@@ -526,16 +526,18 @@ def test_a_column_of_labels_is_no_data_and_colours_the_figure(train):
 def test_fit_trains_on_the_device_it_is_given(monkeypatch):
     x = normal(40, 3).double().numpy()
     models = [vc.models.VAE(3, 2, [4], likelihood="gaussian") for _ in range(2)]
-    for model, device in zip(models, ({}, {"device": "cpu"})):
+    for model, device in zip(models, ({}, {"device": torch.device("cpu")})):
         vc.training.fit(model, x, epochs=2, progress=False, **device)
     for one, other in zip(models[0].parameters(), models[1].parameters()):
         torch.testing.assert_close(one, other)
     meta = vc.models.VAE(3, 2, [4], likelihood="gaussian").to("meta")
     assert meta.tensor(x).device.type == "meta" and meta.tensor(x).dtype == torch.float32
     with pytest.raises(
-        ValueError, match=r"device is 'gpu' .*it must be one of 'cpu', 'cuda', 'mps'"
+        ValueError, match=r"^device is 'gpu'; it must be 'cuda', or 'mps' on a Mac\.$"
     ):
         vc.training.fit(models[0], x, epochs=1, device="gpu")
+    with pytest.raises(ValueError, match=r"^device is 'cpu:1', which is not there: torch finds no"):
+        vc.training.fit(models[0], x, epochs=1, device="cpu:1")
     for name, backend in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
         monkeypatch.setattr(backend, "is_available", lambda: False)
         with pytest.raises(ValueError, match=f"device is '{name}', which is not there: "):

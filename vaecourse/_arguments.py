@@ -10,6 +10,9 @@ numbers and truth values become float64.
 import difflib
 import math
 import operator
+import re
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -101,6 +104,21 @@ def check_labels(label, num_classes, unknown=None):
         )
 
 
+def check_classes(argument, label, rows):
+    """`label` as an array [rows] of integers from 0 to 9; ValueError for anything else."""
+    label = np.asarray(label.detach().cpu() if hasattr(label, "detach") else label)
+    if label.shape != (rows,):
+        raise ValueError(
+            f"{argument} has shape {list(label.shape)}; it must be [{rows}], as x has."
+        )
+    if not np.isin(label, range(10)).all():
+        raise ValueError(
+            f"{argument} has values other than the integers 0 to 9; at most ten kinds, words say, "
+            f"become such numbers by np.unique({argument}, return_inverse=True)[1]."
+        )
+    return label.astype(np.uint8)
+
+
 def check_shape(argument, value, shape):
     """Raise ValueError unless `value` has `shape`; None in `shape` stands for any length."""
     found = list(value.shape)
@@ -139,21 +157,42 @@ def check_covariance(argument, matrix, dim):
         )
 
 
-def check_settings(epochs, batch_size, learning_rate):
+def check_settings(epochs, batch_size, learning_rate, seed=0):
     """Raise ValueError for a setting that no run can have."""
     check_counts(epochs=epochs, batch_size=batch_size)
     check_positive("learning_rate", learning_rate)
+    seeded(seed)
+
+
+def check_list(argument, value):
+    """Raise ValueError for one thing where a list of them is wanted: a number, or a text."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ValueError(f"{argument} is {value!r}; it must be a list, [{value!r}] say.")
+
+
+@contextmanager
+def said_of(argument):
+    """Let what a check within refuses of `x` be said of `argument`."""
+    try:
+        yield
+    except ValueError as error:
+        sentence = re.sub(r"\bx\b", argument, str(error))
+        raise ValueError(sentence if sentence != str(error) else f"{argument}: {error}") from None
 
 
 def check_device(device, model):
-    """Raise ValueError unless `device` is here and takes `model`."""
+    """Raise ValueError unless `device`, "cuda" or "cuda:1" say, is here and takes `model`."""
     import torch
 
-    check_choice("device", device, ("cpu", "cuda", "mps"))
+    kind, _, number = str(device).partition(":")
+    if kind == "gpu":
+        raise ValueError(f"device is {device!r}; it must be 'cuda', or 'mps' on a Mac.")
+    check_choice("device", kind, ("cpu", "cuda", "mps"))
     here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if not here.get(device, lambda: True)():
-        raise ValueError(f"device is {device!r}, which is not there: torch finds none.")
-    if device == "mps" and any(weight.dtype == torch.float64 for weight in model.parameters()):
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not here.get(kind, lambda: True)() or not int(f"0{number}") < count:
+        raise ValueError(f"device is {str(device)!r}, which is not there: torch finds none.")
+    if kind == "mps" and any(weight.dtype == torch.float64 for weight in model.parameters()):
         raise ValueError("device is 'mps', which has no float64; call model.float() first.")
 
 
@@ -165,6 +204,12 @@ def check_trainable(model):
                 f"model is a {type(model).__name__} without {what}; `vc.models.wrap` makes a model "
                 "of a module with encode and decode."
             )
+    weights = list(model.parameters()) if hasattr(model, "parameters") else []
+    if weights and not any(weight.requires_grad for weight in weights):
+        raise ValueError(
+            "every weight of model is frozen, as those of a loaded model are; call "
+            "model.requires_grad_().train() first."
+        )
 
 
 def check_prior(prior, accepted, posterior):
@@ -262,8 +307,7 @@ def _readable(argument, x):
             f"{argument} is an array with {np.ma.count_masked(x)} of {x.size} values masked; fill "
             "them in, or leave their rows out."
         )
-    if hasattr(x, "tensors"):
-        raise ValueError(f"{argument} is a {type(x).__name__}; give {argument}.tensors[0].")
+    _refuse_dataset(argument, x)
     try:
         array = np.asarray(x)
         if x is None:
@@ -289,10 +333,11 @@ def _obstacle(argument, x):
         return f"{argument} is a sparse {kind}; give {argument}.toarray()."
     if _beside_labels(x):
         return f"{argument} is a {kind} of two arrays; give the data alone, {argument}[0]."
-    for name in x.columns if hasattr(x, "columns") else []:
-        missing = int(x[name].isna().sum())
-        if missing or not _are_numbers(x[name]):
-            what = f"has {missing} missing values" if missing else f"is of type {x[name].dtype}"
+    for place, name in enumerate(x.columns if hasattr(x, "columns") else []):
+        column = x.iloc[:, place] if hasattr(x, "iloc") else x[name]  # names may be there twice
+        missing = int((column.isna() if hasattr(column, "isna") else column.is_null()).sum())
+        if missing or not _are_numbers(column):
+            what = f"has {missing} missing values" if missing else f"is of type {column.dtype}"
             return f"column {name!r} of {argument} {what}; it must hold numbers."
     if getattr(x, "dtype", None) is not None and np.asarray(x).dtype.kind in "US":
         return f"{argument} holds text; it must hold numbers."
@@ -300,6 +345,37 @@ def _obstacle(argument, x):
         f"{argument} is a {kind} that cannot be read as numbers; it must be a torch tensor, "
         "a numpy array, nested lists or a pandas frame of them."
     )
+
+
+def _refuse_dataset(argument, x):
+    """Refuse the data sets and loaders of torch, with the line that makes an array of one.
+
+    They are not read here: one that is made as it is asked for may have no end.
+    """
+    kind = type(x).__name__
+    if hasattr(x, "tensors"):
+        raise ValueError(f"{argument} is a {kind}; give {argument}.tensors[0].")
+    data = sys.modules.get("torch.utils.data")
+    if data is None or not isinstance(x, (data.Dataset, data.DataLoader)):
+        return
+    if isinstance(x, data.DataLoader):
+        joined = f"torch.cat([batch{_part(x.dataset)} for batch in {argument}])"
+    elif hasattr(x, "__len__"):
+        joined = f"np.stack([{argument}[i]{_part(x)} for i in range(len({argument}))])"
+    else:
+        joined = f"np.stack(list({argument}))"
+    raise ValueError(f"{argument} is a {kind}; give its rows as one array, {joined}.")
+
+
+def _part(dataset):
+    """What stands behind an item of a data set of torch for its data alone: nothing, [0], a key."""
+    try:
+        item = dataset[0]
+    except Exception:  # whatever a strange data set does
+        return ""
+    if isinstance(item, dict) and item:
+        return f"[{next(iter(item))!r}]"
+    return "[0]" if isinstance(item, (tuple, list)) else ""
 
 
 def _are_numbers(column):

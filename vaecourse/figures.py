@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.stats import norm
 
+from vaecourse._arguments import as_array, check_classes
 from vaecourse.palette import COLOURS, DIGIT_COLOURS
 
 _STYLE = {
@@ -53,7 +54,7 @@ def image_grid(ax, images, columns, shape=(28, 28), gap=2):
     All digits of the course are drawn like this, in figures and widgets: light ink on black.
     Images in colour have the shape (3, height, width), plane after plane.
     """
-    images = np.asarray(torch.as_tensor(images)).reshape(-1, *shape)
+    images = as_array(images, "images").reshape(-1, *shape)
     rows = -(-len(images) // columns)
     height, width = shape[-2:]
     if len(shape) == 3:
@@ -81,28 +82,39 @@ def image_rows(named_images, shape=(28, 28)):
 
 
 def latent_map(ax, z, label, size=4):
-    """Codes z [N, 2] coloured by digit, each cloud named at its median by the digit itself."""
-    z, label = np.asarray(torch.as_tensor(z)), np.asarray(torch.as_tensor(label))
+    """Codes z [N, 2] coloured by label [N], each cloud named at its median by the label itself.
+
+    A label is a whole number from 0 to 9, a digit say, or a word of at most ten.
+    """
+    z, names = as_array(z, "z"), range(10)
+    if not hasattr(label, "detach") and np.asarray(label).dtype.kind in "USO":
+        names, label = np.unique(np.asarray(label).astype(str), return_inverse=True)
+    label = check_classes("label", label, len(z))
     order = np.random.default_rng(0).permutation(len(z))
     colours = np.array(DIGIT_COLOURS)[label[order]]
     ax.scatter(*z[order].T, s=size, c=colours, linewidths=0, alpha=0.6, rasterized=True)
     for digit in np.unique(label):
+        name = str(names[digit])
         ax.annotate(
-            str(digit),
+            name,
             np.median(z[label == digit], axis=0),
             ha="center",
             va="center",
             fontsize=11,
             fontweight="bold",
             color="white",
-            bbox={"boxstyle": "circle,pad=0.25", "fc": DIGIT_COLOURS[digit], "ec": "white"},
+            bbox={
+                "boxstyle": f"{'circle' if len(name) < 2 else 'round'},pad=0.25",
+                "fc": DIGIT_COLOURS[digit],
+                "ec": "white",
+            },
         )
     ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
 
 
 def cloud(ax, points, colour, title=None, size=1.5):
     """Points [N, 2] of the plane as small dots, both axes in the same units."""
-    points = np.asarray(torch.as_tensor(points).detach())
+    points = as_array(points, "points")
     ax.scatter(*points.T, s=size, c=colour, linewidths=0, alpha=0.4, rasterized=True)
     ax.set(aspect="equal", title=title)
 

@@ -301,7 +301,7 @@ def test_synthetic_refuses_bad_arguments(arguments, message):
         ("three_blobs", [0.0, 0.0], r"x has shape \[2\]; it must be \[n, 2\]"),
         ("three_blobs", [[0.0, 0.0, 0.0]], r"x has shape \[1, 3\]; it must be \[n, 2\]"),
         ("three_blobs", [[0.0, math.nan]], "x holds a number that is not finite"),
-        ("three_blobs", "points", "x cannot be read as numbers"),
+        ("three_blobs", "points", "x is a str that cannot be read as numbers"),
     ],
 )
 def test_log_density_refuses_bad_arguments(name, x, message):

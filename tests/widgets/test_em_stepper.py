@@ -206,7 +206,11 @@ def test_the_kernel_has_the_mixture_that_the_page_shows():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": "points"}, "x cannot be read as numbers; it must be [N, 2]."),
+        (
+            {"x": "points"},
+            "x is a str that cannot be read as numbers; it must be a torch tensor, a numpy array, "
+            "nested lists or a pandas frame of them.",
+        ),
         ({"x": torch.zeros(20, 3)}, "x has shape [20, 3]; it must be [N, 2]."),
         ({"x": torch.eye(2)}, "x has 2 rows; it must have from 10 to 2000."),
         ({"x": torch.full((20, 2), math.nan)}, "x has NaN or infinite values; it must be finite."),

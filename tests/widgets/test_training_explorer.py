@@ -210,7 +210,11 @@ def without(key):
             [made_up(elbo="high")],
             "runs[0]['elbo'] is 'high'; it must be a number from -1e+09 to 1e+09.",
         ),
-        ([made_up(x="points")], "runs[0]['x'] cannot be read as numbers; it must be [N, 2]."),
+        (
+            [made_up(x="points")],
+            "runs[0]['x'] is a str that cannot be read as numbers; it must be a torch tensor, a "
+            "numpy array, nested lists or a pandas frame of them.",
+        ),
         ([made_up(x=torch.zeros(0, 2))], "runs[0]['x'] has shape [0, 2]; it must be [N, 2]."),
         (
             [made_up(codes=torch.zeros(4, 20, 2))],

@@ -36,7 +36,7 @@ from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from vaecourse._arguments import check_choice, check_count, seeded
+from vaecourse._arguments import as_tensor, check_choice, check_count, seeded
 
 SYNTHETIC = (
     "axis_aligned_gaussian",
@@ -209,10 +209,7 @@ def _mixture_maps(variant):
 
 
 def _points(x):
-    try:
-        points = torch.as_tensor(x, dtype=torch.float64, device="cpu")
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError("x cannot be read as numbers; it must be an array [n, 2].") from None
+    points = as_tensor(x).double().cpu()
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"x has shape {list(points.shape)}; it must be [n, 2].")
     if not points.isfinite().all():

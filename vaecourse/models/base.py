@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
 from vaecourse import objectives
-from vaecourse._arguments import as_tensor
+from vaecourse._arguments import as_tensor, check_list
 
 # What the parameters of models are; parameter files hold them to the same bounds.
 Dimension = Annotated[int, Ge(1), Le(100_000_000)]
@@ -45,6 +45,8 @@ class Model(nn.Module):
         for name, value in arguments.items():
             if name not in ("self", "__class__"):
                 self.params[name] = list(value) if isinstance(value, tuple) else value
+            if value is not None and name.endswith(("hidden", "channels", "image_shape")):
+                check_list(name, value)
 
     def tensor(self, x):
         """Data as a tensor of the type of the weights, where they are: see `_arguments`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vaecourse._arguments import check_device, check_settings, check_trainable
+from vaecourse._arguments import check_device, check_settings, check_trainable, said_of
 from vaecourse._files import below, check_writable
 from vaecourse.training.broken import what_broke
 from vaecourse.training.optimizers import (
@@ -55,20 +55,21 @@ def fit(
     checkpoint: a file that is rewritten, whole, after each epoch.
     resume: go on from `checkpoint` if it is there. The settings, the data and the code must be
         those it was made with, except that `epochs` may be larger.
-    device: "cpu", "cuda" or "mps", to which the model is moved, and the data with it; by default
-        they stay where the model is. What judges the model afterwards follows it there.
+    device: "cpu", "cuda" ("cuda:1" say) or "mps", to which the model is moved, and the data with
+        it; by default they stay where the model is. What judges the model afterwards follows it.
 
-    Raises ValueError for data the model cannot take, settings out of range, or a checkpoint
-    of another run; FloatingPointError when the loss stops being finite.
+    Raises ValueError for data the model cannot take, a model that is frozen, settings out of range,
+    or a checkpoint of another run; FloatingPointError when the loss stops being finite.
     """
-    check_settings(epochs, batch_size, learning_rate)
+    check_settings(epochs, batch_size, learning_rate, seed)
     check_trainable(model)
     if device is not None:
         check_device(device, model)
         model.to(device)
     x = model.check(x)
     if validation is not None:
-        validation = model.check(validation)
+        with said_of("validation"):
+            validation = model.check(validation)
     run = Run(model, x, batch_size, learning_rate, seed, transform, optimizer)
     run.schedule(schedule, epochs)
     if checkpoint is not None:
@@ -141,7 +142,12 @@ class Run:
 
     def _step(self, batch):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.model.loss(batch, self.generator)
+        try:
+            loss = self.model.loss(batch, self.generator)
+        except ValueError as error:
+            if len(batch) == 1 and "more than 1 value per channel" in str(error):
+                raise ValueError(self._lonely()) from None
+            raise
         value = loss.item()
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
@@ -151,6 +157,19 @@ class Run:
         loss.backward()
         self.optimizer.step()
         return value
+
+    def _lonely(self):
+        """What to say where a batch is one row, of which batch normalization has no variance."""
+        rows, size = len(self.x), self.batch_size
+        sizes = [*range(size - 1, 1, -1), *range(size + 1, rows + 1)]
+        cure = next((other for other in sizes if rows % other != 1), None)
+        what = (
+            "give more rows" if cure is None else f"with batch_size {cure} there is no such batch"
+        )
+        return (
+            f"x has {rows} rows, of which batch_size {size} makes a batch of one, and batch "
+            f"normalization needs two: {what}."
+        )
 
     @torch.no_grad()
     def validate(self, validation):

@@ -6,9 +6,9 @@ import re
 from numbers import Real
 from pathlib import Path
 
-import torch
 import traitlets
 
+from vaecourse._arguments import as_tensor
 from vaecourse.palette import COLOURS, COLOURS_DARK, COLOURS_OF_TEXT
 
 HERE = Path(__file__).parent
@@ -85,10 +85,7 @@ def check_points(name, value, shape=("N", 2)):
     Raises ValueError for anything else.
     """
     wanted = f"[{', '.join(map(str, shape))}]"
-    try:
-        points = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} cannot be read as numbers; it must be {wanted}.") from None
+    points = as_tensor(value, argument=name).double()
     fits = [size == length or isinstance(size, str) for size, length in zip(shape, points.shape)]
     if points.ndim != len(shape) or not all(fits) or not points.numel():
         raise ValueError(f"{name} has shape {list(points.shape)}; it must be {wanted}.")

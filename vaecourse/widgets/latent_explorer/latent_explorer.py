@@ -10,6 +10,7 @@ import torch
 import traitlets
 from torch import nn
 
+from vaecourse._arguments import as_tensor, check_classes
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
@@ -76,8 +77,9 @@ class LatentExplorer(anywidget.AnyWidget):
     ):
         layers, weights = read_decoder(model)
         _check_prior(model)
+        _check_units(model)
         x, shape = _check_x(model, x, image_shape)
-        labels = _check_labels(labels, len(x))
+        labels = None if labels is None else check_classes("labels", labels, len(x))
         picks = _check_images(images, len(x))
         rows = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int)
         with torch.no_grad():
@@ -160,31 +162,16 @@ def _mean(model, z):
 
 def _check_x(model, x, image_shape):
     """x [N, D] as the model's tensor, and the shape of its images."""
-    try:
-        x = torch.as_tensor(x)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError("x cannot be read as numbers; it must be grey levels [N, D].") from None
+    weight = model.decoder[0].weight
+    x = as_tensor(x, like=weight)
     if x.ndim in (3, 4):
         image_shape, x = x.shape[1:] if image_shape is None else image_shape, x.flatten(1)
-    weight = model.decoder[0].weight
     dim = getattr(model, "data_dim", x.shape[-1] if x.ndim else "D")
     if x.ndim != 2 or x.shape[1] != dim or len(x) == 0:
         raise ValueError(f"x has shape {list(x.shape)}; it must be [N, {dim}] with N at least 1.")
-    x = x.to(weight)
     if not torch.isfinite(x).all() or x.min() < 0 or x.max() > 1:
         raise ValueError("x has values that are NaN or outside [0, 1]; it must hold grey levels.")
     return x, _check_shape(image_shape, x.shape[1])
-
-
-def _check_labels(labels, count):
-    if labels is None:
-        return None
-    labels = np.asarray(labels)
-    if labels.shape != (count,):
-        raise ValueError(f"labels has shape {list(labels.shape)}; it must be [{count}], as x has.")
-    if not np.isin(labels, range(10)).all():
-        raise ValueError("labels has values other than the integers 0 to 9.")
-    return labels.astype(np.uint8)
 
 
 def _check_images(images, count):
@@ -273,6 +260,14 @@ def _check_prior(model):
     prior = getattr(model, "prior", None)
     if prior is not None and not ((prior.mean == 0).all() and (prior.stddev == 1).all()):
         raise ValueError("model.prior is not N(0, I), the only prior that the page knows.")
+
+
+def _check_units(model):
+    if getattr(getattr(model, "likelihood", None), "standardize", False):
+        raise ValueError(
+            "model has standardize: what it decodes to is in the units of its data, and the page "
+            "shows values from 0 to 1; train one without standardize on x scaled to them."
+        )
 
 
 def plane_range(codes, low, high, centred):

@@ -1,0 +1,243 @@
+"""What `fit` and its neighbours are given: taken, or refused at the door with what to do."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+
+import vaecourse as vc
+
+ROWS = torch.rand(10, 4, generator=torch.Generator().manual_seed(0)).round()
+
+
+def vae():
+    return vc.models.VAE(4, 2, [3])
+
+
+def refused(action):
+    with pytest.raises(ValueError) as caught:
+        action()
+    return str(caught.value)
+
+
+def fit(model, x=ROWS, **options):
+    return vc.training.fit(model, x, **{"epochs": 1, "progress": False, **options})
+
+
+# --- data sets of torch ---------------------------------------------------------------------------
+
+
+class Endless(Dataset):
+    """One that says how long it is, and never that it has ended."""
+
+    asked = 0
+
+    def __len__(self):
+        return len(ROWS)
+
+    def __getitem__(self, index):
+        type(self).asked += 1
+        assert self.asked < 100
+        return ROWS[index % len(ROWS)]
+
+
+class Pairs(Endless):
+    def __getitem__(self, index):
+        return super().__getitem__(index).numpy(), 3
+
+
+class Keyed(Endless):
+    def __getitem__(self, index):
+        return {"data": super().__getitem__(index), "label": 3}
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        (Endless(), "x is a Endless; give its rows as one array, np.stack([x[i] for i in ran"),
+        (Pairs(), "x is a Pairs; give its rows as one array, np.stack([x[i][0] for i in range("),
+        (Keyed(), "x is a Keyed; give its rows as one array, np.stack([x[i]['data'] for i in r"),
+        (Subset(TensorDataset(ROWS), range(10)), "x is a Subset; give its rows as one array, np"),
+        (Stream(), "x is a Stream; give its rows as one array, np.stack(list(x))."),
+        (DataLoader(Endless(), 3), "x is a DataLoader; give its rows as one array, torch.cat(["),
+        (DataLoader(TensorDataset(ROWS), 3), "x is a DataLoader; give its rows as one array, t"),
+    ],
+    ids=["endless", "pairs", "keyed", "subset", "stream", "loader", "loader of pairs"],
+)
+def test_a_data_set_of_torch_is_not_read_but_told_the_line_that_does(x, sentence):
+    Endless.asked = 0
+    told = refused(lambda: fit(vae(), x))
+    assert told.startswith(sentence)
+    cure = told.removesuffix(".").split("one array, ")[1]
+    assert np.array_equal(eval(cure, {"np": np, "torch": torch, "x": x}), ROWS)
+
+
+# --- the door of fit ------------------------------------------------------------------------------
+
+
+def test_a_frozen_model_is_told_how_to_train_on():
+    for model in (vae(), vc.models.wrap(Normed(), shape=(4,))):
+        model.requires_grad_(False).eval()
+        assert refused(lambda model=model: fit(model)) == (
+            "every weight of model is frozen, as those of a loaded model are; call "
+            "model.requires_grad_().train() first."
+        )
+        before = [weight.clone() for weight in model.parameters()]
+        fit(model.requires_grad_().train())
+        assert not all(map(torch.equal, before, model.parameters()))
+
+
+class Normed(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4))
+        self.decode = torch.nn.Linear(2, 4)
+
+    def encode(self, x):
+        return self.body(x).chunk(2, dim=1)
+
+
+@pytest.mark.parametrize(("rows", "size", "cure"), [(9, 8, 7), (9, 4, 3), (3, 2, 3), (5, 1, 3)])
+def test_a_batch_of_one_row_is_named_where_batch_normalization_needs_two(rows, size, cure):
+    x = ROWS[:rows]
+    assert refused(lambda: fit(vc.models.wrap(Normed(), shape=(4,)), x, batch_size=size)) == (
+        f"x has {rows} rows, of which batch_size {size} makes a batch of one, and batch "
+        f"normalization needs two: with batch_size {cure} there is no such batch."
+    )
+    fit(vc.models.wrap(Normed(), shape=(4,)), x, batch_size=cure)
+    told = refused(lambda: fit(vc.models.wrap(Normed(), shape=(4,)), x[:1]))
+    assert told.endswith("batch normalization needs two: give more rows.")
+    fit(vc.models.wrap(Normed(), shape=(4,)).eval(), x[:1])
+
+
+@pytest.mark.parametrize(
+    ("validation", "sentence"),
+    [
+        (
+            ROWS * torch.nan,
+            "validation has NaN or infinite values in 10 of 10 rows, first in valida",
+        ),
+        (ROWS[:, :2], "validation has shape [10, 2]; it must be [N, 4]."),
+        (0.2, "validation has shape []; it must be [N, 4]."),
+        (9 * ROWS, "validation has values from 0 to 9"),
+        (TensorDataset(ROWS), "validation is a TensorDataset; give validation.tensors[0]."),
+    ],
+)
+def test_what_is_wrong_with_validation_is_said_of_it(validation, sentence):
+    assert refused(lambda: fit(vae(), validation=validation)).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        (lambda: fit(vae(), seed="a"), "seed is 'a'; it must be an integer from 0 to 2**63 - 1."),
+        (lambda: vc.models.VAE(4, 2, 3), "hidden is 3; it must be a list, [3] say."),
+        (
+            lambda: vc.models.VAE(4, 2, decoder_hidden=3),
+            "decoder_hidden is 3; it must be a list, [3] say.",
+        ),
+        (
+            lambda: vc.models.ConvVAE([1, 8, 8], 2, channels=8),
+            "channels is 8; it must be a list, [8] say.",
+        ),
+    ],
+)
+def test_what_is_no_list_and_no_seed_is_refused(action, sentence):
+    assert refused(action) == sentence
+
+
+# --- frames ---------------------------------------------------------------------------------------
+
+
+class Column:
+    """A column of polars, or of pandas by its place."""
+
+    def __init__(self, values, missing):
+        self.values, self.missing = np.array(values), np.array(missing)
+        self.dtype = self.values.dtype
+
+    def is_null(self):
+        return self.missing
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values.astype(dtype or self.dtype)
+
+
+class Frame:
+    """A frame whose columns are found by place, for two may have one name."""
+
+    columns = ("a", "a")
+
+    def __init__(self, *columns):
+        self.iloc = self
+        self._columns = columns
+
+    def __getitem__(self, key):
+        return self._columns[key[1]]
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("no numbers")
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        (Column([1.0, 2.0], [False, True]), "has 1 missing values"),
+        (Column(["u", "v"], [False, False]), "is of type <U1"),
+    ],
+)
+def test_a_column_whose_name_is_there_twice_is_told_of(column, what):
+    frame = Frame(Column([1.0, 2.0], [False, False]), column)
+    assert refused(lambda: fit(vae(), frame)) == f"column 'a' of x {what}; it must hold numbers."
+
+
+class Read:
+    """What numpy sees of a frame."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.rows, dtype=dtype or object)
+
+
+def test_explorers_and_figures_take_frames_as_the_models_do():
+    one = vc.widgets.LatentExplorer(vae(), ROWS)
+    other = vc.widgets.LatentExplorer(vae(), Read(ROWS.tolist()))
+    assert other.arrays == one.arrays
+    points = vc.data.synthetic("three_blobs", 30, 0).x
+    one, other = (vc.widgets.EMStepper(x) for x in (points, Read(points.tolist())))
+    assert torch.equal(one.mixture.means_, other.mixture.means_)
+    density = vc.data.log_density("three_blobs", Read(points.tolist()))
+    torch.testing.assert_close(density, vc.data.log_density("three_blobs", points))
+
+
+def test_words_that_label_an_explorer_are_told_how_to_become_numbers():
+    words = ["no", "yes"] * 5
+    assert refused(lambda: vc.widgets.LatentExplorer(vae(), ROWS, words)) == (
+        "labels has values other than the integers 0 to 9; at most ten kinds, words say, become "
+        "such numbers by np.unique(labels, return_inverse=True)[1]."
+    )
+    vc.widgets.LatentExplorer(vae(), ROWS, np.unique(words, return_inverse=True)[1])
+
+
+def test_a_standardized_model_is_told_why_the_explorer_does_not_show_it():
+    x = 50 + 9 * torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
+    settings = {"likelihood": "gaussian", "noise_variance": "shared"}
+    model = vc.models.VAE(4, 2, [3], **settings, standardize=True)
+    fit(model, x)
+    low, high = x.min(0).values, x.max(0).values
+    scaled = (x - low) / (high - low)
+    for rows in (x, scaled):
+        assert refused(lambda rows=rows: vc.widgets.LatentExplorer(model, rows)) == (
+            "model has standardize: what it decodes to is in the units of its data, and the page "
+            "shows values from 0 to 1; train one without standardize on x scaled to them."
+        )
+    plain = vc.models.VAE(4, 2, [3], **settings)
+    fit(plain, scaled)
+    assert vc.widgets.LatentExplorer(plain, scaled).spec["output"]["kind"] == "gaussian"
