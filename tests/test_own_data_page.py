@@ -43,6 +43,11 @@ def test_what_the_cells_print_is_what_the_text_says(cells):
     ]
     assert torch.equal(*bounds)
     assert names["own"].params["kind"] == "own"
+    for kind in ("vae", "colour", "counts"):  # what is exported is the mean in the units of x
+        model, z = names[kind], torch.tensor([[0.5, -1.0]])
+        program = torch.export.export(names["Mean"](model), (z,))
+        torch.testing.assert_close(program.module()(z), model.decode(z).mean)
+    assert not torch.allclose(names["vae"].decoder(z), names["vae"].decode(z).mean, rtol=0.1)
 
 
 def test_the_parameter_file_of_the_page_trains_on_the_table(cells, tmp_path, monkeypatch):

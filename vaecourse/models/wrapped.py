@@ -7,7 +7,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, Poisson
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, check_axes, check_counts
+from vaecourse._arguments import as_rows, check_axes, check_counts, check_list
 from vaecourse._files import plain
 from vaecourse.distributions import (
     BernoulliPixels,
@@ -22,6 +22,7 @@ from vaecourse.models.base import LatentModel
 
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
+SHAPE_ONLY = ("View", "Reshape", "Unsqueeze", "Squeeze", "Permute", "Transpose", "Alias", "Clone")
 FAMILIES = {BernoulliPixels: "bernoulli", DiagonalGaussian: "gaussian", PoissonCounts: "poisson"}
 
 
@@ -32,15 +33,18 @@ def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance
         or MultivariateNormal of torch.distributions. Without a decoder, a module with `encode`
         and `decode` that do so.
     decoder: a module that takes z [B, J] to p(x|z): a tensor [B, *shape], which is what
-        `likelihood` says, or a Bernoulli, Normal or Poisson of torch.distributions.
+        `likelihood` says, or a Bernoulli, Normal or Poisson of torch.distributions. A row may come
+        flat, [B, D].
     shape: of a data point: (784,), or (3, 32, 32) for a network of images. Data go in as rows
         [N, D], plane after plane, or as [N, *shape].
-    likelihood: what a tensor means: "bernoulli", logits; "gaussian", means, with a
-        `noise_variance` as in `VAE`; "poisson", log rates.
+    likelihood: what a tensor means: "bernoulli", logits; "gaussian", means; "poisson", log rates.
+    noise_variance: of a Gaussian likelihood: a number, or learned as "shared" or "per_dimension".
+        For variances from z return a Normal.
 
     p(z) is N(0, I). With dropout or batch normalization, call `eval()` before judging. Raises
     ValueError, which names the method, for what it cannot take.
     """
+    check_list("shape", shape)
     return Wrapped(encoder, decoder, tuple(shape), likelihood, noise_variance)
 
 
@@ -91,6 +95,7 @@ class Wrapped(LatentModel):
         try:
             q = self.encode(weight.new_zeros(2, self.data_dim))
             p = self.decode(q.mean)
+            self._check_last_step(q.mean, p)
         except ValueError:
             raise
         except Exception as error:  # whatever a strange module does with an x or a z
@@ -105,11 +110,39 @@ class Wrapped(LatentModel):
         self.posterior = (FullPosterior if full else DiagonalPosterior)(self.latent_dim)
         if not self.is_tensor:
             self.likelihood = likelihood_of(FAMILIES[type(p)], self.data_dim)
-        elif isinstance(p, BernoulliPixels) and self.data_dim > 15 and _like_odds(p.logits):
+
+    def _check_last_step(self, z, p):
+        """Refuse a tensor of probabilities or rates where their logits or logarithms are meant."""
+        if not self.is_tensor:
+            return
+        if isinstance(p, BernoulliPixels) and self._gives_probabilities(z, p.logits):
             raise ValueError(
                 "decode gives values between 0 and 1, as a sigmoid does; give the logits before "
                 "it, or return torch.distributions.Bernoulli(probs=...)."
             )
+        if isinstance(p, PoissonCounts) and self._last_step(z) == "Exp":
+            raise ValueError(
+                "decode ends in exp; give the log rates before it, or return "
+                "torch.distributions.Poisson(rate)."
+            )
+
+    def _gives_probabilities(self, z, values):
+        """Whether decode ends in a sigmoid or a softmax, or in what is as bounded for far z."""
+        if self._last_step(z) in ("Sigmoid", "Softmax"):
+            return True
+        far = torch.full_like(z, 100.0)
+        far[1:] = -100.0
+        ends = self.decode(far).logits
+        odds = all(bool(((v >= 0) & (v <= 1)).all()) for v in (values, ends))
+        return odds and self.data_dim > 15 and not torch.equal(values, ends)
+
+    def _last_step(self, z):
+        """The name of the last step of decode that computes, as autograd has it, "Sigmoid" say."""
+        with torch.enable_grad():
+            step = self._decode(z.clone().requires_grad_().clone()).grad_fn
+        while step is not None and step.name().startswith(SHAPE_ONLY):
+            step = step.next_functions[0][0]
+        return None if step is None else step.name().split("Backward")[0]
 
     def encode(self, x):
         """q(z|x) for x [..., D] or [..., *shape]: a distribution over z [..., J]."""
@@ -126,32 +159,42 @@ class Wrapped(LatentModel):
             mean, log_var = q.mean, 2 * _base(q).scale.log()
         else:
             raise ValueError(f"encode gives a {type(q).__name__}; it must give {ENCODES}.")
-        return DiagonalGaussian(self._latents(mean, lead), self._latents(log_var, lead))
+        mean, log_var = self._latents(mean, lead), self._latents(log_var, lead)
+        if mean.shape != log_var.shape:
+            widths = f"{mean.shape[-1]} means and {log_var.shape[-1]} log variances"
+            raise ValueError(f"encode gives {widths} a row; it must give equally many.")
+        return DiagonalGaussian(mean, log_var)
 
     def _latents(self, values, lead):
-        if not isinstance(values, torch.Tensor) or values.ndim != 2:
-            found = (
-                list(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
-            )
-            raise ValueError(f"encode gives latents of shape {found}; it must be [B, J].")
+        found = list(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+        rows = math.prod(lead)
+        if not isinstance(values, torch.Tensor) or values.ndim != 2 or len(values) != rows:
+            raise ValueError(f"encode gives latents of shape {found}; it must be [{rows}, J].")
         return values.reshape(*lead, values.shape[-1])
 
     def decode(self, z):
         """p(x|z) for z [..., J]: a distribution over x [..., D]."""
         z = self.tensor(z)
-        out = self._decode(z.reshape(-1, z.shape[-1]))
+        flat = z.reshape(-1, z.shape[-1])
+        out = self._decode(flat)
         self.is_tensor = isinstance(out, torch.Tensor)
         p = _base(out)
 
         def rows(values):
-            if values.numel() != z[..., 0].numel() * self.data_dim:
-                raise ValueError(
-                    f"decode gives {list(values.shape)}; it must be {[len(values), *self.shape]}."
-                )
+            wanted = [len(flat), *self.shape]
+            if list(values.shape) not in (wanted, [len(flat), self.data_dim]):
+                raise ValueError(f"decode gives {list(values.shape)}; it must be {wanted}.")
             return values.reshape(*z.shape[:-1], self.data_dim)
 
         if self.is_tensor:
-            return self.likelihood(rows(out))
+            values = rows(out)
+            if getattr(self.likelihood, "from_z", False):
+                raise ValueError(
+                    f"noise_variance is {self.params['noise_variance']!r}, but decode gives means "
+                    "alone; it must be a positive number, 'shared' or 'per_dimension', or decode "
+                    "must return torch.distributions.Normal(mean, deviation)."
+                )
+            return self.likelihood(values)
         if isinstance(p, Bernoulli):
             return BernoulliPixels(rows(p.logits))
         if isinstance(p, Normal):
@@ -178,10 +221,6 @@ class Wrapped(LatentModel):
         x = as_rows(x, self.data_dim)
         self.likelihood.check(x)
         return x
-
-
-def _like_odds(values):
-    return bool(values.min() > 0 and values.max() < 1)
 
 
 def _base(p):

@@ -1,0 +1,194 @@
+"""A module of one's own: taken as it is meant, or refused in a sentence with a cure."""
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Normal, Poisson
+
+import vaecourse as vc
+
+WIDTHS = [1, 2, 15, 16, 64]
+
+
+class Own(nn.Module):
+    """A VAE of two lines; `end` is what its decoder does last."""
+
+    def __init__(self, dim, end=lambda out: out):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.out, self.end = nn.Linear(dim, 4), nn.Linear(2, dim), end
+
+    def encode(self, x):
+        return self.body(x).chunk(2, dim=1)
+
+    def decode(self, z):
+        return self.end(self.out(z))
+
+
+def refused(action):
+    with pytest.raises(ValueError) as caught:
+        action()
+    return str(caught.value)
+
+
+def normal(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+# --- a Gaussian -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [2, 3, 64])
+@pytest.mark.parametrize("variance", [None, "from_z"])
+def test_means_alone_need_a_variance_and_get_one_by_every_cure(dim, variance):
+    def wrap(noise_variance, end=lambda out: out):
+        settings = {"likelihood": "gaussian", "noise_variance": noise_variance}
+        return vc.models.wrap(Own(dim, end), shape=(dim,), **settings)
+
+    assert refused(lambda: wrap(variance)) == (
+        f"noise_variance is {variance!r}, but decode gives means alone; it must be a positive "
+        "number, 'shared' or 'per_dimension', or decode must return "
+        "torch.distributions.Normal(mean, deviation)."
+    )
+    x = normal(20, dim)
+    cures = [wrap(0.1), wrap("shared"), wrap("per_dimension")]
+    for model in [*cures, wrap(variance, lambda out: Normal(out, out.exp()))]:
+        vc.training.fit(model, x, epochs=1, progress=False)
+        assert model.sample(3).shape == (3, dim)
+
+
+# --- probabilities where logits are meant ---------------------------------------------------------
+
+
+ENDS = {
+    "torch.sigmoid": torch.sigmoid,
+    "a module": nn.Sigmoid(),
+    "reshaped": lambda out: out.sigmoid()[:, None].reshape(len(out), -1),
+    "softmax": lambda out: out.softmax(1),
+}
+
+
+@pytest.mark.parametrize("dim", WIDTHS)
+@pytest.mark.parametrize("end", ENDS)
+def test_a_decoder_that_ends_in_a_sigmoid_is_refused_at_any_width(dim, end):
+    module = Own(dim, ENDS[end])
+    for frozen in (False, True):
+        module.requires_grad_(not frozen)
+        assert refused(lambda: vc.models.wrap(module, shape=(dim,))) == (
+            "decode gives values between 0 and 1, as a sigmoid does; give the logits before it, or "
+            "return torch.distributions.Bernoulli(probs=...)."
+        )
+    x = normal(30, dim).sign().clamp(min=0)
+    cures = [Own(dim), Own(dim, lambda out: Bernoulli(out.sigmoid()))]
+    bounds = [
+        vc.models.wrap(cure, shape=(dim,)).elbo(x, 1, torch.Generator().manual_seed(0))
+        for cure in cures
+    ]
+    torch.testing.assert_close(*bounds)
+
+
+def test_what_is_bounded_as_a_sigmoid_is_refused_where_its_last_step_does_not_tell():
+    half = Own(16, lambda out: (out.tanh() + 1) / 2)
+    assert "as a sigmoid does" in refused(lambda: vc.models.wrap(half, shape=(16,)))
+
+
+@pytest.mark.parametrize("dim", WIDTHS)
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda out: out,
+        lambda out: 8 * out.sigmoid() - 4,
+        lambda out: out.tanh(),
+        lambda out: out.relu(),
+        lambda out: 0 * out + 0.5,  # a last layer that starts at zero, with a bias
+        lambda out: out.abs(),
+    ],
+)
+def test_honest_logits_are_taken(dim, end):
+    model = vc.models.wrap(Own(dim, end), shape=(dim,))
+    assert model.decode(torch.ones(3, 2)).logits.shape == (3, dim)
+
+
+def test_the_look_at_a_module_changes_nothing_of_it():
+    module = Own(64, nn.BatchNorm1d(64))
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    assert vc.models.wrap(module, shape=(64,)).training
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    vc.models.wrap(Own(64, lambda out: out.add_(1)), shape=(64,))  # in place
+
+
+def test_rates_where_log_rates_are_meant_are_refused():
+    def wrap(end):
+        return vc.models.wrap(Own(4, end), shape=(4,), likelihood="poisson")
+
+    assert refused(lambda: wrap(torch.exp)) == (
+        "decode ends in exp; give the log rates before it, or return torch.distributions."
+        "Poisson(rate)."
+    )
+    z = torch.ones(3, 2)
+    rates = [wrap(end).decode(z).mean for end in (lambda out: out, lambda out: Poisson(out.exp()))]
+    torch.testing.assert_close(*rates)
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "end", "sentence"),
+    [
+        (
+            (3, 8, 8),
+            lambda out: out.view(-1, 8, 8, 3),
+            "decode gives [2, 8, 8, 3]; it must be [2, 3, 8, 8].",
+        ),
+        ((192,), lambda out: out.T, "decode gives [192, 2]; it must be [2, 192]."),
+        ((192,), lambda out: out[:, None], "decode gives [2, 1, 192]; it must be [2, 192]."),
+        (
+            (192,),
+            lambda out: Normal(out.T, 1.0),
+            "decode gives [192, 2]; it must be [2, 192].",
+        ),
+    ],
+)
+def test_values_in_another_order_than_the_shape_are_refused(shape, end, sentence):
+    assert refused(lambda: vc.models.wrap(Flat(192, end), shape=shape)) == sentence
+
+
+class Flat(Own):
+    def encode(self, x):
+        return super().encode(x.flatten(1))
+
+
+def test_values_come_flat_or_in_the_shape():
+    z = torch.ones(5, 2)
+    flat = vc.models.wrap(Flat(192), shape=(3, 8, 8))
+    images = vc.models.wrap(Flat(192, lambda out: out.view(-1, 3, 8, 8)), shape=(3, 8, 8))
+    torch.testing.assert_close(flat.decode(z).logits, images.decode(z).logits)
+
+
+class Uneven(Own):
+    def encode(self, x):
+        mean, log_var = super().encode(x)
+        return mean[:, :1], log_var
+
+
+class Short(Own):
+    def encode(self, x):
+        return [part[:1] for part in super().encode(x)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (Uneven, "encode gives 1 means and 2 log variances a row; it must give equally many."),
+        (Short, "encode gives latents of shape [1, 2]; it must be [2, J]."),
+    ],
+)
+def test_latents_that_do_not_match_are_refused(kind, sentence):
+    assert refused(lambda: vc.models.wrap(kind(4), shape=(4,))) == sentence
+
+
+def test_a_shape_is_a_list():
+    assert refused(lambda: vc.models.wrap(Own(4), shape=4)) == (
+        "shape is 4; it must be a list, [4] say."
+    )
