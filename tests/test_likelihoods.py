@@ -109,5 +109,7 @@ def test_variances_that_make_no_sense_are_refused_with_the_reason(arguments, sen
 
 @pytest.mark.parametrize(("value", "shown"), [(0.5, "0.5"), (-1.0, "-1")])
 def test_what_is_no_count_is_refused(value, shown):
-    with pytest.raises(ValueError, match=f"x has a value of {shown}; a Poisson .* counts 0, 1, 2"):
+    with pytest.raises(
+        ValueError, match=f"x has a value of {shown} in column 2; a Poisson .* counts 0, 1, 2"
+    ):
         PoissonLikelihood(2).check(torch.tensor([[3.0, value]]))

@@ -510,6 +510,7 @@ def test_a_column_of_labels_is_no_data_and_colours_the_figure(train):
     coloured = Path("out/own_seed0_latent.png").read_bytes()
     model, record = vc.checkpoint.load("out/own_seed0")
     assert model.data_dim == 3 and record["data"]["label"] == "larger"
+    assert record["label_kinds"] == ["no", "yes"]
     rows = [",".join(row.split(",")[:2] + row.split(",")[3:]) for row in rows]
     Path("b.csv").write_text("\n".join(["x,y,z", *rows]))
     Path("out").rename("before")

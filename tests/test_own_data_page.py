@@ -60,3 +60,15 @@ def test_the_parameter_file_of_the_page_trains_on_the_table(cells, tmp_path, mon
     model, record = checkpoint.load("wine/wine_seed0")
     assert record["metrics"]["elbo"] > -25 and model.likelihood.standardize
     assert Path("wine/wine_seed0_latent.png").exists()
+
+
+def test_a_folder_of_pictures_becomes_an_array_of_the_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("pictures").mkdir()
+    levels = np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3)
+    for k, picture in enumerate(levels):
+        plt.imsave(f"pictures/{k}.png", picture)
+    names = {"np": np, "plt": plt, "Path": Path}
+    for line in re.findall(r"`((?:files|images) = .*?)`", PAGE):
+        exec(line, names)
+    assert np.array_equal(names["images"], np.moveaxis(levels, -1, 1) / np.float32(255))

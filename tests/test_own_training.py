@@ -241,3 +241,32 @@ def test_a_standardized_model_is_told_why_the_explorer_does_not_show_it():
     plain = vc.models.VAE(4, 2, [3], **settings)
     fit(plain, scaled)
     assert vc.widgets.LatentExplorer(plain, scaled).spec["output"]["kind"] == "gaussian"
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "value", "sentence"),
+    [
+        (
+            "bernoulli",
+            -2.0,
+            "x has values from -2 to 1, first outside in column 3; a Bernoulli likelihood takes "
+            "pixels in [0, 1].",
+        ),
+        (
+            "poisson",
+            0.5,
+            "x has a value of 0.5 in column 3; a Poisson likelihood takes counts 0, 1, 2, …",
+        ),
+    ],
+)
+def test_the_column_of_a_value_that_cannot_be_is_named(likelihood, value, sentence):
+    x = ROWS.clone()
+    x[7, 2] = value
+    assert refused(lambda: fit(vc.models.VAE(4, 2, [3], likelihood=likelihood), x)) == sentence
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("model", [vae(), vc.models.VQVAE(4, 2, 3)], ids=["vae", "vq_vae"])
+def test_one_row_has_a_bound_and_no_error_of_it(model):
+    metrics = vc.evaluation.evaluate(model, ROWS[:1])
+    assert np.isfinite(metrics["elbo"]) and np.isnan(metrics["elbo_se"])

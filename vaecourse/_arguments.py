@@ -236,6 +236,11 @@ def bytes_hint(x):
     return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
 
 
+def first_column(wrong):
+    """The number, from 1, of the column of the first true entry of `wrong` [..., D]."""
+    return int(wrong.nonzero()[0, -1]) + 1
+
+
 def check_range(x):
     """Raise ValueError, naming the column, for values that no Gaussian model here can learn."""
     high = x.abs().amax(dim=0)

@@ -11,7 +11,7 @@ import torch
 from annotated_types import Gt
 from torch import nn
 
-from vaecourse._arguments import bytes_hint, check_positive, check_range, chosen
+from vaecourse._arguments import bytes_hint, check_positive, check_range, chosen, first_column
 from vaecourse.discretized_logistic import DiscretizedLogisticLikelihood
 from vaecourse.distributions import (
     BernoulliPixels,
@@ -40,8 +40,9 @@ class BernoulliLikelihood(Likelihood):
         low, high = x.min().item(), x.max().item()
         if low < 0 or high > 1:
             raise ValueError(
-                f"x has values from {low:g} to {high:g}; "
-                f"a Bernoulli likelihood takes pixels in [0, 1]{bytes_hint(x)}."
+                f"x has values from {low:g} to {high:g}, first outside in column "
+                f"{first_column((x < 0) | (x > 1))}; a Bernoulli likelihood takes pixels in [0, 1]"
+                f"{bytes_hint(x)}."
             )
 
 
@@ -57,10 +58,11 @@ class PoissonLikelihood(Likelihood):
 
     def check(self, x):
         """Raise ValueError where x is not a whole number from zero."""
-        if (x < 0).any() or (x != x.round()).any():
-            wrong = x[(x < 0) | (x != x.round())][0].item()
+        wrong = (x < 0) | (x != x.round())
+        if wrong.any():
             raise ValueError(
-                f"x has a value of {wrong:g}; a Poisson likelihood takes counts 0, 1, 2, …"
+                f"x has a value of {x[wrong][0].item():g} in column {first_column(wrong)}; "
+                "a Poisson likelihood takes counts 0, 1, 2, …"
             )
 
 

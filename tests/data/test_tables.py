@@ -119,13 +119,14 @@ def test_what_is_no_data_gets_one_sentence(tmp_path, name, write, sentence):
 def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
     rows = b'width,kind,height\n1.5,pear,-2\n.25,"apple, red",3\n4, pear ,5\n'
     (tmp_path / "a.csv").write_bytes(rows)
-    x, label = read_rows(tmp_path / "a.csv", label="kind")
+    x, label, kinds = read_rows(tmp_path / "a.csv", label="kind")
     assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
-    assert label.tolist() == [1, 0, 1]
+    assert label.tolist() == [1, 0, 1] and kinds == ["apple, red", "pear"]
     (tmp_path / "b.csv").write_text("kind,x\n10,1\n9,2\n10.0,3\n")  # numbers, not words
-    assert read_rows(tmp_path / "b.csv", label="kind")[1].tolist() == [1, 0, 1]
+    assert read_rows(tmp_path / "b.csv", label="kind").label.tolist() == [1, 0, 1]
+    assert read_rows(tmp_path / "b.csv", label="kind").kinds == ["9", "10"]
     np.savez(tmp_path / "a.npz", x=VALUES, kind=np.array(["pear", "apple", "pear"]))
-    x, label = read_rows(tmp_path / "a.npz", label="kind")
+    x, label, _ = read_rows(tmp_path / "a.npz", label="kind")
     assert x.shape == (3, 2) and label.tolist() == [1, 0, 1]
 
 
@@ -205,7 +206,7 @@ def test_cells_between_other_separators_get_a_cure_that_reads_them(tmp_path, con
 
 def test_a_label_may_hold_semicolons(tmp_path):
     (tmp_path / "a.csv").write_text("a,b,kind\n1,2,x;y\n3,4,x;z\n")
-    x, label = read_rows(tmp_path / "a.csv", label="kind")
+    x, label, _ = read_rows(tmp_path / "a.csv", label="kind")
     assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
 
 
@@ -296,9 +297,9 @@ def test_columns_that_are_no_data_are_left_out_by_name(tmp_path):
     (tmp_path / "a.csv").write_text("when,a,b,kind\n2020-01-01,1,2,x\n,3,4,y\n")
     with pytest.raises(ValueError, match=r"column 1 \('when'\): '2020-01-01' is not a number \(if"):
         read_rows(tmp_path / "a.csv", label="kind")
-    x, label = read_rows(tmp_path / "a.csv", label="kind", ignore=["when"])
+    x, label, _ = read_rows(tmp_path / "a.csv", label="kind", ignore=["when"])
     assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
-    x, _ = read_rows(tmp_path / "a.csv", ignore=["when", "kind", "a"])
+    x, *_ = read_rows(tmp_path / "a.csv", ignore=["when", "kind", "a"])
     assert x.tolist() == [[2], [4]]
     with pytest.raises(ValueError, match=r"^data\.ignore is 'no'; a\.csv has 'when', 'a', 'b', 'k"):
         read_rows(tmp_path / "a.csv", ignore=["no"])

@@ -53,3 +53,13 @@ def test_tensorboard_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ValueError, match="TensorBoard is not installed: install it .*pip install"):
         output.check_tensorboard()
+
+
+def test_the_latent_map_names_kinds_of_ones_own_by_their_words():
+    vae = vc.models.VAE(6, 2, (4,))
+    x = torch.rand(4, 6, generator=torch.Generator().manual_seed(0))
+    test = datasets.TestData(x, torch.tensor([1, 0, 1, 1]), kinds=["fig", "pear"])
+    with torch.no_grad():
+        fig = output._latent(vae, test)
+    assert [text.get_text() for text in fig.axes[0].texts] == ["fig", "pear"]
+    plt.close(fig)

@@ -257,6 +257,17 @@ def test_a_state_of_another_run_is_refused(tmp_path, monkeypatch):
         resumed(task, tmp_path)
 
 
+def test_what_a_resumed_run_writes_over_is_said(tmp_path):
+    (tmp_path / "alone_seed0.json").write_text("{}")
+    said = []
+    for task in tasks():  # of the others nothing is there
+        resumed(task, tmp_path, said.append)
+    assert said == [
+        "alone_seed0: trained again, for what is there is damaged, or of other settings, data or "
+        "code."
+    ]
+
+
 OWN = {
     "model": {"kind": "autoencoder", "data_dim": 3, "latent_dim": 2, "hidden": []},
     "data": {"name": "file", "path": "rows.npy"},

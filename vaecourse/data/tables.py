@@ -3,6 +3,7 @@
 import csv
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +17,16 @@ SEPARATORS = {";": "semicolons", "\t": "tabs"}  # beside the comma
 INDEX = ("", "id", "unnamed: 0")  # names of a first column that tells the rows apart
 
 
+class Rows(NamedTuple):
+    """x [N, ...], float32; of a column of labels their numbers [N], and the kinds they number."""
+
+    x: torch.Tensor
+    label: torch.Tensor | None = None
+    kinds: list[str] | None = None
+
+
 def read_rows(path, array=None, label=None, ignore=()):
-    """The data in the file `path`, a float32 tensor [N, ...] of two or more dimensions, and labels.
+    """The data in the file `path`, as `Rows` of two or more dimensions.
 
     .npy; .npz, whose only array it is unless `array` names one; or .csv, numbers between commas,
     with or without a line on top that is names throughout. label: what is no data, the name of a
@@ -59,7 +68,7 @@ def read_rows(path, array=None, label=None, ignore=()):
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
     values = _checked(values, path)
-    return values, None if label is None else _numbered(labels, len(values), label, path)
+    return Rows(values, *([] if label is None else _numbered(labels, len(values), label, path)))
 
 
 class _Refusal(Exception):
@@ -97,7 +106,9 @@ def _numbered(labels, rows, label, path):
             f"data.label: {label!r} in {_name(path)} has {len(kinds)} different values; a label "
             f"has at most {KINDS}."
         )
-    return torch.from_numpy(index)
+    return torch.from_numpy(index), [
+        kind if isinstance(kind, str) else f"{kind:g}" for kind in kinds
+    ]
 
 
 def _read_csv(file, label, ignore):

@@ -12,8 +12,8 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     """Metrics of `model` on the test data x [N, D] ([N, T, D] for a VRNN), a dict of floats.
 
     In nats a data point: `elbo` and its terms, by one draw of z for each row; `elbo_se`, its
-    standard error over the data; `log_likelihood`, the importance-weighted bound with
-    `importance_samples` draws on the first `importance_rows` rows. For an autoencoder:
+    standard error over the data, NaN of one row; `log_likelihood`, the importance-weighted bound
+    with `importance_samples` draws on the first `importance_rows` rows. For an autoencoder:
     `squared_error`, summed over dimensions. For a classifier, of rows that are `labelled`:
     `accuracy` and `cross_entropy`, in nats.
     For a model that finds clusters, where `label` [N] is given, also how they match it (it has

@@ -16,11 +16,13 @@ NOT_SHIPPED = ("static_mnist", "cifar10")  # data that a reader may have to fetc
 
 
 class TestData(NamedTuple):
-    """Rows to test on, x [N, D]; their labels, and (height, width) where rows are images."""
+    """Rows to test on, x [N, D]; their labels, (height, width) where rows are images, and the names
+    of what labels of one's own number."""
 
     x: Tensor
     label: Tensor | None = None
     shape: tuple[int, int] | None = None
+    kinds: list[str] | None = None
 
 
 def train_data(params, seed, labels=False):
@@ -62,15 +64,20 @@ def own_data_sha256(params):
     """SHA-256 of the data in a user's own file; None for the data sets of the course."""
     if params.name != "file":
         return None
-    x, label = _own_rows(params)
+    x, label, _ = _own_rows(params)
     return digest({"x": x} if label is None else {"x": x, "label": label})
 
 
 def own_axes(params):
     """The axes of a row of the user's own file, [3, 32, 32] say; None for the course's data."""
     if params.name == "file":
-        return list(_own_rows(params)[0].shape[1:])
+        return list(_own_rows(params).x.shape[1:])
     return None
+
+
+def own_kinds(params):
+    """What the labels 0, 1, … in the user's own file stand for; None where there are none."""
+    return _own_rows(params).kinds if params.name == "file" else None
 
 
 def stand_in(params, labels=False):
@@ -110,7 +117,7 @@ def _own_rows(params):
 
 
 def _file(params):
-    x, label = _own_rows(params)
+    x, label, kinds = _own_rows(params)
     n_test = max(2, round(params.test_fraction * len(x)))  # a standard error needs two
     if n_test >= len(x):
         raise ValueError(
@@ -120,4 +127,4 @@ def _file(params):
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     rows, shape = x.flatten(1)[order], tuple(x.shape[1:]) if x.ndim == 3 else None
     label = None if label is None else label[order][:n_test]
-    return rows[n_test:], TestData(rows[:n_test], label, shape)
+    return rows[n_test:], TestData(rows[:n_test], label, shape, kinds)

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from vaecourse import checkpoint, models
 from vaecourse._files import below, check_writable, plain, write_tensors
 from vaecourse.experiments import runs
+from vaecourse.experiments.datasets import own_kinds
 from vaecourse.training.state import History, fingerprint, read_state, write_state
 
 ROUNDS = 40
@@ -212,13 +213,19 @@ class _Job:
         elif self.path.exists():
             tensors, self.history = read_state(self.path, self.settings, self.epochs)
             self.state, self.snapshots = below(tensors, "state."), below(tensors, "snapshot.")
+        else:
+            there = [name for name in self._names if (self.folder / f"{name}.json").exists()]
+            if there:
+                report(
+                    f"{' and '.join(there)}: trained again, for what is there is damaged, or of "
+                    "other settings, data or code."
+                )
         return records
 
     def _written(self):
         """The records of all seeds if this very run has written them, else none."""
         records = {}
-        for seed in self.task.seeds:
-            name = f"{self.task.name}_seed{seed}"
+        for name in self._names:
             try:
                 if checkpoint.record(self.folder / name).get("run_sha256") != self._run:
                     return {}
@@ -226,6 +233,10 @@ class _Job:
             except ValueError:
                 return {}
         return records
+
+    @property
+    def _names(self):
+        return [f"{self.task.name}_seed{seed}" for seed in self.task.seeds]
 
     @property
     def _run(self):
@@ -268,6 +279,7 @@ class _Job:
         share = sum(self.history.seconds) / len(self.task.seeds)
         return {
             "data": params.data.model_dump(),
+            **({"label_kinds": kinds} if (kinds := own_kinds(params.data)) else {}),
             **({"start": params.start.model_dump()} if params.start else {}),
             "training": {**training, "seed": seed},
             "run_sha256": self._run,

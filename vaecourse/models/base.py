@@ -22,6 +22,11 @@ Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 CHUNK = 500  # rows at a time, where a metric is computed
 
 
+def error_of_mean(values):
+    """The standard error of the mean of `values` [N], as a float; NaN of one."""
+    return (values.std() / len(values) ** 0.5).item() if len(values) > 1 else math.nan
+
+
 class Model(nn.Module):
     """A model of rows of data: beside what is here it has `loss(x, generator)`, and `check(x)`,
     which returns x as a tensor of the model's or raises ValueError.
@@ -100,7 +105,7 @@ class Model(nn.Module):
         terms = zip(parts[0]._fields, zip(*parts))
         return {
             "elbo": elbo.mean().item(),
-            "elbo_se": (elbo.std() / len(elbo) ** 0.5).item(),
+            "elbo_se": error_of_mean(elbo),
             **{name: torch.cat(values).mean().item() for name, values in terms},
         }
 

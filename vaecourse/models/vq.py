@@ -15,7 +15,16 @@ from torch import nn
 from vaecourse._arguments import as_rows, check_counts
 from vaecourse.distributions import standard_noise
 from vaecourse.likelihoods import LIKELIHOODS, NoiseVariance, likelihood_of
-from vaecourse.models.base import CHUNK, Count, Dimension, Model, Positive, Seed, Widths
+from vaecourse.models.base import (
+    CHUNK,
+    Count,
+    Dimension,
+    Model,
+    Positive,
+    Seed,
+    Widths,
+    error_of_mean,
+)
 from vaecourse.networks import ACTIVATIONS, mlp
 from vaecourse.objectives import ElboTerms
 
@@ -151,7 +160,7 @@ class VQVAE(Model):
         evidence = torch.cat([self.log_evidence(rows) for rows in x[:importance_rows].split(50)])
         return {
             "elbo": elbo.mean().item(),
-            "elbo_se": (elbo.std() / len(elbo) ** 0.5).item(),
+            "elbo_se": error_of_mean(elbo),
             "reconstruction": torch.cat([part.reconstruction for part in parts]).mean().item(),
             "kl": math.log(self.num_words),
             "log_likelihood": evidence.mean().item(),
