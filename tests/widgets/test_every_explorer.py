@@ -210,25 +210,34 @@ def test_two_explorers_do_not_meddle(visit):
     assert texts == ["0.60", "0.80", "−1.00", "0.30"]
 
 
+# a model as a notebook has it, with the state that `live` gives
+KERNEL = """
+    const bytes = t => new DataView(Uint8Array.from(atob(t), c => c.charCodeAt(0)).buffer);
+    const state = {...arg.state}, listeners = new Map();
+    for (const k in arg.data) state[k] = bytes(arg.data[k]);
+    const model = {get: k => state[k], set(k, v) { state[k] = v; }, save_changes() {}, send() {},
+      on: (e, f) => listeners.set(e, f), off: (e, f) => listeners.delete(e)};
+"""
+
+
+def live(widget):
+    """The synchronized state of a widget: `state`, and the bytes of it in base64 as `data`."""
+    state = {name: getattr(widget, name) for name in widget.traits(sync=True)}
+    other = ("layout", "tabbable", "tooltip")
+    state = {k: v for k, v in state.items() if not k.startswith("_") and k not in other}
+    data = {k: base64.b64encode(v).decode() for k, v in state.items() if isinstance(v, bytes)}
+    return {"state": {k: v for k, v in state.items() if k not in data}, "data": data}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_live_kernel_hears_the_hand_and_moves_it_and_a_view_taken_away_is_silent(tab, name):
     widget = MAKERS[name]()
-    traits = {key: getattr(widget, key) for key, trait in widget.traits(sync=True).items()}
-    state = {key: value for key, value in traits.items() if not key.startswith("_")}
-    state.pop("layout"), state.pop("tabbable"), state.pop("tooltip")
-    data = {k: base64.b64encode(v).decode() for k, v in state.items() if isinstance(v, bytes)}
     got = tab.evaluate(
         script(
             widget,
-            "const bytes = t => new DataView("
-            "  Uint8Array.from(atob(t), c => c.charCodeAt(0)).buffer);"
-            "const state = {...arg.state};"
-            "for (const k in arg.data) state[k] = bytes(arg.data[k]);"
-            "const listeners = new Map(), first = JSON.stringify(arg.state);"
+            KERNEL + "const first = JSON.stringify(arg.state);"
             "const now = () => JSON.stringify(Object.fromEntries("
             "  Object.keys(arg.state).map(k => [k, state[k]])));"
-            "const model = {get: k => state[k], set(k, v) { state[k] = v; }, save_changes() {},"
-            "  on: (e, f) => listeners.set(e, f), off: (e, f) => listeners.delete(e)};"
             "const el = document.createElement('div'); document.body.append(el);"
             "const stop = await js.default.render({model, el});"
             "const rest = () => new Promise(r => setTimeout(r, 60));"
@@ -245,9 +254,49 @@ def test_a_live_kernel_hears_the_hand_and_moves_it_and_a_view_taken_away_is_sile
             "delete document.documentElement.dataset.theme;"
             "return [told, arrived, before > 0, listeners.size, now() === last, theme]",
         ),
-        {"state": {k: v for k, v in state.items() if k not in data}, "data": data},
+        live(widget),
     )
     assert got == [True, True, True, 0, True, "light"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "Playground"])
+def test_what_is_rendered_before_it_is_on_the_page_has_its_colours(new_tab, name):
+    # as JupyterLab does it; a plot without them is black
+    widget, page = MAKERS.get(name, widgets.Playground)(), new_tab(reduced_motion="reduce")
+    page.add_style_tag(content=widget._css)
+    before, after = page.evaluate(
+        script(
+            widget,
+            KERNEL
+            + """
+            const frame = () =>
+              new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)));
+            async function show(first) {
+              const el = document.createElement("div");
+              if (first) document.body.append(el);
+              const stop = await js.default.render({model, el});
+              await frame();
+              document.body.append(el);
+              for (let k = 0; k < 3; k++) await frame();
+              let coloured = 0;
+              for (const c of el.querySelectorAll("canvas")) {
+                if (!c.width) continue;
+                const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+                for (let k = 0; k < data.length; k += 4) {
+                  const rgb = data.slice(k, k + 3);
+                  coloured += data[k + 3] && Math.max(...rgb) - Math.min(...rgb) > 40;
+                }
+              }
+              stop();
+              el.remove();
+              return coloured;
+            }
+            return [await show(true), await show(false)];""",
+        ),
+        live(widget),
+    )
+    page.close()
+    assert before == after > 100
 
 
 @pytest.mark.parametrize("name", NAMES)

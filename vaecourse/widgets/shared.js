@@ -200,7 +200,10 @@ export class Figure {
     const observer = new MutationObserver(() => this.theme());
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-    const size = new ResizeObserver(() => this.resize());
+    const size = new ResizeObserver(() => {
+      if (!this.ink.text) this.theme(); // JupyterLab renders before the figure is on the page, where it has no colours
+      this.resize();
+    });
     for (const { stage } of this.plots) size.observe(stage);
     const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.invite(), { threshold: 0.5 });
     const first = this.plots.find(({ handles }) => handles.length);
