@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from widget_page import PHONE, pixels, press, script, settle, static_page
+from widget_page import PHONE, drag, pixels, press, script, settle, static_page
 
 import vaecourse as vc
 from vaecourse.widgets import PipelineExplorer
@@ -271,6 +271,37 @@ def test_where_the_bound_of_one_z_is_above_log_p_the_page_says_so(visit, widget)
         assert said.startswith("With this z the ELBO lies above") == higher
         above.add(higher)
     assert above == {True, False}
+
+
+def test_no_part_that_is_touched_hides_that_the_bound_is_above(visit, widget):
+    """After New and by the handle of ε the pointer rests on the part of z."""
+    page = visit(static_page(widget), **WIDE)
+    known = "() => document.querySelector('[data-kind=evidence] td').textContent !== '–'"
+    page.wait_for_function(known)
+    warning = "With this z the ELBO lies above log p(x); its mean over q does not."
+    touched = "The draw: z = μ + σ ⊙ ε, with ε from a standard normal."
+    above = set()
+
+    def check():
+        shown = bill(page)
+        higher = float(shown["elbo"]) > float(shown["evidence"])
+        said = page.locator(".px-said").inner_text()
+        assert said == (f"{warning} {touched}" if higher else touched)
+        above.add(higher)
+
+    for _ in range(8):
+        page.click(".px-noise")
+        settle(page)
+        check()
+    assert above == {True, False}
+    drag(page, page.locator(".vw-handle"), 4)
+    check()
+    page.locator(".vw-handle").focus()
+    while float(bill(page)["elbo"]) <= float(bill(page)["evidence"]):
+        page.click(".px-noise")
+        settle(page)
+    heard = "said => document.querySelector('.vw-live').textContent.endsWith(said)"
+    page.wait_for_function(heard, arg=" nats. " + warning)
 
 
 @pytest.mark.parametrize("width", [330, 620, 800, 1000])

@@ -88,12 +88,12 @@ export function* evidence(decode, x, cache) {
 }
 
 const PARTS = {
-  encoder: ["q = vae.encode(x)", "the encoder: a network reads the image and answers with μ and σ"],
-  z: ["z = q.rsample()", "the draw: z = μ + σ ⊙ ε, with ε from a standard normal"],
-  decoder: ["p = vae.decode(z)", "the decoder: a network reads z and answers with a probability for each pixel"],
-  distortion: ["log_likelihood = p.log_prob(x)", "the distortion: the nats that x costs once z is known"],
-  rate: ["kl = kl_divergence(q, vae.prior)", "the rate: the nats that z costs"],
-  elbo: ["elbo = log_likelihood - kl", "the bound with this one z: it may lie above log p(x); its mean over q does not"],
+  encoder: ["q = vae.encode(x)", "The encoder: a network reads the image and answers with μ and σ."],
+  z: ["z = q.rsample()", "The draw: z = μ + σ ⊙ ε, with ε from a standard normal."],
+  decoder: ["p = vae.decode(z)", "The decoder: a network reads z and answers with a probability for each pixel."],
+  distortion: ["log_likelihood = p.log_prob(x)", "The distortion: the nats that x costs once z is known."],
+  rate: ["kl = kl_divergence(q, vae.prior)", "The rate: the nats that z costs."],
+  elbo: ["elbo = log_likelihood - kl", "The bound with this one z in place of the mean over q: it may lie above log p(x)."],
 };
 const FORMULA = `ELBO = <span data-part="distortion">log ${i("p")}<sub>θ</sub>(${i("x")} | <span data-part="z">${i("z")} = ${i("μ")} + ${i("σ")} ⊙ ${i("ε")}</span>)</span>
   − <span data-part="rate">KL(<span data-part="encoder">${i("q")}<sub>φ</sub>(${i("z")}|${i("x")})</span> ‖ ${i("p")}(${i("z")}))</span>`;
@@ -207,13 +207,16 @@ class PipelineExplorer extends Figure {
     this.on(this.root, "pointerleave", () => light({ target: this.root }));
   }
 
-  /** What is said of the part that is touched, or else of what is shown. */
+  /** What is to be known of what is shown, and then of the part that is touched. */
   explain() {
-    const { pixels, picked } = this.state, exact = this.known[pixels || picked];
-    const above = this.values && -this.values.distortion - this.values.rate > exact;
-    this.find(".px-said").textContent = PARTS[this.root.dataset.lit]?.[1]
-      ?? (pixels && !this.encode ? (this.lost ? "The encoder could not be loaded; pick an image instead." : "The encoder is being loaded.")
-        : above ? "With this z the ELBO lies above log p(x); its mean over q does not." : "");
+    const said = [this.warning, PARTS[this.root.dataset.lit]?.[1]].filter(Boolean);
+    this.find(".px-said").textContent = said.join(" ");
+  }
+
+  get warning() {
+    const { pixels, picked } = this.state;
+    if (pixels && !this.encode) return this.lost ? "The encoder could not be loaded; pick an image instead." : "The encoder is being loaded.";
+    if (this.values?.elbo > this.known[pixels || picked]) return "With this z the ELBO lies above log p(x); its mean over q does not.";
   }
 
   press(button) {
@@ -287,9 +290,9 @@ class PipelineExplorer extends Figure {
     this.image(this.find(".px-decoded"), logits.map(sigmoid), "generative");
     this.find(".px-decoded").setAttribute("aria-label", "What the decoder makes of z");
     this.paintPlane(q);
-    this.values = { distortion, rate };
-    const name = pixels || picked;
-    this.bill(distortion, rate, -distortion - rate, this.known[name]);
+    const elbo = -distortion - rate, name = pixels || picked;
+    this.values = { distortion, rate, elbo };
+    this.bill(distortion, rate, elbo, this.known[name]);
     if (!(name in this.known) && !this.drawing) this.count(x, name);
   }
 
@@ -378,9 +381,10 @@ class PipelineExplorer extends Figure {
   }
 
   speech() {
-    if (!this.values) return this.find(".px-said").textContent;
-    const { distortion, rate } = this.values;
-    return `Distortion ${number(distortion, 1)}, rate ${number(rate, 1)}, ELBO ${number(-distortion - rate, 1)} nats.`;
+    const { warning = "", values } = this;
+    if (!values) return warning;
+    const { distortion, rate, elbo } = values;
+    return `Distortion ${number(distortion, 1)}, rate ${number(rate, 1)}, ELBO ${number(elbo, 1)} nats. ${warning}`.trim();
   }
 }
 
