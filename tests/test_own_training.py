@@ -115,6 +115,17 @@ def test_a_batch_of_one_row_is_named_where_batch_normalization_needs_two(rows, s
     fit(vc.models.wrap(Normed(), shape=(4,)).eval(), x[:1])
 
 
+def test_validation_moves_no_running_mean_and_no_mode():
+    plain, watched = (vc.models.wrap(Normed(), shape=(4,)) for _ in range(2))
+    plain.load_state_dict(watched.state_dict())
+    watched.module.decode.eval()
+    fit(plain)
+    fit(watched, validation=1 - ROWS[:1])
+    for one, other in zip(plain.state_dict().values(), watched.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+    assert watched.training and not watched.module.decode.training
+
+
 @pytest.mark.parametrize(
     ("validation", "sentence"),
     [

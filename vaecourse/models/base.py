@@ -1,6 +1,7 @@
 """What every model answers, so that who trains or judges one need not ask of what kind it is."""
 
 import math
+from contextlib import contextmanager
 from typing import Annotated
 
 import torch
@@ -20,6 +21,18 @@ Positive = Annotated[float, Gt(0)]
 Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 CHUNK = 500  # rows at a time, where a metric is computed
+
+
+@contextmanager
+def evaluating(model):
+    """`model` in evaluation for the block; afterwards each of its modules is in its mode before."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def error_of_mean(values):

@@ -18,7 +18,7 @@ from vaecourse.distributions import (
     PoissonCounts,
 )
 from vaecourse.likelihoods import likelihood_of
-from vaecourse.models.base import LatentModel
+from vaecourse.models.base import LatentModel, evaluating
 
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
@@ -90,12 +90,12 @@ class Wrapped(LatentModel):
     @torch.no_grad()
     def _probe(self):
         """Ask for q(z|x) and p(x|z) once, so that what does not fit is refused at once."""
-        training, weight = self.training, next(self.parameters())
-        self.eval()
+        weight = next(self.parameters())
         try:
-            q = self.encode(weight.new_zeros(2, self.data_dim))
-            p = self.decode(q.mean)
-            self._check_last_step(q.mean, p)
+            with evaluating(self):
+                q = self.encode(weight.new_zeros(2, self.data_dim))
+                p = self.decode(q.mean)
+                self._check_last_step(q.mean, p)
         except ValueError:
             raise
         except Exception as error:  # whatever a strange module does with an x or a z
@@ -103,8 +103,6 @@ class Wrapped(LatentModel):
                 f"x of shape {[2, *self.shape]} does not go through encode and decode: "
                 f"{plain(str(error).splitlines()[0] if str(error) else type(error).__name__)}"
             ) from None
-        finally:
-            self.train(training)
         self.latent_dim = q.mean.shape[1]
         full = isinstance(q, FullGaussian)
         self.posterior = (FullPosterior if full else DiagonalPosterior)(self.latent_dim)

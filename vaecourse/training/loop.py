@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from vaecourse._arguments import check_device, check_settings, check_trainable, said_of
 from vaecourse._files import below, check_writable
+from vaecourse.models.base import evaluating
 from vaecourse.training.broken import what_broke
 from vaecourse.training.optimizers import (
     build_optimizer,
@@ -51,7 +52,8 @@ def fit(
         to epoch.
     transform: called as `transform(batch, generator)` on every batch, for example
         `vc.data.binarize`; the data themselves stay as they are.
-    validation: data [M, D]; their loss is taken after each epoch, with noise of its own.
+    validation: data [M, D]; their loss is taken after each epoch, with noise of its own, the model
+        in evaluation.
     checkpoint: a file that is rewritten, whole, after each epoch.
     resume: go on from `checkpoint` if it is there. The settings, the data and the code must be
         those it was made with, except that `epochs` may be larger.
@@ -176,10 +178,11 @@ class Run:
         """The loss on held-out data, with noise that does not disturb the run's own."""
         generator = torch.Generator(device=validation.device).manual_seed(self.seed)
         total = 0.0
-        for batch in validation.split(10_000):
-            if self.transform is not None:
-                batch = self.transform(batch, generator)
-            total += self.model.loss(batch, generator).item() * len(batch)
+        with evaluating(self.model):
+            for batch in validation.split(10_000):
+                if self.transform is not None:
+                    batch = self.transform(batch, generator)
+                total += self.model.loss(batch, generator).item() * len(batch)
         self.history.validation_loss.append(total / len(validation))
 
     def state(self):
