@@ -1,9 +1,16 @@
 """What a page loads: nothing that it does not use, and little on the first page."""
 
+import json
+
 import pytest
+from bs4 import BeautifulSoup
+from ipywidgets.embed import dependency_state, embed_minimal_html
 from page_weight import lighten
 
+from vaecourse.widgets import KLExplorer
+
 FIRST_PAGE = 1_200_000  # bytes, unpacked: with the page itself, its explorer and its model
+ANY_PAGE = 2_500_000  # bytes of the page itself, with the state of its explorers
 
 HEAD = """<head><link rel="stylesheet" type="text/css" href="_static/sphinx-design.min.css?v=6" />
   <script defer src="_static/scripts/fontawesome.js?digest=5"></script>
@@ -56,3 +63,25 @@ def test_first_page_is_light_and_has_its_icons(chromium, addresses):
     assert tab.locator("i[class*=fa-]").count() > 3
     assert tab.evaluate(ICONS) == []
     context.close()
+
+
+def kept_and_shown(soup):
+    """How many explorers a page keeps the state of, and how many it shows."""
+    kind = "application/vnd.jupyter.widget-{}+json"
+    states = [json.loads(part.string) for part in soup("script", type=kind.format("state"))]
+    names = [model["model_name"] for state in states for model in state["state"].values()]
+    return names.count("AnyModel"), len(soup("script", type=kind.format("view")))
+
+
+def test_a_page_is_no_burden_and_keeps_the_state_of_what_it_shows(site, page, soup):
+    assert (site / page).stat().st_size <= ANY_PAGE
+    kept, shown = kept_and_shown(soup)
+    assert kept == shown
+
+
+def test_an_explorer_that_a_cell_made_to_compute_with_is_found(tmp_path):
+    shown, hidden = KLExplorer(), KLExplorer()
+    state = dependency_state([shown, hidden])
+    embed_minimal_html(tmp_path / "page.html", [shown], state=state)
+    soup = BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
+    assert kept_and_shown(soup) == (2, 1)

@@ -1,6 +1,7 @@
 """The bandwidth explorer, Python side: the points, the truth, and the numbers of the page."""
 
 import math
+from functools import cache
 
 import anywidget
 import torch
@@ -27,6 +28,31 @@ def draw(count, generator):
     return (mean[part] + sd[part] * noise).round(decimals=4)
 
 
+@cache
+def samples():
+    """200 points to learn from, of which fewer are the first, and 200 new ones."""
+    generator = torch.Generator().manual_seed(0)
+    return draw(200, generator), draw(200, generator)
+
+
+def scores(width, kind, points):
+    """A dict of mean log-densities, nats: own, on the points themselves; fresh, on new ones;
+    truth, of the true density on the new ones."""
+    learned, fresh = samples()
+    learned, fresh = learned[: int(points), None], fresh[:, None]
+    if kind == "kernels":
+        own, new = (kernel_log_density(x, learned, width) for x in (learned, fresh))
+    else:
+        bins = round(2 * EDGE / width)
+        boxes = Histogram(bins, -EDGE, EDGE, pseudo_count=1 / bins).fit(learned)
+        own, new = (boxes.score_samples(x) for x in (learned, fresh))
+    weight, mean, sd = torch.tensor(TRUTH, dtype=torch.float64).T
+    terms = weight.log() - sd.log() - 0.5 * ((fresh - mean) / sd).square()
+    truth = terms.logsumexp(1) - 0.5 * math.log(2 * math.pi)
+    found = {"own": own, "fresh": new, "truth": truth}
+    return {name: values.mean().item() for name, values in found.items()}
+
+
 class BandwidthExplorer(anywidget.AnyWidget):
     """Points of a known density, an estimate of it by kernels or boxes, and its scores.
 
@@ -48,8 +74,7 @@ class BandwidthExplorer(anywidget.AnyWidget):
 
     def __init__(self, *, title="How wide?", **traits):
         super().__init__(**traits)
-        generator = torch.Generator().manual_seed(0)
-        self._learned, self._fresh = (draw(200, generator) for _ in range(2))
+        learned, fresh = samples()
         self.spec = {
             "title": title,
             "start": {name: getattr(self, name) for name in START},
@@ -57,8 +82,8 @@ class BandwidthExplorer(anywidget.AnyWidget):
             "edge": EDGE,
             "widths": list(WIDTHS),
             "counts": list(COUNTS),
-            "learned": self._learned.tolist(),
-            "fresh": self._fresh.tolist(),
+            "learned": learned.tolist(),
+            "fresh": fresh.tolist(),
         }
 
     @traitlets.validate("width")
@@ -75,17 +100,5 @@ class BandwidthExplorer(anywidget.AnyWidget):
 
     @property
     def values(self):
-        """A dict of mean log-densities, nats: own, on the points themselves; fresh, on new ones;
-        truth, of the true density on the new ones."""
-        learned, fresh = self._learned[: int(self.points), None], self._fresh[:, None]
-        if self.kind == "kernels":
-            own, new = (kernel_log_density(x, learned, self.width) for x in (learned, fresh))
-        else:
-            bins = round(2 * EDGE / self.width)
-            boxes = Histogram(bins, -EDGE, EDGE, pseudo_count=1 / bins).fit(learned)
-            own, new = (boxes.score_samples(x) for x in (learned, fresh))
-        weight, mean, sd = torch.tensor(TRUTH, dtype=torch.float64).T
-        terms = weight.log() - sd.log() - 0.5 * ((fresh - mean) / sd).square()
-        truth = terms.logsumexp(1) - 0.5 * math.log(2 * math.pi)
-        scores = {"own": own, "fresh": new, "truth": truth}
-        return {name: values.mean().item() for name, values in scores.items()}
+        """A dict: what `scores` says of the place where the explorer stands."""
+        return scores(**{name: getattr(self, name) for name in START})

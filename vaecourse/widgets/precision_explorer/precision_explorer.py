@@ -12,6 +12,25 @@ RANGES = {"x": (-3.0, 3.0), "alpha": (0.2, 4.0), "beta": (0.2, 4.0), "step": (0.
 START = {"x": 2.0, "alpha": 1.0, "beta": 1.0, "step": 0.1}
 
 
+def numbers(x, alpha, beta, step):
+    """A dict: mean and sd of the posterior; of the walk once it has settled, accepted, the share
+    of accepted steps, and correlation, that of neighbouring states.
+
+    A step δ from a draw of N(0, 1) is accepted with probability 2Φ(−|δ|/2) on average over the
+    draws; both numbers are its integrals over δ ~ N(0, step²).
+    """
+    posterior = identity_posterior([x], alpha, beta)
+    half = step / 2
+    angle = math.atan(1 / half)
+    jump = step**2 * 2 / math.pi * (angle - half / (1 + half**2))  # its mean square
+    return {
+        "mean": posterior.mean.item(),
+        "sd": posterior.covariance.sqrt().item(),
+        "accepted": 2 / math.pi * angle,
+        "correlation": 1 - jump / 2,
+    }
+
+
 class PrecisionExplorer(anywidget.AnyWidget):
     """One latent under a Gaussian prior, seen once through Gaussian noise, and a walk on it.
 
@@ -44,19 +63,5 @@ class PrecisionExplorer(anywidget.AnyWidget):
 
     @property
     def values(self):
-        """A dict: mean and sd of the posterior; of the walk once it has settled, accepted, the
-        share of accepted steps, and correlation, that of neighbouring states.
-
-        A step δ from a draw of N(0, 1) is accepted with probability 2Φ(−|δ|/2) on average over
-        the draws; both numbers are its integrals over δ ~ N(0, step²).
-        """
-        posterior = identity_posterior([self.x], self.alpha, self.beta)
-        half = self.step / 2
-        angle = math.atan(1 / half)
-        jump = self.step**2 * 2 / math.pi * (angle - half / (1 + half**2))  # its mean square
-        return {
-            "mean": posterior.mean.item(),
-            "sd": posterior.covariance.sqrt().item(),
-            "accepted": 2 / math.pi * angle,
-            "correlation": 1 - jump / 2,
-        }
+        """A dict: what `numbers` says of the place where the explorer stands."""
+        return numbers(**{name: getattr(self, name) for name in START})
