@@ -496,6 +496,31 @@ def test_full_screen_enlarges_the_picture_and_the_hand_still_meets_it(visit, pag
     assert pixels(page, STAGES).shape == before
 
 
+# a page of the book holds its paragraphs to so many letters
+NARROW = "article :is(p, section > .proof) { max-width: 40ch; }"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "Playground"])
+def test_full_screen_has_all_in_sight_on_one_left_edge(visit, name):
+    html = static_page(MAKERS.get(name, widgets.Playground)())
+    page = visit(html, viewport={"width": 1440, "height": 900})
+    page.add_style_tag(content=NARROW.replace("article", "body"))
+    page.locator(".vw-large").click()
+    page.wait_for_function("document.fullscreenElement")
+    settle(page)
+    settle(page)
+    edges, inside, leave = page.locator(".vw-figure").evaluate(
+        "f => { const box = name => f.querySelector(name).getBoundingClientRect();"
+        " return [['.vw-title', '.vw-hint', '.vw-body'].map(name => box(name).left),"
+        " f.scrollHeight <= f.clientHeight, box('.vw-large').bottom]; }"
+    )
+    assert len(set(edges)) == 1
+    assert leave <= 900
+    assert inside or name == "Playground"  # which is longer than a screen
+    page.locator(".vw-note").last.evaluate("note => note.style.minHeight = '1000px'")
+    assert page.locator(".vw-large").bounding_box()["y"] < 900
+
+
 def test_a_finger_beside_a_free_handle_scrolls_the_page(visit, pages):
     page = visit(pages["FrechetExplorer"], **PHONE)
     before = text(page)

@@ -429,17 +429,20 @@ export class Figure {
 
   enlarge() {
     if (document.fullscreenElement === this.root) return void document.exitFullscreen();
-    this.natural = this.root.offsetHeight;
     this.root.requestFullscreen();
   }
 
-  /** As large as the screen allows. */
+  /** As large as the screen allows, with all of it in sight. */
   fit() {
-    const full = document.fullscreenElement === this.root;
+    const full = document.fullscreenElement === this.root, tools = this.find(".vw-tools");
     this.find(".vw-large").textContent = full ? "Leave full screen" : "Full screen";
     if (!full && this.zoom === 1) return;
     this.root.style.zoom = this.zoom = 1;
-    if (full) this.zoom = clamp(Math.min(innerWidth / 900, innerHeight / this.natural), 1, 3);
+    if (full) {
+      for (const plot of this.plots) plot.resize(); // a square is higher where it is wider
+      const room = innerHeight / (tools.offsetTop + tools.offsetHeight + 16);
+      this.zoom = clamp(Math.min(innerWidth / 900, room), 1, 3);
+    }
     this.root.style.zoom = this.zoom;
     this.resize();
   }
