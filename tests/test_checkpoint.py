@@ -159,6 +159,14 @@ def test_numbers_of_torch_and_numpy_go_into_the_record_as_numbers(tmp_path):
     assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
 
 
+def test_a_model_in_float64_comes_back_in_float64(tmp_path):
+    model = vc.models.VAE(6, 2, (5,)).double()
+    checkpoint.save(tmp_path / "model", model)
+    again, _ = checkpoint.load(tmp_path / "model")
+    assert again.decoder[0].weight.dtype == torch.float64
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+
+
 @pytest.mark.parametrize(
     ("provenance", "sentence"),
     [

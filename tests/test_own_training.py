@@ -147,19 +147,34 @@ def test_what_is_wrong_with_validation_is_said_of_it(validation, sentence):
     ("action", "sentence"),
     [
         (lambda: fit(vae(), seed="a"), "seed is 'a'; it must be an integer from 0 to 2**63 - 1."),
-        (lambda: vc.models.VAE(4, 2, 3), "hidden is 3; it must be a list, [3] say."),
+        (lambda: vc.models.VAE(4, 2, 3), "hidden is 3; it must be a list of whole numbers."),
+        (lambda: vc.models.VAE(4, 2, None), "hidden is None; it must be a list of whole numbers."),
         (
             lambda: vc.models.VAE(4, 2, decoder_hidden=3),
-            "decoder_hidden is 3; it must be a list, [3] say.",
+            "decoder_hidden is 3; it must be a list of whole numbers.",
         ),
         (
             lambda: vc.models.ConvVAE([1, 8, 8], 2, channels=8),
-            "channels is 8; it must be a list, [8] say.",
+            "channels is 8; it must be a list of whole numbers.",
         ),
     ],
 )
 def test_what_is_no_list_and_no_seed_is_refused(action, sentence):
     assert refused(action) == sentence
+
+
+def test_settings_of_numpy_are_the_numbers_they_are(tmp_path):
+    one, other = (
+        [vc.models.VAE(kind(4), kind(2), hidden) for _ in range(2)]
+        for kind, hidden in ((int, [3]), (np.int64, np.array([3])))
+    )
+    plain = {"batch_size": 4, "seed": 3, "learning_rate": 0.5}
+    theirs = {"batch_size": np.int64(4), "seed": np.int64(3), "learning_rate": np.float32(0.5)}
+    expected = fit(one[0], epochs=2, **plain)
+    file = tmp_path / "run"
+    fit(other[0], checkpoint=file, **theirs)
+    history = fit(other[1], epochs=np.int64(2), checkpoint=file, resume=True, **plain)
+    assert history.epoch_loss == expected.epoch_loss
 
 
 # --- frames ---------------------------------------------------------------------------------------

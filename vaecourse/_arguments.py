@@ -167,7 +167,7 @@ def check_settings(epochs, batch_size, learning_rate, seed=0):
 def check_list(argument, value):
     """Raise ValueError for one thing where a list of them is wanted: a number, or a text."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise ValueError(f"{argument} is {value!r}; it must be a list, [{value!r}] say.")
+        raise ValueError(f"{argument} is {value!r}; it must be a list of whole numbers.")
 
 
 @contextmanager

@@ -149,6 +149,13 @@ def below(tensors, prefix):
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
+def listed(value):
+    """What `json.dumps` asks for what it does not know: the numbers of a tensor or an array."""
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"it holds a {type(value).__name__}")
+    return value.tolist()
+
+
 def digest(tensors, record=None):
     """SHA-256 over named tensors, their kinds and shapes included, and what JSON holds."""
     total = hashlib.sha256(json.dumps(record, sort_keys=True).encode())

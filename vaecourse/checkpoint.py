@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import vaecourse
-from vaecourse._files import check_writable, plain, read_json, replacing, tensor_bytes
+from vaecourse._files import check_writable, listed, plain, read_json, replacing, tensor_bytes
 from vaecourse.data.files import folders
 from vaecourse.models import KINDS, build
 
@@ -59,7 +59,7 @@ def save(path, model, provenance=None):
     tensors = tensor_bytes(model.state_dict())
     content = {"params": model.params, "weights_sha256": _sha256(tensors), **(provenance or {})}
     try:
-        text = json.dumps(content, indent=1, default=_listed) + "\n"
+        text = json.dumps(content, indent=1, default=listed) + "\n"
     except TypeError as error:
         raise ValueError(f"provenance cannot be written as JSON: {plain(error)}.") from None
     check_writable(weights)
@@ -73,13 +73,6 @@ def _files_of(path):
     path = Path(path)
     name = path.name.removesuffix(".safetensors").removesuffix(".json")
     return path.with_name(name + ".safetensors"), path.with_name(name + ".json")
-
-
-def _listed(value):
-    """What `json.dumps` asks of what it does not know: the numbers of a tensor or an array."""
-    if not hasattr(value, "tolist"):
-        raise TypeError(f"it holds a {type(value).__name__}")
-    return value.tolist()
 
 
 def _check_as_described(model):
@@ -121,6 +114,8 @@ def load(path):
         if {n: t.shape for n, t in wanted.items()} != {n: t.shape for n, t in tensors.items()}:
             raise ValueError("other shapes")
         model = build(found["params"])
+        if all(t.dtype == torch.float64 for t in tensors.values() if t.is_floating_point()):
+            model.double()
         model.load_state_dict(tensors)
     except Exception:  # whatever a strange record makes of the model
         params = plain(found["params"])

@@ -190,5 +190,5 @@ def test_latents_that_do_not_match_are_refused(kind, sentence):
 
 def test_a_shape_is_a_list():
     assert refused(lambda: vc.models.wrap(Own(4), shape=4)) == (
-        "shape is 4; it must be a list, [4] say."
+        "shape is 4; it must be a list of whole numbers."
     )

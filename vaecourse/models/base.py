@@ -62,8 +62,9 @@ class Model(nn.Module):
         self.params = {"kind": self.kind}
         for name, value in arguments.items():
             if name not in ("self", "__class__"):
+                value = value.tolist() if hasattr(value, "tolist") else value
                 self.params[name] = list(value) if isinstance(value, tuple) else value
-            if value is not None and name.endswith(("hidden", "channels", "image_shape")):
+            if name in ("hidden", "channels", "image_shape") or (name[-7:] == "_hidden" and value):
                 check_list(name, value)
 
     def tensor(self, x):

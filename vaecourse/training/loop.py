@@ -64,6 +64,8 @@ def fit(
     or a checkpoint of another run; FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate, seed)
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's are none to torch
+    learning_rate = float(learning_rate)
     check_trainable(model)
     if device is not None:
         check_device(device, model)
