@@ -1,6 +1,7 @@
 """JupyterLab opens notebooks that are ready to work in, and keeps what was written in them."""
 
 import shutil
+from importlib.metadata import distribution
 
 import nbformat
 from prepare_lab import ROOT, prepare
@@ -27,3 +28,14 @@ def test_notebooks_are_prepared_once(tmp_path):
     assert prepare(lab, tmp_path) == ["solutions/07_elbo.ipynb"]
     assert (lab / "07_elbo.ipynb").read_text() == "mine"
     assert list(lab.rglob("*.part")) == []
+
+
+def test_jupyterlab_has_no_markdown_but_its_own():
+    """One that draws MyST too leaves formulas in folds as TeX and numbers the numbered anew."""
+    locked = (ROOT / "requirements.lock").read_text().splitlines()
+    extensions = [
+        name
+        for name, _, _ in (line.partition("==") for line in locked)
+        if any("labextensions" in file.parts for file in distribution(name).files)
+    ]
+    assert extensions == ["anywidget", "jupyterlab_pygments", "jupyterlab_widgets"]
