@@ -52,6 +52,55 @@ def test_play_trains_and_pause_rests(page):
     )
 
 
+# a worker that hears nothing until the test says so; `look` lets it hear the first message
+SLOW = """<script>
+window.Worker = class {
+  constructor(url) { window.worker = Object.assign(this, { program: import(url), mail: [] }); }
+  postMessage(message) { this.mail.push(message); }
+  async look(count) {
+    const js = await this.program, tell = (frame) => this.onmessage({ data: frame });
+    this.session ??= new js.Session(tell, this.mail[0].digits);
+    for (const message of this.mail.splice(0, count)) this.session.hear(message);
+    return this.session.running;
+  }
+  terminate() {}
+};
+</script>"""
+
+
+@pytest.fixture
+def slow(visit):
+    """A page whose worker has not yet heard anything."""
+    html = static_page(Playground()).replace("<head>", "<head>" + SLOW)
+    return visit(html, alone=True, viewport={"width": 1000, "height": 1200})
+
+
+def test_a_press_while_the_worker_looks_is_not_undone_by_what_it_saw(slow):
+    play = slow.locator(".pg-play")
+    play.click()
+    assert slow.evaluate("worker.look(1)") is False  # a frame from before the press
+    slow.wait_for_function(
+        "() => document.querySelector('[data-kind=done] td').textContent === '0'"
+    )
+    assert play.inner_text() == "Pause"
+    assert slow.evaluate("worker.look(9)") is True
+    play.click()
+    assert play.inner_text() == "Play"
+    slow.evaluate("worker.session.report()")  # a frame from before Pause
+    settle(slow)
+    assert play.inner_text() == "Play"
+    assert slow.evaluate("worker.look(9)") is False
+    settle(slow)
+    assert play.inner_text() == "Play"
+
+
+def test_a_worker_that_fails_after_play_leaves_the_training_to_the_page(slow):
+    slow.click(".pg-play")
+    slow.evaluate("worker.onerror()")
+    trained(slow, 10)
+    assert slow.locator(".pg-play").inner_text() == "Pause"
+
+
 def test_numbers_of_one_moment_add_up(page):
     page.click(".pg-play")
     trained(page, 20)
@@ -101,6 +150,38 @@ def test_after_a_link_to_a_lesson_the_address_follows_the_knobs(visit):
     settle(page)
     assert page.locator(".pg-lessons select").input_value() == "collapse"
     assert page.locator('select[data-setting="beta"]').input_value() == "4"
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_back_from_the_first_lesson_is_back_to_the_bare_page(slow, looked):
+    """Whether or not the worker's first look is over when the lesson's link is followed."""
+    if looked:
+        slow.evaluate("worker.look(1)")
+        kept(slow, "true")
+    assert slow.evaluate("location.hash") == ""
+    slow.evaluate("() => (location.hash = '#preset=collapse')")
+    slow.wait_for_function("() => location.hash.startsWith('#playground=')")
+    menu = "name => document.querySelector('.pg-lessons select').value === name"
+    slow.wait_for_function(menu, arg="collapse")
+    slow.go_back()
+    slow.wait_for_function(menu, arg="")
+    assert slow.locator('select[data-setting="beta"]').input_value() == "1"
+    kept(slow, "s.lesson === undefined")
+    assert slow.evaluate("location.hash") == ""
+    slow.go_forward()
+    slow.wait_for_function(menu, arg="collapse")
+    slow.go_back()
+    slow.wait_for_function(menu, arg="")
+    slow.reload()
+    slow.locator(".vw-figure canvas:visible").first.wait_for()
+    settle(slow)
+    assert slow.locator(".pg-lessons select").input_value() == ""
+    slow.evaluate("() => (location.hash = 'a-section')")  # leaves the figure as it is
+    slow.locator(".pg-lessons select").select_option("slope")
+    kept(slow, "s.lesson === 'slope'")
+    slow.evaluate("() => (location.hash = 'another')")
+    settle(slow)
+    assert slow.locator(".pg-lessons select").input_value() == "slope"
 
 
 def test_the_menu_has_the_lessons_in_their_order(page):

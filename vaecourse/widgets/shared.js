@@ -344,11 +344,16 @@ export class Figure {
     if (left) this.moved = true; // remember it
     if (linked) this.root.scrollIntoView();
     this.on(window, "hashchange", () => {
-      const changes = this.linked();
+      const linked = this.linked(), changes = linked ?? this.entered();
       if (!changes) return;
       this.take({ ...this.spec.start, ...this.own, ...changes });
-      this.root.scrollIntoView();
+      if (linked) this.root.scrollIntoView();
     });
+  }
+
+  /** The state of the entry that Back or Forward came to: an address without a hash is the beginning. */
+  entered() {
+    return history.state?.explorers?.[this.key] ?? (location.hash ? null : {});
   }
 
   /** Of what a link says, what this figure can show. */
@@ -380,8 +385,12 @@ export class Figure {
 
   /** The address with the changes, or with `told`, those of them that a link should carry. */
   get link() {
-    const { hash, href } = location, page = hash ? href.slice(0, -hash.length) : href.replace(/#$/, "");
-    return `${page}#${this.key}=${encodeURIComponent(JSON.stringify(this.told ?? this.changes))}`;
+    return `${this.page}#${this.key}=${encodeURIComponent(JSON.stringify(this.told ?? this.changes))}`;
+  }
+
+  get page() {
+    const { hash, href } = location;
+    return hash ? href.slice(0, -hash.length) : href.replace(/#$/, "");
   }
 
   /** For Back; and in the address, unless that names a section. */
@@ -389,7 +398,8 @@ export class Figure {
     if (!this.key) return;
     const explorers = { ...history.state?.explorers, [this.key]: this.changes };
     const free = /^(#([a-z]+-(explorer|stepper)|playground)(-\d+)?=.*)?$/.test(location.hash);
-    history.replaceState({ ...history.state, explorers }, "", free ? this.link : location.href);
+    const address = Object.keys(this.told ?? this.changes).length ? this.link : this.page;
+    history.replaceState({ ...history.state, explorers }, "", free ? address : location.href);
   }
 
   get shelf() {

@@ -12,6 +12,7 @@ class Playground extends Figure {
   name = "playground";
   // points: the reader's own, and those of a lesson as the reader left them, null for as they are;
   // of both the sets that were cleared, the last one last
+  turn = 0; // how many presses the worker was told of
   own = { lesson: "", drawn: [], gone: [], lent: null, lentGone: [] };
 
   get admits() {
@@ -219,7 +220,7 @@ class Playground extends Figure {
     const { signal } = this.off, digits = this.digits;
     const hear = (frame) => {
       this.news = frame;
-      this.running = frame.running;
+      if (frame.turn === this.turn) this.running = frame.running; // else a press is on its way
       if (frame.x) this.sample = frame.x;
       if (!frame.running) this.moved = true; // it ended: say how
       this.schedule();
@@ -243,7 +244,7 @@ class Playground extends Figure {
         worker.terminate();
         local();
         this.sent = this.sentPoints = null;
-        this.schedule();
+        this.play(this.running);
       };
       this.post = (message) => worker.postMessage({ digits, ...message });
       signal.addEventListener("abort", () => {
@@ -278,8 +279,10 @@ class Playground extends Figure {
     }
   }
 
+  /** A press is counted, so that no frame from before it undoes what the button says. */
   send(message) {
-    this.post(message);
+    if (message.step || "run" in message) this.turn += 1;
+    this.post({ ...message, turn: this.turn });
   }
 
   /** Whether there is something to train on, and the worker has it; a run whose numbers broke begins anew. */

@@ -12,10 +12,12 @@ export const ANEW = ["data", "points", "latents", "full", "noise", "width", "lay
 export class Session {
   /** answer: called with what the page shall know; digits: rows of 64 pixels, 0 or 1. */
   constructor(answer, digits = null) {
-    Object.assign(this, { answer, digits, running: false });
+    Object.assign(this, { answer, digits, running: false, turn: 0 });
   }
 
-  hear({ settings, own, run, step, drawn, mnist }) {
+  /** A frame tells the `turn` of the last press that was heard before it: an older one's `running` is out of date. */
+  hear({ settings, own, run, step, drawn, mnist, turn = this.turn }) {
+    this.turn = turn;
     if (mnist) this.mnist = mnist;
     if (drawn) this.waiting = false;
     if (settings) {
@@ -142,7 +144,7 @@ export class Session {
   frame(whole) {
     const { model, D, J, test, train, rows, settings } = this, n = test.length / D;
     const base = { data: settings.data, done: this.done, epoch: this.epoch, beta: this.beta,
-      over: this.over, ceiling: this.ceiling, rows, spent: this.spent, D, J };
+      over: this.over, ceiling: this.ceiling, rows, spent: this.spent, turn: this.turn, D, J };
     if (!rows) return { ...base, running: this.running, empty: true };
     const { reconstruction, kl, q } = model.bound(test, n, this.testNoise);
     const point = { done: this.done, epoch: this.epoch, beta: this.beta, reconstruction: mean(reconstruction), kl: mean(kl) };
