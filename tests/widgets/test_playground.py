@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vaecourse.widgets import Playground
 from vaecourse.widgets.playground.lessons import FIVE_POINTS, LESSONS
 from vaecourse.widgets.playground.playground import KNOBS, START
 
+ROOT = Path(__file__).parents[2]
 NOISES = ("from_z", "shared", "bernoulli")
 CASES = [
     (noise, full, layers)
@@ -266,6 +268,68 @@ def test_numbers_that_blow_up_stop_the_run(run, rate):
     assert got["broken"] in ("reconstruction", "KL", "bound") or math.isfinite(got["elbo"])
 
 
+@pytest.mark.parametrize("data", ["rotated_gaussian", "figure_eight", "three_blobs"])
+def test_the_cure_of_a_run_that_went_wrong_cures(run, data):
+    """At rates of 1 and 10 either variance of x goes wrong, and at 0.1 neither."""
+    body = (
+        SESSION
+        + """
+    return [10, 1, 0.1].map((rate) => ["from_z", "shared"].map((noise) => {
+      const settings = { data: arg.data, latents: 1, rate, noise, epochs: 5 };
+      const { broken, worse } = train(settings, 5);
+      return [Boolean(broken || worse), js.cure(rate)];
+    }));"""
+    )
+    lower = "Lower the learning rate to 0.1 or less, then start again."
+    wrong, well = [True, lower], [False, "Lower the learning rate, then start again."]
+    got = run(body, {"start": START, "data": data})
+    assert got == [[wrong, wrong], [wrong, wrong], [well, well]]
+
+
+def test_a_run_is_called_worse_than_before_training_only_where_its_steps_are_too_long(run):
+    """Points too few for the test points are no cause, nor is a weight of the KL that leaps."""
+    body = (
+        SESSION
+        + """
+    const few = train({ data: "three_blobs", points: 20, width: 64 }, 4000);
+    const { session, end } = open({ data: "three_blobs", beta: 0 }, 13), free = end();
+    session.hear({ settings: { ...session.settings, beta: 20 } });
+    session.advance(20);
+    const leap = end();
+    const long = train({ latents: 1, noise: "shared", rate: 1 }, 5);
+    return { few, free, leap, long };"""
+    )
+    got = run(body, {"start": START})
+    worse = {name: got[name]["worse"] for name in ("few", "free", "leap", "long")}
+    assert worse == {"few": False, "free": False, "leap": False, "long": True}
+    assert got["few"]["elbo"] < -20  # it began at −2.6
+    assert got["long"]["elbo"] < -1_000
+
+
+@pytest.mark.parametrize(
+    ("settings", "points", "draws"),
+    [({}, 256, 8), ({"data": "digits"}, 256, 8), ({"data": "mnist"}, 256, 1)]
+    + [({"data": "own"}, n, d) for n, d in ((5, 410), (255, 9), (256, 8), (300, 8))],
+)
+def test_the_draws_of_z_are_as_many_as_the_page_says(run, settings, points, draws):
+    body = """
+    const digits = Uint8Array.from({ length: 64 * 1797 }, (_, k) => k % 2);
+    const session = new js.Session(() => {}, digits);
+    session.mnist = Uint8Array.from({ length: 784 * 300 }, (_, k) => k % 2);
+    session.look = () => ({ evidence: 0, trusted: true });
+    const own = Array.from({ length: 2 * arg.points }, (_, k) => (k % 7) - 3);
+    session.hear({ settings: { ...arg.start, ...arg.settings }, own });
+    return [session.test.length / session.D, session.testNoise.length];"""
+    got = run(body, {"start": START, "settings": settings, "points": points})
+    assert got == [points, draws]
+    if settings == {"data": "own"} and points < 256:
+        assert points * draws >= 2048
+    page = " ".join((ROOT / "playground.md").read_text(encoding="utf-8").split())
+    assert "eight for each test point, one for each test image of MNIST." in page
+    assert "fewer than 256, each has so many draws that all have at least 2,048 together" in page
+    assert "410 for each of five." in page
+
+
 def test_play_after_the_end_goes_on_for_as_long_again(run):
     body = """
     const session = new js.Session(() => {}), epochs = [];
@@ -397,7 +461,7 @@ def test_the_lesson_on_a_variance_that_goes_to_zero(run):
     body = (
         SESSION
         + """
-    const { session, end } = open(arg.settings, 0, arg.own), bounds = [], slack = [];
+    const { session, end } = open(arg.settings, 0, arg.own), bounds = [end().elbo], slack = [];
     for (let k = 0; k < 40; k++) {
       session.advance(400);
       const { elbo, evidence } = end();
@@ -410,10 +474,12 @@ def test_the_lesson_on_a_variance_that_goes_to_zero(run):
         settings = LESSONS["spikes"]["settings"] | {"seed": seed}
         arg = {"start": START, "settings": settings, "own": FIVE_POINTS}
         bounds, slack = run(body, arg)
+        assert f"{bounds.pop(0):.1f}" == "-3.5"
         assert bounds[0] < -2.9 and max(bounds[:30]) > 2  # of 12,000 steps
         assert max(bounds[30:]) - min(bounds[30:]) > 1
         arg["settings"] = settings | {"noise": "shared"}
         shared, slack_shared = run(body, arg)
+        del shared[0]
         assert np.median(shared[20:30]) + 1 < np.median(bounds[20:30])
         assert np.median(shared[10:20]) + 1 < np.median(shared[30:])
         assert (
@@ -452,6 +518,19 @@ def test_the_lesson_on_the_diagonal(run):
 def test_the_lesson_of_the_slides(run):
     for end in lesson(run, "slides", 20):
         assert abs(end["ceiling"] - end["elbo"]) < 0.02
+
+
+def test_an_axis_has_at_least_three_numbers(run):
+    body = """
+    return arg.flatMap(([low, high]) => [2, 3, 4, 5, 8].map((most) =>
+      [Math.min(3, most), js.linearAxis(low, high, most).ticks.length, most]));"""
+    ends = [(-3.9 - 0.013 * k, 0.31 * 1.07**k - 3.5) for k in range(200)]
+    for least, ticks, most in run(body, [*ends, (-3.7, 5.6), (-0.4, 9.9), (1e-7, 1.9e-6)]):
+        assert least <= ticks <= 2 * most + 1
+    assert (
+        run("return js.linearAxis(2, 2, 4).ticks.length + js.linearAxis(NaN, 1, 4).ticks.length")
+        == 0
+    )
 
 
 def test_long_numbers_fit_the_margin(run):

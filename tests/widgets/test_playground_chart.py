@@ -61,14 +61,16 @@ def told(known, elbo, last=1000):
 def chart(visit):
     """Open a page whose chart tells a history: rows of a colour, words, width, and the page."""
 
-    def open_page(history):
-        stage = STAGE.replace("STORY", json.dumps(history))
+    def open_page(history, broken=None):
+        last, what = broken or (history[-1]["done"], "")
+        more = {"broken": what, "brokenRate": 0.001, "done": last} if broken else {}
+        stage = STAGE.replace("STORY", f"{json.dumps(history)}, ...{json.dumps(more)}")
         html = static_page(Playground()).replace("<head>", "<head>" + stage)
         page = visit(html, viewport={"width": 1000, "height": 1200})
         page.wait_for_function("() => window.written.some(([text]) => text === 'ELBO')")
         settle(page)
         picture = pixels(page, ".pg-plot-chart canvas")
-        wide, last = picture.shape[1] - LEFT - RIGHT, history[-1]["done"]
+        wide = picture.shape[1] - LEFT - RIGHT
 
         def rows(colour, done):
             column = picture[TOP : TOP + HIGH, LEFT + round(done / last * wide)]
@@ -121,7 +123,10 @@ def test_the_ends_of_the_lines_are_to_be_seen(chart):
 
 def test_a_line_that_comes_from_below_says_from_where(chart):
     climb = told(lambda done: True, lambda done: -44 + done if done < 40 else -3)
-    assert "↑ from −44.0" in chart(climb)[1]
+    rows, words, wide, _ = chart(climb)
+    x, y = words["↑ from −44.0"]
+    assert x > 0.04 * wide  # right of the climb, and below what comes later
+    assert all(rows("inference", done)[0] <= y - 7 for done in range(50, 1000, 10))
     assert not any(
         word.startswith("↑") for word in chart(told(lambda done: True, lambda done: -3))[1]
     )
@@ -146,9 +151,29 @@ def test_before_the_first_step_the_names_stand_beside_the_plot_apart(chart):
 
 
 def test_numbers_that_went_wrong_without_a_break_are_short_and_have_a_word(chart):
-    *_, page = chart([moment(0, -3, -2.5), moment(10, -2.05e16, -2.5, trusted=False)])
+    wrong = moment(10, -2.05e16, -2.5, trusted=False) | {"worse": True}
+    *_, page = chart([moment(0, -3, -2.5), wrong])
     assert page.locator('[data-kind="elbo"] td').inner_text() == "−2.05e16"
-    assert "the steps are too long" in page.locator(".pg-said").inner_text()
+    assert page.locator(".pg-said").inner_text() == (
+        "The reconstruction is worse than before training: the steps are too long. "
+        "Lower the learning rate, then start again."
+    )
+
+
+@pytest.mark.parametrize("low", [-3.5, -0.4, 1.1, 2.4])
+def test_the_bound_can_be_read_off_at_three_heights(chart, low):
+    """Also where a climb by several nats lies behind, as with a variance that goes to zero."""
+    story = told(lambda done: False, lambda done: -3.5 if done < 80 else low + done / 150)
+    _, words, _, _ = chart(story)
+    assert sum(x == -8 for x, _ in words.values()) >= 3
+
+
+def test_the_step_at_which_a_run_broke_is_marked(chart):
+    rows, words, wide, _ = chart([moment(0, -3, -2.5), moment(7, -3, -2.5)], broken=(1302, "KL"))
+    assert words["broke at step 1,302"][0] == wide - 6
+    assert words["ceiling"][0] > wide > words["1000"][0]
+    mark = rows("gap", 1299)  # dashes from top to bottom
+    assert mark[0] < 4 and mark[-1] > HIGH - 5 and len(mark) > 60
 
 
 @pytest.fixture(scope="module")

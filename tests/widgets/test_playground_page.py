@@ -5,9 +5,10 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
-from widget_page import PHONE, settle, static_page
+from widget_page import PHONE, rgb, settle, static_page
 
 import vaecourse as vc
+from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets import Playground
 from vaecourse.widgets.packing import unpack
 from vaecourse.widgets.playground.lessons import LESSONS
@@ -426,11 +427,16 @@ def test_points_are_drawn_by_mouse_and_by_keys(page):
 
 def test_who_listens_hears_that_it_trains_and_how_it_ended(page):
     said = "() => document.querySelector('.vw-live').textContent.startsWith('{}')"
+    page.wait_for_function(said.format("Before training: ELBO −"))
     page.click(".pg-play")
-    page.wait_for_function(said.format("Training after"))
+    page.wait_for_function(said.format("Training."))
+    assert page.locator(".vw-live").inner_text() == "Training."
     page.click(".pg-play")
     page.wait_for_function(said.format("Stopped after"))
-    assert "after 0 steps" not in page.locator(".vw-live").inner_text()
+    page.click(".pg-anew")
+    page.wait_for_function(said.format("Before training: ELBO −"))
+    page.click(".pg-step")
+    page.wait_for_function(said.format("Stopped after 1 step: ELBO −"))
 
 
 def test_a_rate_of_ten_ends_in_a_sentence(page):
@@ -464,7 +470,8 @@ def test_after_a_break_the_table_says_where_and_the_note_what_to_do_now(page):
     rate.select_option("10")
     page.click(".pg-play")
     said = "text => document.querySelector('.pg-said').textContent.includes(text)"
-    page.wait_for_function(said, arg="Lower the learning rate")
+    lower = "Lower the learning rate to 0.1 or less, then start again."
+    page.wait_for_function(said, arg=lower)
     value = {
         kind: page.locator(f'[data-kind="{kind}"] td').inner_text()
         for kind in ("epoch", "done", "ceiling", "elbo")
@@ -474,8 +481,8 @@ def test_after_a_break_the_table_says_where_and_the_note_what_to_do_now(page):
     rate.select_option("0.001")
     page.wait_for_function(said, arg="Press play: it begins anew.")
     assert "Lower the" not in page.locator(".pg-said").inner_text()
-    rate.select_option("10")
-    page.wait_for_function(said, arg="Lower the learning rate")
+    rate.select_option("1")  # lower, and no cure
+    page.wait_for_function(said, arg=lower)
 
 
 def test_another_data_set_leaves_the_lesson(page):
@@ -503,6 +510,25 @@ def test_points_are_as_many_as_there_are(page):
     page.locator('select[data-setting="data"]').select_option('"three_blobs"')
     settle(page)
     assert shown.evaluate(text) == "2,000" and shown.is_enabled()
+
+
+def test_the_colours_of_the_codes_have_their_digits_beside_them(page):
+    key = page.locator(".pg-key")
+    assert key.is_hidden()
+    for lesson, shown in (("digits", True), ("collapse", False)):
+        page.locator(".pg-lessons select").select_option(lesson)
+        settle(page)
+        assert key.is_visible() == shown
+        if shown:
+            got = key.locator("span").evaluate_all(
+                "all => all.map((one) =>"
+                " [one.textContent, getComputedStyle(one, '::before').backgroundColor])"
+            )
+            colours = [f"rgb({', '.join(map(str, rgb(colour)))})" for colour in DIGIT_COLOURS]
+            assert got == [[str(digit), colour] for digit, colour in enumerate(colours)]
+            page.locator('select[data-setting="latents"]').select_option("1")
+            settle(page)
+            assert key.is_hidden()  # nothing is coloured
 
 
 def test_one_latent_decodes_a_line_of_digits(page):

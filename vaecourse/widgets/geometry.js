@@ -3,13 +3,16 @@
 
 // ---------------------------------------------------------------- axes
 
+/** About `most` round numbers from low to high, and at least three of them if `most` allows. */
 export function niceTicks(low, high, most) {
-  const raw = (high - low) / most, power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw - 1e-9 * power);
-  const ticks = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++)
-    ticks.push(+(k * step).toPrecision(6));
-  return ticks;
+  for (let parts = most; ; parts++) {
+    const raw = (high - low) / parts, power = 10 ** Math.floor(Math.log10(raw));
+    const step = power * [1, 2, 5, 10].find((m) => m * power >= raw - 1e-9 * power);
+    const ticks = [];
+    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++)
+      ticks.push(+(k * step).toPrecision(6));
+    if (ticks.length >= Math.min(3, most) || parts > 3 * most) return ticks; // none on an axis of no length
+  }
 }
 
 /** An axis maps values to [0, 1] and back; `ticks` are [value, text]. */

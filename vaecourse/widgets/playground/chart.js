@@ -43,27 +43,31 @@ export function tight(axis) {
   return { ...axis, ticks: axis.ticks.map(([v, text]) => [v, brief(v, text)]) };
 }
 
-export function paintChart(plot, { history, ceiling }) {
+export function paintChart(plot, { history, ceiling, broken, done }) {
   const { bound, stretches, open } = linesOf(history), { ink } = plot.figure;
   if (!bound.length) return void plot.begin();
   const elbos = history.map(({ elbo }) => elbo).filter(Number.isFinite), last = bound[bound.length - 1];
+  const end = broken ? done : last.done;
   const high = Math.max(...elbos, ...stretches.flat().map(({ evidence }) => evidence), ceiling ?? -Infinity);
   const late = elbos.slice(Math.floor(elbos.length / 12)); // a run begins far below
   const low = Math.min(high - 0.5, ...late), room = 0.08 * (high - low);
-  plot.x = linearAxis(0, Math.max(1, last.done), 5);
+  plot.x = linearAxis(0, Math.max(1, end), 5);
   plot.y = tight(linearAxis(low - room, high + room, 4));
   const c = plot.begin();
   if (!c) return;
   plot.axes(c, "steps", " ");
   // words before lines, so that they cover none
-  const first = bound[0].elbo;
-  if (first < plot.y.low)
-    plot.say(c, `↑ from ${brief(first, number(first, 1))}`, 6, plot.height - 10, ink.inference, "left");
+  const first = bound[0].elbo, base = plot.height - 7; // where no line is but one on its way up or down
+  if (first < plot.y.low) {
+    const risen = bound[bound.findLastIndex(({ elbo }) => elbo < low) + 1] ?? last;
+    plot.say(c, `↑ from ${brief(first, number(first, 1))}`, Math.min(plot.px(risen.done) + 6, plot.width - 84), base, ink.inference, "left");
+  }
+  if (broken) plot.say(c, `broke at step ${count(done)}`, plot.width - 6, base, ink.gap, "right");
   const names = [["ELBO", last.done, last.elbo, ink.inference]], known = stretches[stretches.length - 1];
-  if (ceiling !== null) names.push(["ceiling", last.done, ceiling, ink.exact]);
+  if (ceiling !== null) names.push(["ceiling", end, ceiling, ink.exact]);
   if (known) {
-    const end = known[known.length - 1];
-    names.push(["log p(x)", open ? last.done : end.done, end.evidence, ink.generative]);
+    const { done, evidence } = known[known.length - 1];
+    names.push(["log p(x)", open ? last.done : done, evidence, ink.generative]);
   }
   nameLines(c, plot, names);
   c.save();
@@ -96,6 +100,12 @@ export function paintChart(plot, { history, ceiling }) {
     path(stretch, "evidence");
     plot.stroke(c, ink.generative, 2);
     if (stretch.length === 1) plot.dot(c, plot.px(stretch[0].done), plot.py(stretch[0].evidence), 1.5, ink.generative);
+  }
+  if (broken) {
+    c.beginPath();
+    c.moveTo(plot.width - 1, 0);
+    c.lineTo(plot.width - 1, plot.height);
+    plot.stroke(c, ink.gap, 2, [2, 3]);
   }
   c.beginPath();
   path(bound, "elbo");

@@ -77,10 +77,10 @@ LESSONS = {
         "a variance goes to zero",
         "Five points, and a variance of x for every z. Where does the bound end?",
         "Press play and watch for 16,000 steps. Then give x one variance for all z.",
-        "No end is in sight. It climbs from −3 nats to above 2 within 12,000 steps; later it falls "
-        "and climbs, by a nat and more. A density has no ceiling on points that the decoder can "
-        "hit exactly: the narrower its spikes, the higher it is. One variance for all z slows the "
-        "climb and does not stop it; a floor on the variance would (chapter 10).",
+        "No end is in sight. It climbs from −3.5 nats to above 2 within 12,000 steps; later it "
+        "falls and climbs, by a nat and more. A density has no ceiling on points that the decoder "
+        "can hit exactly: the narrower its spikes, the higher it is. One variance for all z slows "
+        "the climb and does not stop it; a floor on the variance would (chapter 10).",
         own=FIVE_POINTS,
         data="own",
         latents=1,

@@ -5,7 +5,7 @@ export const HALF = { figure_eight: 1.5, three_blobs: 2.8, gaussian_mixture: 10,
 const MOST_POINTS = 1000;
 const MNIST = 10_256; // images
 const SLICE = 8; // milliseconds of training between two frames, where a page may have no worker
-const HUGE = 1e6; // nats: more is written with an exponent, and below zero it is a run that went wrong
+const HUGE = 1e6; // nats: more is written with an exponent
 const KEPT = 9; // sets of cleared points
 
 class Playground extends Figure {
@@ -55,7 +55,8 @@ class Playground extends Figure {
       <div class="pg-lesson" hidden></div>
       <div class="pg-panel pg-data"><p class="pg-head"></p><div class="pg-plot-data"></div></div>
       <div class="pg-panel pg-model"><p class="pg-head"></p><div class="pg-plot-model"></div></div>
-      <div class="pg-panel pg-latent"><p class="pg-head"></p><div class="pg-plot-latent"></div></div>
+      <div class="pg-panel pg-latent"><p class="pg-head"></p><div class="pg-plot-latent"></div>
+        <p class="pg-key" aria-label="The colours of the digits">${this.spec.colours.map((_, digit) => `<span>${digit}</span>`).join("")}</p></div>
       <div class="pg-chart"><p class="pg-head"></p><div class="pg-plot-chart"></div></div>
       <div class="pg-side"><table class="vw-numbers">${Object.entries(ROWS).map(([kind, label]) =>
         `<tr data-kind="${kind}"><th scope="row">${label}</th><td></td></tr>`).join("")}</table></div>
@@ -64,6 +65,7 @@ class Playground extends Figure {
         ${group("Model", ["latents", "noise", "layers", "width"])}
         ${group("Inference", ["full", "beta", "warmup"])}
         ${group("Training", ["rate", "batch", "epochs"])}</div>`;
+    this.root.querySelectorAll(".pg-key span").forEach((one, digit) => one.style.setProperty("--digit", this.spec.colours[digit]));
     this.buildPlots();
     this.hearHands();
     this.connect();
@@ -500,6 +502,7 @@ class Playground extends Figure {
     head("model", plane ? `samples, decoder’s ${state.latents === 1 ? "curve" : "net"}` : state.latents === 1 ? "decoded line" : "decoded plane");
     head("chart", `On ${state.data === "own" ? "your points" : "256 test points"}, nats a point`);
     head("latent", state.latents === 1 ? `all ${i("q")}(${i("z")}|${i("x")}), and the prior` : `${i("q")}(${i("z")}|${i("x")}), and the prior`);
+    this.find(".pg-key").hidden = plane || state.latents === 1;
     for (const kind of ["undo", "clear"]) {
       const button = this.find(`.pg-${kind}`);
       button.hidden = state.data !== "own";
@@ -532,7 +535,7 @@ class Playground extends Figure {
     this.writeNumbers(frame);
     const said = this.loading ? "MNIST is being loaded." : frame?.broken ? brokenWords(frame, state.rate) : this.remark
       ?? (frame?.empty ? "There are no points yet: draw some in the first plane."
-        : this.numbers(frame).elbo < -HUGE ? `The bound is far too low: the steps are too long. ${LOWER}, then start again.`
+        : this.numbers(frame).worse ? `${WORSE} ${cure(state.rate)}`
         : this.numbers(frame).evidence === null
         ? (state.data === "mnist" ? "log p(x) is not shown: its sum over a grid of z would take seconds."
             : "log p(x) is not known now: the posterior is too narrow for the grid of z.") : "");
@@ -564,10 +567,11 @@ class Playground extends Figure {
   }
 
   speech() {
-    const { elbo, evidence } = this.numbers(this.shown);
+    const { done, elbo, evidence } = this.numbers(this.shown);
+    if (this.running && !this.remark) return "Training."; // it stands while the numbers run on
     if (elbo === undefined || this.remark) return this.find(".pg-said").textContent;
     const truth = evidence === null ? "" : `, log p(x) ${number(evidence)}`;
-    return `${this.running ? "Training" : "Stopped"} after ${count(this.news.done)} steps: ELBO ${number(elbo)}${truth} nats.`;
+    return `${done ? `Stopped after ${stepsText(done)}` : "Before training"}: ELBO ${number(elbo)}${truth} nats.`;
   }
 }
 

@@ -60,7 +60,7 @@ export class Session {
       D, J: latents, train, test, rows: train.length / D, broken: "", done: 0, seen: 0, spent: 0,
       ceiling: D > 2 || data === "own" ? null : mean(logDensity(data, test)),
       noise: makeNormal(seed * 5 + 3), order: makeUniform(seed * 5 + 4), at: 0, permutation: null,
-      history: [], looked: -Infinity, until: this.settings.epochs,
+      history: [], looked: -Infinity, begun: null, first: null, latest: null, until: this.settings.epochs,
     });
     const kind = D > 2 ? "bernoulli" : noise;
     this.model = new Model({ D, J: latents, hidden: Array(layers).fill(width), full, noise: kind }, makeUniform(seed * 5 + 5));
@@ -108,6 +108,8 @@ export class Session {
       const [reconstruction, kl] = this.model.backward(this.x, this.eps, n, this.beta);
       if (!Number.isFinite(reconstruction) || !Number.isFinite(kl))
         return this.break(Number.isFinite(kl) ? "reconstruction" : "KL");
+      this.first ??= reconstruction;
+      this.latest = reconstruction;
       this.model.adam(this.settings.rate);
       this.done += 1;
       this.seen += n;
@@ -149,6 +151,9 @@ export class Session {
     const { reconstruction, kl, q } = model.bound(test, n, this.testNoise);
     const point = { done: this.done, epoch: this.epoch, beta: this.beta, reconstruction: mean(reconstruction), kl: mean(kl) };
     point.elbo = point.reconstruction - point.kl;
+    this.begun ??= point.reconstruction;
+    // by a nat, and not on the test points alone, to which a model that learns its few points is a stranger
+    point.worse = point.reconstruction < this.begun - 1 && this.latest < this.first;
     const now = performance.now();
     if (whole || now > this.looked) {
       Object.assign(point, this.look(q, n));

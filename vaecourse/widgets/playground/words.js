@@ -1,4 +1,6 @@
-// The words of the playground's table, and of runs whose numbers broke.
+// The words of the playground's table, and of runs that went wrong.
+
+export const stepsText = (n) => `${count(n)} step${n === 1 ? "" : "s"}`;
 
 export const ROWS = {
   epoch: "epoch",
@@ -13,16 +15,18 @@ export const ROWS = {
   kl: "KL to the prior",
   loss: "loss, with β now",
 };
-export const LOWER = "Lower the learning rate", CURES = `${LOWER}, or give x one variance for all z; then start again.`;
+const SAFE = 0.1; // at larger rates no run goes well
+/** Of a run at this learning rate that went wrong. */
+export const cure = (rate) => `Lower the learning rate${rate > SAFE ? ` to ${SAFE} or less` : ""}, then start again.`;
+export const WORSE = "The reconstruction is worse than before training: the steps are too long.";
 const BROKEN = {
-  reconstruction: ["The reconstruction is no longer a number: the steps are too long, or a variance went to zero.", CURES],
-  KL: ["The KL is no longer a number: the steps are too long.", `${LOWER}, then start again.`],
-  bound: ["The bound is no longer a number: the steps are too long, or a variance went to zero.", CURES],
+  reconstruction: "The reconstruction is no longer a number: the steps are too long, or a variance went to zero.",
+  KL: "The KL is no longer a number: the steps are too long.",
+  bound: "The bound is no longer a number: the steps are too long, or a variance went to zero.",
 };
 const LOWERED = "The learning rate is lower now. Press play: it begins anew.";
 
 /** What is said of a frame whose numbers broke, to a reader who has chosen this learning rate since. */
 export function brokenWords({ broken, brokenRate }, rate) {
-  const [what, cure] = BROKEN[broken];
-  return `${what} ${rate < brokenRate ? LOWERED : cure}`;
+  return `${BROKEN[broken]} ${rate < brokenRate && rate <= SAFE ? LOWERED : cure(rate)}`;
 }
