@@ -361,7 +361,7 @@ WRONG_SEQUENCES = [
     (walk(right, draw="mean"), "must be drawn, not set to a mean"),
     (walk(right, draw="stopped"), "gradient stops at z_t"),
     (lambda *given: step_by_step(*given).detach(), "detached: no gradient reaches φ"),
-    (without_generator, "same generator gave another bound"),
+    (without_generator, "same generator gave another z"),
     (lambda *given: None, "returns nothing"),
 ]
 

@@ -203,12 +203,13 @@ LEAVES = ("numpy", "__array__", "tolist", "item", "__float__")
 
 
 class _Watch(TorchFunctionMode):
-    """Notices when numbers leave torch."""
+    """Notices when numbers leave torch, or gradients are switched off."""
 
     left = False
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.left = self.left or getattr(function, "__name__", "") in LEAVES
+        outside = getattr(function, "__name__", "") in LEAVES or not torch.is_grad_enabled()
+        self.left = self.left or outside
         return function(*args, **(kwargs or {}))
 
 
@@ -469,6 +470,8 @@ def _restored():
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         with torch.random.fork_rng(devices=[]):
+            # away from where a seed starts, so that one that is set is seen
+            torch.rand(()), np.random.random(), random.random()  # noqa: NPY002
             yield
     finally:
         np.random.set_state(numpy_state)  # noqa: NPY002

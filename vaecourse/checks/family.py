@@ -9,7 +9,9 @@ import torch
 from torch.distributions import kl_divergence
 
 from vaecourse.checks.answers import (
+    WITHOUT_GRADIENT,
     Mistake,
+    SideEffect,
     Trial,
     as_tensor,
     check,
@@ -20,6 +22,7 @@ from vaecourse.checks.answers import (
     uniform,
     watched,
 )
+from vaecourse.checks.draws import PIXELS, Draws
 from vaecourse.models import VRNN
 
 # --- factor analysis -------------------------------------------------------------------------
@@ -293,7 +296,9 @@ def vrnn_elbo(student):
         chance = torch.full((*shape, model.data_dim), 0.5).double()
         x = torch.bernoulli(chance, generator=seeded(seed))
         trials.append(Trial((model, x), where, rtol=1e-4, atol=1e-4))
-    answers = [as_tensor(student(*trial.arguments, seeded(1))) for trial in trials]
+    for steps, where in ((2, "Where the KL of a step is small"), (31, "With 31 steps")):
+        trials.append(Trial((_whatever_z(), uniform(3, steps, 5)), where, rtol=1e-4, atol=1e-4))
+    answers = [_undisturbed(student, *trial.arguments) for trial in trials]
     again = as_tensor(student(*trials[0].arguments, seeded(2)))
     if again.shape == answers[0].shape and not close(answers[0], again, 1e-4, 1e-4):
         raise Mistake(
@@ -302,9 +307,19 @@ def vrnn_elbo(student):
         )
     rights = [_sequence_bound(*trial.arguments) for trial in trials]
     judge(answers, trials, rights, _wrong_sequence, _sequence_parts, ("model", "x"))
-    _every_gradient_is_right(student, *trials[0].arguments)
     _one_draw_goes_everywhere(student)
-    return "terms of every step at one draw, each prior before its x_t is seen, summed."
+    found = _every_gradient_is_right(student, *trials[0].arguments)
+    says = "terms of every step at one draw, each prior before its x_t is seen, summed."
+    return says + ("" if found else WITHOUT_GRADIENT)
+
+
+def _undisturbed(student, model, x):
+    """The student's answer, unless the call has changed a weight."""
+    before = copy.deepcopy(model.state_dict())
+    answer = as_tensor(student(model, x, seeded(1)))
+    if any((value != before[name]).any() for name, value in model.state_dict().items()):
+        raise Mistake("The weights have changed: a bound takes no step.")
+    return answer
 
 
 def _small_vrnn(log_var, pixels=5, latents=2):
@@ -322,30 +337,46 @@ def _built_vrnn(log_var, pixels, latents):
     return model
 
 
+def _whatever_z():
+    """For numbers in [0, 1], in evaluation mode; q is near the prior, and z_t changes nothing."""
+    model = VRNN(5, 2, 4, (6,), likelihood="gaussian", noise_variance=0.5, seed=3).double()
+    for layer, place in ((model.decoder[0], slice(2)), (model.from_input, slice(5, 7))):
+        layer.weight.data[:, place] = 0
+    for layer in (model.encoder[-1], model.prior_net[-1]):
+        layer.weight.data.mul_(0.3)
+        layer.bias.data.zero_()
+    return model.requires_grad_(False).eval()
+
+
 def _sequence_bound(model, x, **mistake):
     return sum(fit - kl for fit, kl in _sequence_steps(model, x, **mistake))
 
 
-def _sequence_steps(model, x, peek=(), frozen=False, blind=(), standard=False, backwards=False):
+def _sequence_steps(
+    model, x, peek=(), frozen=False, blind=(), standard=False, backwards=False, cut=()
+):
     """The two terms of each step at the mean of q, with the mistakes that are asked for.
 
     peek: those of "prior", "posterior" and "decoder" that get the state which has seen x_t.
     frozen: the state never moves. blind: those of "x" and "z" that the recurrence does not get.
     standard: N(0, I) in place of the prior. backwards: KL(p ‖ q).
+    cut: what is detached, of "z" where it is decoded, "z on" in the recurrence, "state" and "KL".
     """
     state, terms = model.first_state(len(x)), []
     for x_t in x.unbind(1):
         z = model.encode(x_t, state).mean
-        given = (0 * x_t if "x" in blind else x_t, 0 * z if "z" in blind else z)
+        z_on = z.detach() if "z on" in cut else z
+        given = (0 * x_t if "x" in blind else x_t, 0 * z if "z" in blind else z_on)
         after = state if frozen else model.next_state(*given, state)
         q = model.encode(x_t, after if "posterior" in peek else state)
         prior = model.prior(after if "prior" in peek else state)
         if standard:
             prior = model.posterior.prior(like=x)
-        decoded = model.decode(q.mean, after if "decoder" in peek else state)
-        pair = (prior, q) if backwards else (q, prior)
-        terms.append((decoded.log_prob(x_t), kl_divergence(*pair)))
-        state = after
+        seen = q.mean.detach() if "z" in cut else q.mean
+        decoded = model.decode(seen, after if "decoder" in peek else state)
+        kl = kl_divergence(*((prior, q) if backwards else (q, prior)))
+        terms.append((decoded.log_prob(x_t), kl.detach() if "KL" in cut else kl))
+        state = after.detach() if "state" in cut else after
     return terms
 
 
@@ -400,26 +431,42 @@ def _wrong_sequence(model, x):
     ]
 
 
+_CUTS = {
+    ("z", "z on"): "The gradient stops at z_t: draw it with rsample, and detach nothing.",
+    ("z on",): "The gradient stops at the z_t that next_state is given: detach nothing.",
+    ("z",): "The gradient stops at the z_t that decode is given: detach nothing.",
+    ("state",): "The gradient stops at the state: each step must reach those before it.",
+    ("KL",): "The KL is detached: the value is right, but nothing makes it small.",
+}
+
+
 def _every_gradient_is_right(student, model, x):
-    """The gradients by all weights, through z_t and all that depends on it, or a Mistake."""
+    """Compare the gradients by all weights, through z_t and all that depends on it, or raise a
+    Mistake; False for an answer that has none since it was computed outside of torch."""
     model.requires_grad_(True)
-    found = []
+    for weight in model.parameters():
+        weight.grad = torch.ones_like(weight)
     answer = student(model, x, seeded(1))
+    if not all(w.grad is not None and (w.grad == 1).all() for w in model.parameters()):
+        raise Mistake("The gradients that lie on the weights have changed; the caller needs them.")
     if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
+        if student.left_torch:
+            return False
         raise Mistake("The answer is detached: no gradient reaches φ.")
-    for value in (answer, _sequence_bound(model, x)):
+
+    def derivatives(value):
         weights = torch.linspace(0.5, 1.5, len(x)).double()
         parameters = list(model.parameters())
-        found.append(torch.autograd.grad((weights * value).sum(), parameters, allow_unused=True))
-    for (name, weight), given, right in zip(model.named_parameters(), *found):
-        given, right = (torch.zeros_like(weight) if g is None else g for g in (given, right))
-        if not close(given, right, 1e-3, 1e-3):
-            if name.startswith("encoder"):
-                raise Mistake(
-                    "The gradient stops at z_t: draw it with rsample, and detach nothing."
-                )
-            part = name.split(".")[0]
-            raise Mistake(f"The value is right, but not the gradient by {part}: detach nothing.")
+        found = torch.autograd.grad((weights * value).sum(), parameters, allow_unused=True)
+        return torch.cat([(0 * w if g is None else g).flatten() for w, g in zip(parameters, found)])
+
+    given, right = derivatives(answer), derivatives(_sequence_bound(model, x))
+    if close(given, right, 1e-3, 1e-3):
+        return True
+    for cut, sentence in _CUTS.items():
+        if close(given, derivatives(_sequence_bound(model, x, cut=cut)), 1e-3, 1e-3):
+            raise Mistake(sentence)
+    raise Mistake("The value is right, but not its gradient: detach nothing on the way.")
 
 
 def _one_draw_goes_everywhere(student):
@@ -443,13 +490,32 @@ def _one_draw_goes_everywhere(student):
 
     model.encode, model.decode, model.next_state = watched_encode, watched_decode, watched_move
     as_tensor(student(model, x, seeded(1)))
-    del model.encode, model.decode, model.next_state
-    answers = [as_tensor(student(model, x[:5], seeded(seed))) for seed in (1, 1, 2)]
-    _look_at_draws(*(seen[name] for name in ("encode", "decode", "next_state")))
-    if not close(answers[0], answers[1], 1e-6, 1e-6):
-        raise Mistake("The same generator gave another bound: pass it to rsample.")
-    if torch.equal(answers[0], answers[2]):
-        raise Mistake("Every generator gives the same bound: a seed is fixed, or a draw kept.")
+    _look_at_draws(*seen.values())
+    drawn = torch.cat([z.detach().reshape(-1, z.shape[-1]) for z in seen["decode"]])
+    if len(drawn.unique(dim=0)) > 900:
+        raise Mistake(
+            f"The decoder is given {len(drawn)} draws of z_t, where x has 900 steps in all: one "
+            "draw serves each."
+        )
+
+    def draw(rows, x, generator):
+        model = _small_vrnn(0.0, PIXELS, rows.loc.shape[1])
+        decode = model.decode
+
+        def watched_decode(z, state):
+            rows.decode(z)
+            return decode(z, state)
+
+        model.encode = lambda x_t, state: model.posterior(rows.encode(x_t))
+        model.decode = watched_decode
+        return student(model, x[:, None], generator)
+
+    try:
+        Draws(draw).judge(gradients=False)
+    except SideEffect:
+        raise
+    except Mistake as mistake:
+        raise Mistake(f"In the draw of z_t: {mistake}") from None
 
 
 def _look_at_draws(qs, decoded, carried):
@@ -463,13 +529,8 @@ def _look_at_draws(qs, decoded, carried):
             what = "the mean of q" if close(z_on, q.mean) else "another z_t than the decoder"
             raise Mistake(f"next_state is given {what}: one draw of z_t serves both.")
     if len(qs) == len(decoded) and all(z.numel() == q.mean.numel() for q, z in zip(qs, decoded)):
-        eps = torch.cat(
-            [(z.reshape(q.mean.shape) - q.mean) / q.stddev for q, z in zip(qs, decoded)]
-        )
-        steps = [part.flatten() for part in eps.split(qs[0].mean.shape[0])]
+        steps = [
+            ((z.reshape(q.mean.shape) - q.mean) / q.stddev).flatten() for q, z in zip(qs, decoded)
+        ]
         if any(one.shape == two.shape and close(one, two) for one, two in pairwise(steps)):
             raise Mistake("The same noise is used at every step; each z_t is a draw of its own.")
-        if (eps.std() - 1).abs() > 0.08 or eps.mean().abs() > 0.1:
-            raise Mistake(
-                f"z_t is {eps.std():.3f} deviations of q wide, where a draw is 1: use rsample of q."
-            )

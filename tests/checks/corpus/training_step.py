@@ -231,7 +231,18 @@ def slower(encoder, decoder, optimizer, x, generator):
     return loss
 
 
+def in_pieces(encoder, decoder, optimizer, x, generator):
+    def by_rows(z):
+        return torch.cat([decoder(row) for row in z.split(1)])
+
+    return exact(encoder, by_rows, optimizer, x, generator)
+
+
 WRONG = [
+    (
+        lambda e, d, o, x, g: exact(e, d, o, x[:64], g),
+        "Only 64 of 10000 rows reach the decoder",
+    ),
     (stepping(lambda fit, kl: (fit + kl).sum()), "The loss is summed over the rows"),
     (stepping(lambda fit, kl: fit.mean()), "KL is missing"),
     (stepping(lambda fit, kl: kl.mean()), "The cross entropy is missing: nothing"),
@@ -298,7 +309,7 @@ WRONG = [
     ),
     (in_evaluation_mode, "You leave the decoder in eval mode"),
     (another_optimizer, r"not by step\(\) of the optimizer"),
-    (lambda e, d, o, x, g: exact(e, d, o, x[: len(x) // 2], g), "Only 2 of 5 rows reach"),
+    (lambda e, d, o, x, g: exact(e, d, o, x[: len(x) // 2], g), "Only 1 of 2 rows reach"),
     (
         lambda e, d, o, x, g: exact(lambda x: e(x)[:, :4], d, o, x, g),
         r"For three latents z has shape \[50, 2\]",
@@ -311,6 +322,7 @@ RIGHT = [
     with_autograd,
     with_closure,
     row_by_row,
+    in_pieces,
     reset_last,
     in_training_mode,
     exact,

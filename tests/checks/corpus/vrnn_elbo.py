@@ -123,7 +123,82 @@ def first_kl_missing(model, x, generator):
     return walk(model, x, generator) + first
 
 
+def normal(q, generator):
+    return torch.randn(q.mean.shape, generator=generator, dtype=q.mean.dtype)
+
+
+def noisy(z_of):
+    return lambda model, x, g: walk(model, x, g, z_of=lambda q: z_of(q, g))
+
+
+def averaged(draws):
+    return lambda model, x, g: sum(walk(model, x, g) for _ in range(draws)) / draws
+
+
+def and_then(after):
+    def bound(model, x, generator):
+        value = walk(model, x, generator)
+        after(model)
+        return value
+
+    return bound
+
+
+def shrink(model):
+    for weight in model.parameters():
+        weight.data.mul_(0.99)
+
+
+def seeded_anew(model, x, generator):
+    return walk(model, x, torch.Generator().manual_seed(generator.initial_seed()))
+
+
+def seed_of_all(model, x, generator):
+    torch.manual_seed(0)
+    return walk(model, x, generator)
+
+
+def by_numpy_without_gradients(model, x, generator):
+    with torch.no_grad():
+        return walk(model, x, generator).numpy()
+
+
 WRONG = [
+    (noisy(lambda q, g: q.mean + q.variance * normal(q, g)), "variance is used as a deviation"),
+    (noisy(lambda q, g: q.mean + q.stddev**3 * normal(q, g)), "z has deviation 0.1.. where 0.5"),
+    (noisy(lambda q, g: q.mean + q.stddev.sqrt() * normal(q, g)), "root is taken twice"),
+    (noisy(lambda q, g: q.mean + q.stddev * normal(q, g).sign()), "ε .* is not normal"),
+    (
+        noisy(
+            lambda q, g: (
+                q.mean
+                + q.stddev
+                * 12**0.5
+                * (torch.rand(q.mean.shape, generator=g, dtype=q.mean.dtype) - 0.5)
+            )
+        ),
+        "ε .* is not normal",
+    ),
+    (noisy(lambda q, g: q.mean + q.stddev * normal(q, g)[:, :1]), "same ε .* every latent"),
+    (noisy(lambda q, g: q.mean + q.stddev * normal(q, g)[:1]), "same ε .* every row"),
+    (averaged(2), "given 1800 draws of z_t, where x has 900 steps in all"),
+    (averaged(5), "given 4500 draws of z_t, where x has 900 steps in all"),
+    (changed(move=lambda m, x, z, s, q: m.next_state(x, z, s).detach()), "stops at the state"),
+    (
+        changed(kl_of=lambda m, q, s, z: kl_divergence(q, m.prior(s)).detach()),
+        "The KL is detached",
+    ),
+    (
+        changed(kl_of=lambda m, q, s, z: kl_divergence(q, m.prior(s)).clamp(min=0.05)),
+        "Where the KL of a step is small",
+    ),
+    (and_then(shrink), "weights have changed"),
+    (and_then(lambda model: model.train()), "leave the model in training mode"),
+    (and_then(lambda model: model.zero_grad()), "gradients that lie on the weights"),
+    (seeded_anew, "Two calls give the same z"),
+    (seed_of_all, "or sets their seed"),
+    (lambda m, x, g: walk(m, x.round(), g), "your answer is"),
+    (lambda m, x, g: walk(m, x[:, :28], g), "With 31 steps, .*your answer is"),
     (changed_noise, "same noise is used at every step"),
     (lambda model, x, g: walk(model, x, g).squeeze(), "number without axes"),
     (lambda model, x, g: walk(model.eval(), x, g), "leave the model in eval mode"),
@@ -149,7 +224,7 @@ WRONG = [
         "our answer is",
     ),
     (changed(z_of=lambda q: q.mean), "mean"),
-    (changed(z_of=lambda q: q.rsample()), "The same generator gave another bound"),
+    (changed(z_of=lambda q: q.rsample()), "The same generator gave another z"),
     (changed(move=lambda m, x, z, s, q: s), "The state never moves: call next_state"),
     (
         changed(move=lambda m, x, z, s, q: m.next_state(x, q.mean, s)),
@@ -165,7 +240,7 @@ WRONG = [
     ),
     (
         changed(move=lambda m, x, z, s, q: m.next_state(x, z.detach(), s)),
-        "The gradient stops at z_t: draw it",
+        "stops at the z_t that next_state is given",
     ),
     (
         changed(fit_of=lambda m, z, s, x: m.decode(z, m.first_state(len(z))).log_prob(x)),
@@ -173,7 +248,7 @@ WRONG = [
     ),
     (
         changed(fit_of=lambda m, z, s, x: m.decode(z.detach(), s).log_prob(x)),
-        "The gradient stops at z_t: draw it",
+        "stops at the z_t that decode is given",
     ),
     (changed(fit_of=lambda m, z, s, x: -m.decode(z, s).log_prob(x)), "sign"),
     (changed(total=lambda terms: sum(terms) / len(terms)), "The steps are averaged; sum over them"),
@@ -204,6 +279,8 @@ WRONG = [
     (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: z.detach()), "gradient"),
 ]
 RIGHT = [
+    by_numpy_without_gradients,
+    lambda m, x, g: torch.cat([walk(m, row[None], g) for row in x]),
     in_two_halves,
     with_indices,
     by_recursion,
