@@ -15,7 +15,7 @@ import torch
 from scipy.stats import norm
 
 from vaecourse._arguments import as_array, check_classes
-from vaecourse.palette import COLOURS, DIGIT_COLOURS
+from vaecourse.palette import COLOURS, DIGIT_COLOURS, DIGIT_LETTERS
 
 _STYLE = {
     "figure.dpi": 150,
@@ -102,7 +102,7 @@ def latent_map(ax, z, label, size=4):
             va="center",
             fontsize=11,
             fontweight="bold",
-            color="white",
+            color=DIGIT_LETTERS[DIGIT_COLOURS[digit]],
             bbox={
                 "boxstyle": f"{'circle' if len(name) < 2 else 'round'},pad=0.25",
                 "fc": DIGIT_COLOURS[digit],

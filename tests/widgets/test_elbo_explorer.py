@@ -150,7 +150,7 @@ def test_it_opens_at_the_worse_guess_of_the_chapter(page):
     assert q_of(page) == [0.5, 0.8]
     assert_shown(page, [0.5, 0.8])
     assert shown(page)["gap"] == 4.22
-    assert page.locator(".ee-posterior").inner_text() == "p(z|x) = N(1.20, 0.32²)"
+    assert page.locator(".vw-key > span").nth(1).inner_text() == "p(z|x) = N(1.20, 0.32²)"
 
 
 def test_at_the_posterior_the_gap_is_nothing_and_the_mistake_exceeds_the_evidence(page):

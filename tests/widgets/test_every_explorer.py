@@ -526,6 +526,57 @@ def test_a_finger_beside_a_free_handle_scrolls_the_page(visit, pages):
     assert page.evaluate("scrollY") > 50 and text(page) == before
 
 
+# of all words that are painted, those that an edge of the canvas cuts, and those on a line
+WORDS = """
+    window.found = new Set();
+    for (const name of ["fillText", "strokeText"]) {
+      const paint = CanvasRenderingContext2D.prototype[name];
+      CanvasRenderingContext2D.prototype[name] = function (text, x, y) {
+        const m = this.measureText(text), to = this.getTransform();
+        const [left, top] = [x - m.actualBoundingBoxLeft, y - m.actualBoundingBoxAscent];
+        const [right, bottom] = [x + m.actualBoundingBoxRight, y + m.actualBoundingBoxDescent];
+        const a = to.transformPoint({x: left, y: top});
+        const b = to.transformPoint({x: right, y: bottom});
+        const wide = Math.round(b.x - a.x), high = Math.round(b.y - a.y);
+        const { width, height } = this.canvas;
+        if (wide > 0 && (a.x < -0.5 || a.y < -0.5 || b.x > width + 0.5 || b.y > height + 0.5))
+          found.add(`cut: ${text}`);
+        if (wide > 0 && name === "strokeText") { // `say`, before its halo
+          const { data } = this.getImageData(Math.round(a.x), Math.round(a.y), wide, high);
+          const lines = data.filter((alpha, k) => k % 4 === 3 && alpha > 128).length;
+          if (lines > 0.02 * wide * high) found.add(`on a line: ${text}`);
+        }
+        paint.call(this, text, x, y);
+      };
+    }
+"""
+
+
+@pytest.mark.parametrize("options", [{"viewport": {"width": 716, "height": 900}}, PHONE])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_word_is_cut_by_an_edge_or_crossed_by_a_line(new_tab, tmp_path, pages, name, options):
+    path = tmp_path / "page.html"
+    path.write_text(pages[name], encoding="utf-8")
+    page = new_tab(reduced_motion="reduce", **options)
+    page.add_init_script(WORDS)
+    page.goto(path.as_uri())
+    page.locator(".vw-figure canvas:visible").first.wait_for()
+    settle(page)
+    for handle in page.locator(".vw-handle:visible").all():
+        handle.focus()
+        for key in ("End", "Home", "PageUp"):
+            press(page, key)
+    page.locator(".vw-reset").click()
+    for button in page.locator(".vw-body [data-trait]:enabled:visible").all():
+        button.click()
+        settle(page)
+    found = set(page.evaluate("[...found]"))
+    page.close()
+    if name == "LatentExplorer":  # a circle of the prior carries its name
+        found -= {f"on a line: {sd} sd" for sd in (1, 2, 3)} | {"on a line: z₂"}
+    assert found == set()
+
+
 def test_the_latent_point_wanders_until_it_is_touched_and_comes_home_if_it_is_not(visit, pages):
     page = visit(pages["LatentExplorer"], reduced_motion="no-preference")
     page.wait_for_function("document.querySelector('.vw-handle').ariaValueText !== '(0.00, 0.00)'")

@@ -5,6 +5,7 @@ import copy
 import math
 from pathlib import Path
 
+import explorers
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torch import nn
 from widget_page import PHONE, colour_count, noise, pixels, press, settle, static_page, swipe_from
 
 import vaecourse as vc
-from vaecourse.palette import COLOURS, DIGIT_COLOURS
+from vaecourse.palette import COLOURS, DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets import LatentExplorer
 from vaecourse.widgets.packing import unpack
 
@@ -232,7 +233,38 @@ def test_digit_colours_stand_out_by_three_to_one(page):
         assert (high + 0.05) / (low + 0.05) >= 3
 
 
+def test_letters_on_digit_colours_stand_out_by_four_and_a_half_to_one():
+    for colour in DIGIT_COLOURS:
+        low, high = sorted([luminance(colour), {"black": 0, "white": 1}[DIGIT_LETTERS[colour]]])
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
 # ------------------------------------------------------------------ the browser
+
+
+@pytest.mark.parametrize(("half", "named"), [(4.5, "1 2 3"), (2.85, "1 2 3"), (2.1, "1 2")])
+def test_a_circle_of_the_prior_has_its_name_where_the_plane_has_room(
+    new_tab, tmp_path, half, named
+):
+    widget, path = explorers.latent(), tmp_path / "page.html"
+    widget.spec = widget.spec | {"range": [[-half, half]] * 2}
+    path.write_text(static_page(widget), encoding="utf-8")
+    page = new_tab(reduced_motion="reduce", **PHONE)
+    page.add_init_script(
+        "window.names = {}; const fill = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {"
+        " const half = this.measureText(text).width / 2;"
+        " if (/ sd$/.test(text)) names[text[0]] = [x - half, y - 7, x + half, y + 7];"
+        " fill.call(this, text, x, y); }"
+    )
+    page.goto(path.as_uri())
+    page.locator(CANVAS).wait_for()
+    settle(page)
+    names, side = page.evaluate("names"), page.locator(CANVAS).bounding_box()["width"] - 34 - 10
+    page.close()
+    assert " ".join(sorted(names)) == named
+    for box in names.values():
+        assert min(box) >= 0 and max(box) <= side
 
 
 @pytest.fixture(scope="module")

@@ -273,7 +273,7 @@ def assert_loss_marked(page, run, epoch, low, high):
     picture = pixels(page, LOSS_CANVAS)[..., :3].astype(int)
     width = picture.shape[1] - 46 - 20
     px = 46 + width * math.log1p(epoch) / math.log(len(run["loss"]))
-    py = 10 + 130 * (high - min(run["loss"][epoch], high)) / (high - low)
+    py = 24 + 130 * (high - min(run["loss"][epoch], high)) / (high - low)
     patch = picture[round(py) - 2 : round(py) + 3, round(px) - 2 : round(px) + 3]
     assert (np.abs(patch - rgb(COLOURS["inference"])).max(axis=2) < 10).all()
 

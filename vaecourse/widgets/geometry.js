@@ -237,15 +237,17 @@ export class Plot {
     this.stroke(c, colour, 1.5);
   }
 
-  /** The mark of the handle of one of several things: a disc with its number. */
-  numbered(c, [u, v], text, colour) {
-    const px = this.px(u), py = this.py(v), { ink, font } = this.figure;
+  /** The mark of the handle of one of several things: a disc with its number, all of it on the canvas. */
+  numbered(c, [u, v], text, colour, letter = this.figure.ink.plot) {
+    const { margin: { left, right, top, bottom }, figure: { ink, font } } = this;
+    const px = clamp(this.px(u), 13 - left, this.width + right - 13);
+    const py = clamp(this.py(v), 13 - top, this.height + bottom - 13);
     c.beginPath();
     c.arc(px, py, 12, 0, 7);
     c.fillStyle = colour;
     c.fill();
     this.stroke(c, ink.plot, 2);
-    c.fillStyle = ink.plot;
+    c.fillStyle = letter;
     c.font = `650 14px ${font}`;
     c.textAlign = "center";
     c.textBaseline = "middle";

@@ -55,6 +55,13 @@ export const each = (...admits) => (values) => {
 export const numberRows = (rows) => rows.map(([kind, label, sign]) => `<tr data-kind="${kind}"><th scope="row">${
   sign === undefined ? "" : `<span class="vw-sign">${sign}</span>`}<span>${label}</span></th><td></td></tr>`).join("");
 
+/** A sample of a line before its name, in HTML: "solid", "dashed", "dotted", "ticks", a "block" or a "pale" one. */
+export const sample = (look, name) => `<span class="vw-sample" data-look="${look}">${name}</span>`;
+
+/** What the curves of a plot are: [ink, look, name], where no curve can cross the words. */
+export const key = (curves) => `<p class="vw-key">${curves.map(([ink, look, name]) =>
+  `<span style="color: var(--vw-${ink})">${sample(look, name)}</span>`).join("")}</p>`;
+
 /** Buttons of one choice: they set `trait` to one of the values, whose names are HTML. */
 export const choices = (label, trait, names) =>
   `<div class="vw-joined" role="group" aria-label="${label}">${Object.entries(names).map(([value, name]) =>

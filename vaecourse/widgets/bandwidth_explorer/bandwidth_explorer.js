@@ -53,13 +53,16 @@ class BandwidthExplorer extends Figure {
     const { counts, widths, truth, fresh } = this.spec;
     write(this.find(".vw-hint"), "Drag the disc to another width. At which one are the new points most likely?");
     this.body.innerHTML = `
-      <div class="be-left"><div class="be-density"></div></div>
+      <div class="be-left">
+        ${key([["generative", "solid", "estimate"], ["exact", "solid", "truth"], ["data", "ticks", "own points, below"], ["muted", "ticks", "new points, above"]])}
+        <div class="be-density"></div>
+      </div>
       <div class="be-right">
         <div class="vw-controls">${choices("Estimate", "kind", KINDS)}
           ${choices("Points", "points", Object.fromEntries(counts.map((n) => [n, n])))}</div>
         <p class="be-head">score, nats a point</p>
         <div class="be-score"></div>
-        <table class="vw-numbers">${numberRows([["own", "on its own points"], ["fresh", "on new points"], ["truth", "the truth, on new points"]])}</table>
+        <table class="vw-numbers">${numberRows([["own", sample("dashed", "on its own points")], ["fresh", sample("solid", "on new points")], ["truth", sample("solid", "the truth, on new points")]])}</table>
         <p class="vw-note"></p>
       </div>`;
     const log = mixture(truth);
@@ -137,10 +140,6 @@ class BandwidthExplorer extends Figure {
       plot.stroke(c, colour, 1);
     }
     c.restore();
-    plot.say(c, "new points", 5, 20, ink.muted, "left");
-    plot.say(c, "truth", plot.px(-1.75), plot.py(0.55), ink.exact, "left");
-    plot.say(c, "own points", 5, plot.height - 22, ink.data, "left");
-    plot.say(c, "estimate", plot.width - 5, 20, ink.generative, "right");
   }
 
   paintScore() {
@@ -157,9 +156,6 @@ class BandwidthExplorer extends Figure {
       plot.stroke(d, ink.data, 1.5, [5, 4]);
       plot.curve(d, curves.fresh);
       plot.stroke(d, ink.generative, 2);
-      plot.say(d, "truth", plot.width - 4, plot.py(this.best) - 10, ink.exact, "right");
-      plot.say(d, "own points", plot.width * 0.3, plot.py(this.best + 0.75), ink.data, "left");
-      plot.say(d, "new points", plot.width * 0.3, plot.py(this.best - 1.35), ink.generative, "left");
     });
     plot.knob(c, [width, clamp(this.score("fresh"), plot.y.low, plot.y.high)], ink.generative);
   }

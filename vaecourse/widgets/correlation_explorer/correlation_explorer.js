@@ -63,7 +63,7 @@ class CorrelationExplorer extends Figure {
   buildPlots() {
     const { most, ranges: [[low, high]] } = this.spec, axis = linearAxis(-3, 3, 6);
     this.plane = new Square(this, ".ce-plane", {
-      margin: { left: 30, right: 8, top: 4, bottom: 28 }, x: axis, y: axis, free: true });
+      margin: { left: 30, right: 8, top: 8, bottom: 28 }, x: axis, y: axis, free: true });
     this.plane.handle({
       label: "Where the means begin",
       across: true,

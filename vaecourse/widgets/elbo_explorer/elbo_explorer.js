@@ -47,7 +47,9 @@ class ElboExplorer extends Figure {
     this.body.innerHTML = `
       <div class="ee-left">
         <div class="ee-densities"></div>
-        <p class="ee-caption"><span class="ee-q"></span><span class="ee-posterior"></span></p>
+        ${key([["inference", "solid", `<span class="ee-q"></span>`],
+          ["exact", "solid", `${i("p")}(${i("z")}|${i("x")}) = ${normalText(...this.posterior)}`],
+          ["generative", "dashed", `${i("p")}(${i("z")}) = N(0, 1)`]])}
         <div class="vw-controls">
           <button type="button" class="ee-exact">Exact posterior</button>
           ${toggle("atMean", `${i("z")} = mean of ${i("q")}`)}
@@ -60,8 +62,6 @@ class ElboExplorer extends Figure {
           ["reconstruction", "", ""], ["kl", KL_PRIOR, "−"], ["result", "", "="]])}</table>
         <p class="vw-note"></p>
       </div>`;
-    write(this.find(".ee-posterior"),
-      `${i("p")}(${i("z")}|${i("x")}) = ${normalText(...this.posterior)}`);
     this.buildPlots();
     this.on(this.find(".ee-exact"), "click", () => this.set({ q: [...this.posterior] }));
   }
@@ -115,23 +115,7 @@ class ElboExplorer extends Figure {
       plot.tint(d, ink.exact, 0.12);
     });
     c.restore();
-    this.nameCurves(plot, c);
     plot.knobs(c);
-  }
-
-  /** Each curve's name beside it, on the side that the others and the rim leave free. */
-  nameCurves(plot, c) {
-    const { ink } = this, [m, s] = this.state.q, [mean, sd] = this.posterior;
-    const name = (text, colour, at, width, left, share) => {
-      const z = (side) => at + side * share * width;
-      const turned = left ? plot.px(z(-1)) < 60 : plot.px(z(1)) > plot.width - 60;
-      const side = left !== turned ? -1 : 1, py = plot.py(normalDensity(share * width, 0, width)) - 4;
-      plot.say(c, text, plot.px(z(side)) + 8 * side, Math.max(py, 8), colour, side < 0 ? "right" : "left");
-    };
-    const taken = (z) => normalDensity(z, m, s) + normalDensity(z, mean, sd);
-    name("p(z)", ink.generative, 0, 1, taken(-1.5) < taken(1.5), 1.5);
-    name("p(z|x)", ink.exact, mean, sd, m > mean, 0.7);
-    name("q(z)", ink.inference, m, s, m <= mean, 0.8);
   }
 
   paintBars(v, read) {

@@ -244,7 +244,7 @@ class EMStepper extends Figure {
     c.globalAlpha = 1;
     choleskies(theta.covariances).forEach((factor, k) => this.ellipse(c, plot, theta.means[k], factor, this.colours[k]));
     c.restore();
-    theta.means.forEach((mean, k) => plot.numbered(c, mean, k + 1, this.colours[k]));
+    theta.means.forEach((mean, k) => plot.numbered(c, mean, k + 1, this.colours[k], spec.letters[this.colours[k]]));
     c.strokeStyle = ink.line;
     c.lineWidth = 1;
     c.strokeRect(0.5, 0.5, plot.width - 1, plot.height - 1);

@@ -6,7 +6,7 @@ import traitlets
 
 from vaecourse.data import synthetic
 from vaecourse.inference.em import GaussianMixture
-from vaecourse.palette import DIGIT_COLOURS
+from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets.shared import (
     Hand,
     check_number,
@@ -83,6 +83,7 @@ class EMStepper(anywidget.AnyWidget):
             "range": [list(pair) for pair in self._range],
             "most": MOST_STEPS,
             "colours": COLOURS,
+            "letters": DIGIT_LETTERS,
         }
         super().__init__(spec=spec, means=means, **traits)
         self._climb()  # refuses a start without density

@@ -90,7 +90,8 @@ class GradientExplorer extends Figure {
   build() {
     this.find(".vw-hint").innerHTML =
       `Draw samples and watch both estimates settle on 2${MU}; drag ${MU}, or give the score function a baseline.`;
-    const head = (name, text) => `<div class="ge-${name}"><p class="ge-head">${text}</p><div class="ge-${name}-plot"></div></div>`;
+    const head = (name, text, below = "") =>
+      `<div class="ge-${name}"><p class="ge-head">${text}</p><div class="ge-${name}-plot"></div>${below}</div>`;
     this.body.innerHTML = `
       ${head("q", `<span class="ge-mu"></span> and ${i("f")}(${Z}) = ${Z}²`)}
       <div class="vw-controls">
@@ -102,7 +103,8 @@ class GradientExplorer extends Figure {
       </div>
       ${head("score", `Score function: <span class="ge-formula"></span>`)}
       ${head("path", `Pathwise: 2${Z}`)}
-      ${head("trace", `Mean ± standard error of the first ${i("n")}`)}
+      ${head("trace", `Mean ± standard error of the first ${i("n")}`,
+        key([["inference", "dashed", "score function"], ["latent", "solid", "pathwise"], ["exact", "dotted", `2${MU}`]]))}
       <div class="ge-table">
         <table class="vw-numbers">
           <thead><tr><td></td><th scope="col" data-kind="score">score function</th><th scope="col" data-kind="path">pathwise</th></tr></thead>
@@ -188,7 +190,8 @@ class GradientExplorer extends Figure {
       c.moveTo(0, plot.py(b));
       c.lineTo(plot.width, plot.py(b));
       plot.stroke(c, ink.inference, 1.5, [6, 4]);
-      plot.say(c, `b = ${number(b)}`, plot.px(0), plot.py(b) - 11, ink.inference);
+      const left = mu > 0; // away from q, and from f, which is high at the rim
+      plot.say(c, `b = ${number(b)}`, left ? 4 : plot.width - 4, plot.py(b) + (b > 6 ? 11 : -11), ink.inference, left ? "left" : "right");
     }
     c.fillStyle = ink.latent;
     for (const eps of this.eps.subarray(Math.max(0, this.state.samples - 60), this.state.samples)) {
@@ -267,17 +270,6 @@ class GradientExplorer extends Figure {
     c.lineTo(plot.width, plot.py(truth));
     plot.stroke(c, ink.exact, 1.5, [2, 2]);
     c.restore();
-    plot.say(c, "2μ", plot.width - 12, plot.py(truth) - 12, ink.exact);
-    let px = 8;
-    for (const [side, text] of [["score", "score function"], ["path", "pathwise"]]) {
-      const colour = ink[SIDES[side]], py = plot.height - 12;
-      c.beginPath();
-      c.moveTo(px, py);
-      c.lineTo(px + 22, py);
-      plot.stroke(c, colour, 2, DASHES[side]);
-      plot.say(c, text, px + 28, py, colour, "left");
-      px += 40 + c.measureText(text).width;
-    }
   }
 
   write(b) {

@@ -100,7 +100,9 @@ class LatentExplorer extends Figure {
     for (const label of this.labels) {
       const chip = document.createElement("button");
       chip.type = "button";
-      chip.style.setProperty("--digit", this.spec.digit_colours[label]);
+      const colour = this.spec.digit_colours[label];
+      chip.style.setProperty("--digit", colour);
+      chip.style.setProperty("--letter", this.spec.letters[colour]);
       chip.innerHTML = `<span>${label}</span>`;
       chip.dataset.label = label;
       chip.setAttribute("aria-label", `Only ${label}`);
@@ -341,7 +343,7 @@ class LatentExplorer extends Figure {
     for (const { label, at: [px, py] } of names) {
       plot.dot(c, px, py, 9.5, spec.digit_colours[label]);
       plot.stroke(c, ink.plot, 2);
-      c.fillStyle = "white";
+      c.fillStyle = spec.letters[spec.digit_colours[label]];
       c.fillText(label, px, py + 1);
     }
     if (spec.posterior) this.namePrior(c, names.map(({ at }) => at));
@@ -357,11 +359,14 @@ class LatentExplorer extends Figure {
     c.globalAlpha = 1;
   }
 
-  /** Their names, each at the place on its circle that is farthest from the digits' names. */
+  /** Their names, each at the place on its circle, of those with room for it, that is farthest from the digits' names. */
   namePrior(c, taken) {
+    const inside = (at, half) => at >= half && at <= this.plane.width - half;
     for (const r of [1, 2, 3]) {
       const room = ([x, y]) => Math.min(...taken.map((at) => Math.hypot(at[0] - x, at[1] - y)), this.plane.width);
-      const places = CIRCLE.slice(0, 64).filter((_, k) => k % 8 === 4).map(([x, y]) => this.toPlane([r * x, r * y]));
+      const places = CIRCLE.slice(0, 64).filter((_, k) => k % 4 === 0 && k % 16).map(([x, y]) => this.toPlane([r * x, r * y]))
+        .filter(([x, y]) => inside(x, 20) && inside(y, 8));
+      if (!places.length) continue;
       const place = places.reduce((best, one) => (room(one) > room(best) + 1 ? one : best));
       this.plane.say(c, `${r} sd`, ...place, this.ink.generative);
     }

@@ -11,7 +11,7 @@ import traitlets
 from torch import nn
 
 from vaecourse._arguments import as_tensor, check_classes
-from vaecourse.palette import DIGIT_COLOURS
+from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files
@@ -116,6 +116,7 @@ class LatentExplorer(anywidget.AnyWidget):
             "channels": shape[0] if len(shape) == 3 else 1,
             "range": plane,
             "digit_colours": list(DIGIT_COLOURS),
+            "letters": DIGIT_LETTERS,
             "table": table,
         }
         super().__init__(arrays=data, **traits)

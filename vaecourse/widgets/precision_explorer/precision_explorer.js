@@ -50,12 +50,14 @@ class PrecisionExplorer extends Figure {
     write(this.find(".vw-hint"), `Drag the observation ${i("x")}, the ends of both precisions, and the length of a step.`);
     this.body.innerHTML = `
       <div class="pe-left">
+        ${key([["generative", "dashed", "prior"], ["generative", "dotted", "likelihood"], ["exact", "solid", "posterior"]])}
         <div class="pe-densities"></div>
         <p class="pe-head">the first ${SHOWN} states of a walk, downwards; dashed: where 95 % of the posterior lies</p>
         <div class="pe-walk"></div>
       </div>
       <div class="pe-right">
         <p class="pe-head">precisions add</p>
+        ${key([["generative", "block", "prior, α"], ["generative", "pale", "noise, β"]])}
         <div class="pe-precisions"></div>
         <p class="pe-head">correlation of neighbours, by the length of a step</p>
         <div class="pe-step"></div>
@@ -152,10 +154,8 @@ class PrecisionExplorer extends Figure {
     plot.curve(c, (z) => normalDensity(z, 0, wide));
     plot.stroke(c, ink.generative, 2, [7, 4]);
     plot.curve(c, (z) => normalDensity(z, x, noise));
-    plot.stroke(c, ink.data, 2, [2, 3]);
+    plot.stroke(c, ink.generative, 2, [2, 3]);
     c.restore();
-    [["prior", ink.generative], ["likelihood", ink.data], ["posterior", ink.exact]].forEach(([name, colour], k) =>
-      plot.say(c, name, 4, 10 + 20 * k, colour, "left"));
     plot.knob(c, [x, 0], ink.data);
   }
 
@@ -182,10 +182,10 @@ class PrecisionExplorer extends Figure {
     if (!c) return;
     plot.layer(c, "axes", "", (d) => plot.axes(d, "", ""));
     const [from, middle, to] = [0, alpha, alpha + beta].map(plot.px);
-    plot.part(c, from, middle, 0, plot.height, ink.generative, 0.35, "prior α");
-    plot.part(c, middle, to, 0, plot.height, ink.data, 0.35, "noise β");
+    plot.part(c, from, middle, 0, plot.height, ink.generative, 0.35);
+    plot.part(c, middle, to, 0, plot.height, ink.generative, 0.15);
     plot.knob(c, [alpha, 0.5], ink.generative);
-    plot.knob(c, [alpha + beta, 0.5], ink.data);
+    plot.knob(c, [alpha + beta, 0.5], ink.generative);
   }
 
   paintStep() {

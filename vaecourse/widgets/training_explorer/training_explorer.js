@@ -68,7 +68,8 @@ class TrainingExplorer extends Figure {
       </div>
       ${Object.keys(PANELS).map((kind) =>
         `<div class="te-${kind}"><p class="te-head">${HEADS[kind]}</p><div class="te-plot-${kind}"></div></div>`).join("")}
-      <div class="te-loss"><p class="te-head">Loss, nats per point</p><div class="te-plot-loss"></div></div>
+      <div class="te-loss"><p class="te-head">Loss, nats per point</p>
+        ${key([["inference", "solid", "−ELBO"], ["exact", "dashed", `−log ${i("p")}(${i("x")}), exact`]])}<div class="te-plot-loss"></div></div>
       <div class="te-side">
         <table class="vw-numbers">${numberRows(Object.entries(ROWS))}</table>
         <p class="vw-note">Every point keeps its noise. Dashed: the prior, at one and two standard deviations.</p>
@@ -88,7 +89,7 @@ class TrainingExplorer extends Figure {
     this.planes = Object.fromEntries(Object.keys(PANELS).map((kind) => [kind, new Square(this, `.te-plot-${kind}`, {
       margin: { left: 30, right: 4, top: 2, bottom: 26 }, x: axis, y: axis })]));
     this.loss = new Plot(this, ".te-plot-loss", {
-      height: 130, margin: { left: 46, right: 20, top: 10, bottom: 26 }, x: axis, y: axis });
+      height: 130, margin: { left: 46, right: 20, top: 24, bottom: 26 }, x: axis, y: axis });
     this.loss.handle({
       label: "Epoch",
       at: () => [this.epoch, this.run.loss[this.epoch]],
@@ -219,12 +220,10 @@ class TrainingExplorer extends Figure {
     c.lineTo(plot.px(epoch), plot.height);
     plot.stroke(c, ink.inference, 1, [2, 3]);
     c.restore();
-    if (exact !== null)
-      plot.say(c, "−log p(x)", plot.width - 4, Math.min(plot.py(-exact), plot.height - 8), ink.exact, "right");
     // before the first step the loss may be off the picture: then the knob says so
     const { low, high } = plot.y, value = loss[epoch], px = plot.px(epoch);
     plot.knob(c, [epoch, clamp(value, low, high)], ink.inference);
-    if (value > high) plot.say(c, `↑ ${number(value)}, above this axis`, px + 18, 12, ink.inference, "left");
+    if (value > high) plot.say(c, `↑ ${number(value)}, above this axis`, px + 18, -12, ink.inference, "left");
   }
 
   write() {
@@ -233,6 +232,7 @@ class TrainingExplorer extends Figure {
     cell("epoch", `${epoch} of ${run.loss.length - 1}`);
     for (const kind of ["elbo", "log_density"]) cell(kind, number(run[kind], 3));
     cell("loss", number(run.loss[epoch], 3));
+    this.find(".vw-key > :last-child").hidden = run.log_density === null;
     for (const button of this.root.querySelectorAll("[data-trait=posterior]"))
       button.disabled = !runs.some((one) => one.data === data && one.posterior === button.dataset.value);
   }
