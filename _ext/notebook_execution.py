@@ -26,6 +26,8 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 PARALLEL = 2
+DRAW_FIGURES = Path(__file__).with_name("draw_figures.py")
+DRAW = f"__import__('runpy').run_path({str(DRAW_FIGURES)!r})"  # and leave no name behind
 CACHES_KEPT = 4
 PACKAGE_SUFFIXES = {".py", ".js", ".css", ".json"}
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -42,7 +44,7 @@ def cache_key(root):
     root = Path(root)
     files = [path for path in (root / "vaecourse").rglob("*") if path.suffix in PACKAGE_SUFFIXES]
     files += [path for path in (root / "data").rglob("*") if path.is_file()]
-    files.append(root / "requirements.lock")
+    files += [root / "requirements.lock", root / "_ext" / DRAW_FIGURES.name]
     lines = [
         f"{path.relative_to(root).as_posix()} {sha256(path.read_bytes()).hexdigest()}"
         for path in sorted(files)
@@ -102,7 +104,7 @@ async def execute_all(app, env, cache, notebooks):
             # timings inside the cells would change the digest that the cache is looked up by
             record_timing=False,
             # else each kernel warns that its ports, open on this machine alone, are not encrypted
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={DRAW}"],
         )
         async with slots:
             start = time.perf_counter()

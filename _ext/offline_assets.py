@@ -134,6 +134,7 @@ def setup(app):
     # Deferred like MathJax and listed before it, so that they run just before it.
     app.add_js_file("formulas.js", loading_method="defer", priority=400)
     app.add_js_file("predict.js", loading_method="defer", priority=400)
+    app.add_js_file("enlarge.js", loading_method="defer", priority=400)
     app.connect("builder-inited", add_static_folder)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_scripts)

@@ -1,0 +1,104 @@
+"""Sphinx extension: a figure is a drawing, for light and dark pages, and larger at a tap.
+
+`draw_figures.py` makes SVGs of the figures while the chapters run. The dark one is the same drawing
+in other colours. Each lies in a link to itself, which `assets/enlarge.js` opens over the page.
+"""
+
+import colorsys
+import re
+from pathlib import Path
+
+from vaecourse.palette import COLOURS, COLOURS_DARK
+
+PAGE = "#14181e"  # the theme's dark page
+INK = (0xF3, 0xF4, 0xF6)
+CONTRAST = 3  # of lines against the page, as WCAG asks
+NEUTRAL = 0.16  # colours below this chroma are greys
+LARGER = 150 / 72  # of a point of the drawing: as wide as the pictures of 150 dots an inch
+KNOWN = {COLOURS[idea].lower(): COLOURS_DARK[idea] for idea in COLOURS}
+
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+KEPT = re.compile(r'<g id="keep-\d+">.*?</g>\s*</g>|<image\b.*?/>', re.S)
+PATCH_OF_PAGE = re.compile(r'(<g id="patch_1">\s*<path[^>]*style=")fill: #ffffff')
+SIZE = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"')
+FIGURE = re.compile(r'<img (alt="[^"]*") src="([^"]*/)([0-9a-f]+)\.svg" />')
+
+
+def dark(svg):
+    """The drawing for a dark page; pictures, and letters on them, keep their colours."""
+    svg = PATCH_OF_PAGE.sub(r"\1fill: none", svg, count=1)
+    parts, last = [], 0
+    for kept in KEPT.finditer(svg):
+        parts += [COLOUR.sub(_dark, svg[last : kept.start()]), kept[0]]
+        last = kept.end()
+    text = "".join([*parts, COLOUR.sub(_dark, svg[last:])])
+    return text.replace("<svg ", f'<svg fill="{_hex(INK)}" ', 1)  # letters without a colour
+
+
+def _dark(found):
+    colour = found[0].lower()
+    if colour in KNOWN:
+        return KNOWN[colour]
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    if max(red, green, blue) - min(red, green, blue) < NEUTRAL * 255:
+        light = (red + green + blue) / 3 / 255
+        page = [int(PAGE[i : i + 2], 16) for i in (1, 3, 5)]
+        return _hex(round(ink + light * (paper - ink)) for ink, paper in zip(INK, page))
+    hue, light, saturation = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
+    while contrast(colour, PAGE) < CONTRAST:
+        light = min(1, light + 0.02)
+        colour = _hex(round(255 * part) for part in colorsys.hls_to_rgb(hue, light, saturation))
+    return colour
+
+
+def _hex(parts):
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def contrast(one, other):
+    """The contrast ratio of two colours #rrggbb, by WCAG 2."""
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def show_both(app, pagename, templatename, context, doctree):
+    """Put the dark drawing beside the light one, with their size, in a link that enlarges."""
+    sources = {name: path for path, name in app.builder.images.items()}
+
+    def both(figure):
+        alt, folder, name = figure.groups()
+        svg = (Path(app.srcdir) / sources[f"{name}.svg"]).read_text(encoding="utf-8")
+        width, height = (round(LARGER * float(side)) for side in SIZE.search(svg).groups())
+        size = f'width="{width}" height="{height}"'
+        # The dark one is fetched when it is shown; paper wants the light one from either page.
+        return "".join(
+            f'<a class="drawing only-{theme}" href="{folder}{name}{ending}.svg">'
+            f'<img {alt} src="{folder}{name}{ending}.svg" {size}{when} /></a>'
+            for theme, ending, when in (("light", "", ""), ("dark", "-dark", ' loading="lazy"'))
+        )
+
+    if "body" in context:
+        context["body"] = FIGURE.sub(both, context["body"])
+
+
+def write_dark(app, exception):
+    """Write the dark drawing of every figure that the pages show."""
+    if exception is not None:
+        return
+    images = Path(app.outdir) / "_images"
+    for path in images.glob("*[0-9a-f].svg"):
+        target = path.with_stem(f"{path.stem}-dark")
+        if not target.exists():
+            target.write_text(dark(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def setup(app):
+    app.connect("html-page-context", show_both)
+    app.connect("build-finished", write_dark)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
