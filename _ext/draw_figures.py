@@ -1,7 +1,7 @@
 """Run in every kernel of a build: a matplotlib figure is shown as SVG too, not as PNG alone.
 
-What is many marks, or cells, is drawn as a picture inside the SVG. Letters that lie on a picture or
-on a coloured patch are named `keep-…`: `vector_figures.py` leaves their colour as it is on a dark page.
+What is many marks, or cells, is drawn as a picture inside the SVG. Letters on a picture, or on a
+coloured patch, are named `keep-…`: `vector_figures.py` leaves their colour as it is on a dark page.
 """
 
 import io

@@ -166,6 +166,7 @@ def tree(tmp_path):
         "vaecourse/models/vae.py",
         "data/mnist/labels.gz",
         "requirements.lock",
+        "_ext/draw_figures.py",
         "index.md",
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +184,7 @@ def tree(tmp_path):
         "data/mnist/labels.gz",
         "data/pretrained/vae.safetensors",
         "requirements.lock",
+        "_ext/draw_figures.py",
     ],
 )
 def test_key_changes_with_content(tree, path):

@@ -1,0 +1,105 @@
+"""The figures of the built pages: one drawing in two dresses, larger at a tap."""
+
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+from vector_figures import PAGE, contrast, dark
+
+LETTERS = re.compile(r'<g id="text_\d+">\s*<!--.*?-->\s*<g style="fill: (#\w+)', re.S)
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    """The text of an SVG: a blue line, black and grey letters, and letters on a picture."""
+    fig, ax = plt.subplots(figsize=(4, 3))
+    ax.plot([0, 1], [0, 1], color="#0072B2")
+    ax.plot([0, 1], [1, 0], color="#7A0000")
+    ax.set_title("a title", color="#6B7280")
+    ax.imshow([[0.0, 1.0]], extent=(0, 1, 0, 1))
+    ax.text(0.5, 0.5, "on it", color="#101010", gid="keep-0")
+    fig.savefig(tmp_path / "figure.svg")
+    plt.close(fig)
+    return (tmp_path / "figure.svg").read_text(encoding="utf-8")
+
+
+def test_dark_drawing_has_the_dark_colours_of_the_course(drawing):
+    assert "stroke: #0072b2" in drawing and "stroke: #0072b2" not in dark(drawing)
+    assert dark(drawing).count("stroke: #56B4E9") == drawing.count("stroke: #0072b2") == 1
+
+
+def test_dark_drawing_leaves_pictures_and_letters_on_them(drawing):
+    picture = re.search(r"<image\b.*?/>", drawing, re.S)[0]
+    assert picture in dark(drawing)
+    assert "fill: #101010" in dark(drawing)
+
+
+def test_dark_drawing_turns_greys_over_and_lifts_what_is_too_dark(drawing):
+    # grey 0x6B, 0x72, 0x80: a mean of 116.3/255 of the way from the ink f3f4f6 to the page 14181e
+    assert "fill: #6b7280" in drawing and "fill: #8d9093" in dark(drawing)
+    assert "#7a0000" in drawing and "#7a0000" not in dark(drawing)
+    colours = set(re.findall(r"stroke: (#\w+)", dark(drawing)))
+    assert min(contrast(colour, PAGE) for colour in colours) >= 3
+
+
+def test_contrast_is_that_of_wcag():
+    assert contrast("#000000", "#ffffff") == 21
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # WebAIM prints 4.47
+
+
+def test_every_figure_is_a_drawing_of_known_size_with_its_dark_one(site, page, soup):
+    images = soup.select(".cell_output img")
+    assert [image["src"] for image in images if not image["src"].endswith(".svg")] == []
+    for image in images:
+        path = (site / page).parent / image["src"]
+        head = path.read_text(encoding="utf-8")[:600]
+        width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head).groups())
+        assert int(image["width"]) / int(image["height"]) == pytest.approx(width / height, rel=0.01)
+        assert image.parent["href"] == image["src"]
+        assert ("-dark.svg" in image["src"]) == ("only-dark" in image.parent["class"])
+    assert len(soup.select(".only-dark.drawing")) == len(soup.select(".only-light.drawing"))
+
+
+def test_letters_of_every_dark_drawing_stand_out(site):
+    faint = {
+        path.name: colour
+        for path in (site / "_images").glob("*-dark.svg")
+        for colour in LETTERS.findall(path.read_text(encoding="utf-8"))
+        if contrast(colour, PAGE) < 4
+    }
+    assert faint == {}
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_tap_enlarges_the_drawing_that_is_shown(chromium, addresses, width, theme):
+    context = chromium.new_context(
+        viewport={"width": width, "height": 844}, color_scheme=theme, reduced_motion="reduce"
+    )
+    tab = context.new_page()
+    tab.goto(f"{addresses['file']}/chapters/05_posteriors_easy_and_hard.html")
+    link = tab.locator(f"a.drawing.only-{theme}").first
+    small = link.locator("img").bounding_box()
+    assert small["width"] > 250
+    other = "dark" if theme == "light" else "light"
+    assert not tab.locator(f"a.drawing.only-{other}").first.is_visible()
+    link.click()
+    large = tab.locator("dialog.enlarged img")
+    assert large.get_attribute("src") == link.get_attribute("href")
+    assert large.bounding_box()["width"] > 1.1 * small["width"]
+    tab.keyboard.press("Escape")
+    assert tab.locator("dialog.enlarged").count() == 0
+    link.press("Enter")  # the focus is where it was, and the keyboard opens it too
+    tab.locator("dialog.enlarged button").click()
+    assert tab.locator("dialog.enlarged").count() == 0
+    context.close()
+
+
+def test_paper_has_the_light_drawings_from_a_dark_page_too(chromium, addresses):
+    context = chromium.new_context(color_scheme="dark")
+    tab = context.new_page()
+    tab.goto(f"{addresses['file']}/chapters/05_posteriors_easy_and_hard.html")
+    tab.emulate_media(media="print")
+    assert tab.locator("a.drawing.only-light").first.is_visible()
+    assert not tab.locator("a.drawing.only-dark").first.is_visible()
+    context.close()
