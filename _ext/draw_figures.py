@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 MARKS, VERTICES = 150, 2_000
-RASTER_DPI = 200
+RASTER_DPI = 130  # of clouds and cells; a figure is shown at some hundred
 DECIMALS = re.compile(r' d="[^"]*"')  # a hundredth of a point is enough of a path
 SETTINGS = {"svg.hashsalt": "vaecourse"}  # else the names inside differ in every build
 
@@ -27,6 +27,9 @@ def as_svg(figure):
     """The figure as the text of an SVG."""
     for artist in figure.findobj(is_crowd):
         artist.set_rasterized(True)
+    for image in figure.findobj(AxesImage):
+        if image.get_interpolation() == "nearest":
+            image.set_interpolation("none")  # its own pixels, which the browser makes larger
     names = count()
     for text in figure.findobj(Text):
         if lies_on_colour(text, figure):
