@@ -21,7 +21,10 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 KEPT = re.compile(r'<g id="keep-\d+">.*?</g>\s*</g>|<image\b.*?/>', re.S)
 PATCH_OF_PAGE = re.compile(r'(<g id="patch_1">\s*<path[^>]*style=")fill: #ffffff')
 SIZE = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"')
-FIGURE = re.compile(r'<img (alt="[^"]*") src="([^"]*/)([0-9a-f]+)\.svg" />')
+FIGURE = re.compile(
+    r'(?:<a class="reference internal image-reference"[^>]*>)?'
+    r'<img (alt="[^"]*") src="([^"]*/)([0-9a-f]+)\.svg"(?: style="width: (\d+)px;")? />(?:\s*</a>)?'
+)
 
 
 def dark(svg):
@@ -72,10 +75,11 @@ def show_both(app, pagename, templatename, context, doctree):
     sources = {name: path for path, name in app.builder.images.items()}
 
     def both(figure):
-        alt, folder, name = figure.groups()
+        alt, folder, name, wanted = figure.groups()
         svg = (Path(app.srcdir) / sources[f"{name}.svg"]).read_text(encoding="utf-8")
-        width, height = (round(LARGER * float(side)) for side in SIZE.search(svg).groups())
-        size = f'width="{width}" height="{height}"'
+        width, height = map(float, SIZE.search(svg).groups())
+        shown = int(wanted or round(LARGER * width))
+        size = f'width="{shown}" height="{round(shown * height / width)}"'
         # The dark one is fetched when it is shown; paper wants the light one from either page.
         return "".join(
             f'<a class="drawing only-{theme}" href="{folder}{name}{ending}.svg">'
