@@ -104,12 +104,15 @@ def check_labels(label, num_classes, unknown=None):
         )
 
 
-def check_classes(argument, label, rows):
-    """`label` as an array [rows] of integers from 0 to 9; ValueError for anything else."""
+def check_classes(argument, label, rows, of="x"):
+    """`label` as an array [rows] of integers from 0 to 9, one for each row of the argument `of`.
+
+    Raises ValueError for anything else.
+    """
     label = np.asarray(label.detach().cpu() if hasattr(label, "detach") else label)
     if label.shape != (rows,):
         raise ValueError(
-            f"{argument} has shape {list(label.shape)}; it must be [{rows}], as x has."
+            f"{argument} has shape {list(label.shape)}; it must be [{rows}], as {of} has."
         )
     if not np.isin(label, range(10)).all():
         raise ValueError(

@@ -6,7 +6,7 @@ from widget_page import PHONE, handle_value, parse, press, script, settle, stati
 
 import vaecourse as vc
 from vaecourse.evaluation import LatentGrid
-from vaecourse.widgets import MissingExplorer
+from vaecourse.widgets import MissingExplorer, PipelineExplorer
 
 CORNER = [20, 9]  # 20 columns of 19 rows are seen
 
@@ -101,3 +101,19 @@ def test_what_the_page_cannot_show_is_refused(model, images):
         MissingExplorer(model, images, corner=[3, 29])
     with pytest.raises(ValueError, match="picked is 2; it must be an integer from 0 to 1"):
         MissingExplorer(model, images, picked=2)
+
+
+@pytest.mark.parametrize("explorer", [MissingExplorer, PipelineExplorer])
+def test_images_are_named_by_their_digits_where_these_are_known(visit, explorer):
+    vae, images = vc.models.VAE(784, 2, (4,)), torch.zeros(3, 784)
+    names = "[...document.querySelectorAll('[data-trait=picked]')].map(b => b.ariaLabel)"
+    named = visit(static_page(explorer(vae, images, torch.tensor([7, 8, 0])))).evaluate(names)
+    assert named == ["Image 1, a 7", "Image 2, an 8", "Image 3, a 0"]
+    assert visit(static_page(explorer(vae, images))).evaluate(names) == [
+        "Image 1",
+        "Image 2",
+        "Image 3",
+    ]
+    sentence = r"^labels has shape \[2\]; it must be \[3\], as images has\.$"
+    with pytest.raises(ValueError, match=sentence):
+        explorer(vae, images, [7, 8])

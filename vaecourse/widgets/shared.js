@@ -70,6 +70,13 @@ export const choices = (label, trait, names) =>
 /** A button that turns `trait` on and off. */
 export const toggle = (trait, name) => `<button type="button" data-trait="${trait}">${name}</button>`;
 
+/** What follows the name of an image whose digit is known. */
+export const ofDigit = (digit) => (Number.isInteger(digit) ? `, ${digit === 8 ? "an" : "a"} ${digit}` : "");
+
+/** Buttons of small images to pick one of, with their digits if these are known. */
+export const picks = (count, digits) => Array.from({ length: count }, (_, k) =>
+  `<button type="button" data-trait="picked" data-value="${k}" aria-label="Image ${k + 1}${ofDigit(digits?.[k])}"><canvas width="28" height="28"></canvas></button>`).join("");
+
 /** The picture of an image of that many pixels: values from 0 to 1, all of red before green and blue. */
 export function paintImage(canvas, values, channels = 1) {
   const picture = new ImageData(canvas.width, canvas.height), level = (v) => Math.round(255 * clamp(v, 0, 1));

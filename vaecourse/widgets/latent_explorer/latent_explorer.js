@@ -170,8 +170,7 @@ class LatentExplorer extends Figure {
     return this.arrays.image_labels?.[k] ?? null;
   }
   nameOf(k) {
-    const label = this.classOf(k);
-    return `Test image ${k + 1}` + (label === null ? "" : `, a ${label}`);
+    return `Test image ${k + 1}${ofDigit(this.classOf(k))}`;
   }
 
   // -------------------------------------------------------------- answering the hand

@@ -65,8 +65,7 @@ class MissingExplorer extends Figure {
     write(this.find(".vw-hint"), "Pick a digit; drag the corner of the window through which it is seen.");
     const count = this.arrays.images.length / PIXELS, seen = `${i("x")}<sub>seen</sub>`, missing = `${i("x")}<sub>missing</sub>`;
     this.body.innerHTML = `
-      <div class="mx-picks" role="group" aria-label="Pick an image">${Array.from({ length: count }, (_, k) =>
-        `<button type="button" data-trait="picked" data-value="${k}" aria-label="Image ${k + 1}"><canvas width="28" height="28"></canvas></button>`).join("")}</div>
+      <div class="mx-picks" role="group" aria-label="Pick an image">${picks(count, this.spec.labels)}</div>
       <div class="mx-x"><p class="mx-head">what is seen of ${i("x")}</p><div class="mx-window"></div></div>
       <div class="mx-z"><p class="mx-head">${i("p")}(${i("z")} | ${seen}), exact</p><div class="mx-plane"></div></div>
       <div class="mx-out"><p class="mx-head">the mean of ${missing}</p><canvas class="mx-filled" width="28" height="28" role="img" aria-label="The seen pixels, and the mean of the missing ones"></canvas></div>

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 import traitlets
 
-from vaecourse._arguments import as_rows
+from vaecourse._arguments import as_rows, check_classes
 from vaecourse.evaluation.grid import LatentGrid
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
@@ -22,6 +22,7 @@ class MissingExplorer(anywidget.AnyWidget):
     model: a VAE with a Bernoulli likelihood, the prior N(0, I) and two latents, whose decoder is an
         nn.Sequential of Linear layers and activations.
     images: [N, 784] of zeros and ones to pick from, at most 20.
+    labels: [N] digits, by which the images are named to those who do not see them, or None.
     title: the line above the picture.
     picked, corner: the picked image, and the window's lower right corner [columns, height]: seen
         are so many columns from the left, and the rows above that height, 0 to 28 from below. While
@@ -38,7 +39,9 @@ class MissingExplorer(anywidget.AnyWidget):
     picked = Hand(0)
     corner = Hand([28, 14])
 
-    def __init__(self, model, images, *, title="What the missing pixels may be", **traits):
+    def __init__(
+        self, model, images, labels=None, *, title="What the missing pixels may be", **traits
+    ):
         decoder, weights = read_network("model.decoder", getattr(model, "decoder", None))
         bernoulli = getattr(model, "params", {}).get("likelihood", "bernoulli") == "bernoulli"
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or not bernoulli:
@@ -48,12 +51,14 @@ class MissingExplorer(anywidget.AnyWidget):
             raise ValueError("images has grey levels; a Bernoulli likelihood needs zeros and ones.")
         if not 1 <= len(images) <= MOST_IMAGES:
             raise ValueError(f"images has {len(images)} rows; it must have 1 to {MOST_IMAGES}.")
+        if labels is not None:
+            labels = check_classes("labels", labels, len(images), of="images").tolist()
         self._model, self._images = model, images
         data, table = pack(
             {"decoder": weights.astype(np.float16), "images": images.byte().cpu().numpy()}
         )
         spec = {"title": title, "decoder": decoder, "table": table, "grid": [POINTS, REACH]}
-        super().__init__(spec=spec, arrays=data, **traits)
+        super().__init__(spec=spec | {"labels": labels}, arrays=data, **traits)
         self.spec = self.spec | {"start": {"picked": self.picked, "corner": self.corner}}
 
     @traitlets.validate("picked")

@@ -117,8 +117,7 @@ class PipelineExplorer extends Figure {
     const part = (name, inside) => `<div class="px-part px-${name}" data-part="${name}">${inside}</div>`;
     const count = this.arrays.images.length / PIXELS;
     this.body.innerHTML = `
-      <div class="px-picks" role="group" aria-label="Pick an image">${Array.from({ length: count }, (_, k) =>
-        `<button type="button" data-trait="picked" data-value="${k}" aria-label="Image ${k + 1}"><canvas width="28" height="28"></canvas></button>`).join("")}</div>
+      <div class="px-picks" role="group" aria-label="Pick an image">${picks(count, this.spec.labels)}</div>
       <div class="px-x"><p class="px-head">image ${i("x")}</p><canvas class="px-pen" width="${SIDE * PEN}" height="${SIDE * PEN}" role="img" aria-label="The image x: draw here by mouse or finger"></canvas>
         <button type="button" class="px-clear">Back to the digit</button></div>
       ${part("encoder", `<p class="px-arrow" tabindex="0">encoder →</p>`)}

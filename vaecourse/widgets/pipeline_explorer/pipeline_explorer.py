@@ -5,7 +5,7 @@ import numpy as np
 import torch
 import traitlets
 
-from vaecourse._arguments import as_rows
+from vaecourse._arguments import as_rows, check_classes
 from vaecourse.distributions import DiagonalGaussian
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
@@ -21,6 +21,7 @@ class PipelineExplorer(anywidget.AnyWidget):
     model: a VAE with a Bernoulli likelihood, a diagonal q and two latents, whose encoder and
         decoder are nn.Sequential of Linear layers and activations.
     images: [N, 784] of zeros and ones to pick from, at most 20; a reader may draw one instead.
+    labels: [N] digits, by which the images are named to those who do not see them, or None.
     weights: the name of a script in the book's static files that holds the encoder
         (`encoder_script`), so that it travels only to those who draw; None puts it into the page.
     title: the line above the picture.
@@ -41,7 +42,9 @@ class PipelineExplorer(anywidget.AnyWidget):
     picked = Hand(0)
     eps = Hand([0.5, -0.5])
 
-    def __init__(self, model, images, *, weights=None, title="One digit through a VAE", **traits):
+    def __init__(
+        self, model, images, labels=None, *, weights=None, title="One digit through a VAE", **traits
+    ):
         decoder, decoder_weights = read_network("model.decoder", getattr(model, "decoder", None))
         encoder, self._encoder = _encoder(model)
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or encoder[0][0] != SIDE**2:
@@ -51,6 +54,8 @@ class PipelineExplorer(anywidget.AnyWidget):
             raise ValueError("images has grey levels; a Bernoulli likelihood needs zeros and ones.")
         if not 1 <= len(images) <= MOST_IMAGES:
             raise ValueError(f"images has {len(images)} rows; it must have 1 to {MOST_IMAGES}.")
+        if labels is not None:
+            labels = check_classes("labels", labels, len(images), of="images").tolist()
         with torch.no_grad():
             q = model.encode(images)
             if not isinstance(q, DiagonalGaussian) or model.params["likelihood"] != "bernoulli":
@@ -65,6 +70,7 @@ class PipelineExplorer(anywidget.AnyWidget):
             }
         )
         spec = {"title": title, "decoder": decoder, "encoder": encoder, "weights": weights or ""}
+        spec["labels"] = labels
         inline = b"" if weights else self._encoder
         super().__init__(spec=spec | {"table": table}, arrays=data, encoder=inline, **traits)
         self.spec = self.spec | {"start": {"picked": self.picked, "eps": self.eps}}
