@@ -80,3 +80,16 @@ def test_nothing_moves_when_the_explorers_start(chromium, built, options):
         )
         assert taken <= 1.15 * kept
     context.close()
+
+
+@pytest.mark.parametrize(("options", "shown"), [({}, True), (PHONE, False)])
+def test_on_a_phone_no_button_of_the_theme_lies_on_an_explorer(new_tab, built, options, shown):
+    page = new_tab(**options)
+    page.goto(built.as_uri())
+    page.locator(".vw-title").first.wait_for()
+    page.evaluate(  # as the theme writes it, and shows it while one scrolls up
+        "document.body.insertAdjacentHTML('beforeend', `<button id='pst-back-to-top'"
+        " style='position: fixed; top: 90vh; display: block'>Back to top</button>`)"
+    )
+    assert page.locator("#pst-back-to-top").is_visible() == shown
+    page.close()
