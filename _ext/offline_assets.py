@@ -74,7 +74,8 @@ def without_scripts(model):
     title = escape(model.get("title") or "A figure that computes")
     return (
         f"<noscript><p><strong>{title}.</strong> This figure computes in the browser and needs "
-        "JavaScript, which is switched off here. All else on this page reads without it.</p>"
+        "JavaScript, which is switched off here. Without it formulas stand as they are written, in "
+        "TeX; all else on this page reads.</p>"
         "</noscript>"
     )
 
@@ -129,6 +130,7 @@ def setup(app):
     app.add_css_file("course.css")
     app.add_css_file("explorers.css")
     app.add_js_file("accessible.js", loading_method="defer", priority=600)
+    app.add_js_file("early_theme.js", priority=100)
     app.add_js_file("quiet_console.js", priority=100)
     app.add_js_file("save_notebook.js", loading_method="defer", priority=600)
     # Deferred like MathJax and listed before it, so that they run just before it.

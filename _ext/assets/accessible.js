@@ -1,5 +1,5 @@
-/* Mends in the finished page what stands in the way of a keyboard or a screen reader and comes
- * from the theme, from docutils, from Markdown or from MathJax. */
+/* Mends in the finished page what stands in the way of a keyboard, a screen reader, a finger or a
+ * printer and comes from the theme, from docutils, from Markdown or from MathJax. */
 (function () {
   "use strict";
 
@@ -78,6 +78,27 @@
     );
   }
 
+  /** A tap on a section in the drawer of a phone shows that section, and not the drawer over it. */
+  function closeDrawers() {
+    for (const drawer of document.querySelectorAll("dialog[id$=sidebar-modal]"))
+      drawer.addEventListener("click", ({ target }) => {
+        if (target.closest("a[href^='#']")) drawer.close();
+      });
+  }
+
+  /** Paper is white, whatever the screen is. */
+  function printLight() {
+    const root = document.documentElement;
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    matchMedia("print").addEventListener("change", ({ matches }) => {
+      const { mode } = root.dataset;
+      const onScreen = mode === "auto" ? (dark.matches ? "dark" : "light") : mode;
+      root.dataset.theme = matches ? "light" : onScreen;
+    });
+  }
+
+  closeDrawers();
+  printLight();
   nameSidebar();
   nameFolds();
   emptyCorners();

@@ -57,7 +57,8 @@
 
   /** Keep short formulas on one line with the punctuation behind them; a browser would part them. */
   function keepPunctuation() {
-    for (const formula of document.querySelectorAll("span.math")) {
+    for (const formula of document.querySelectorAll(":not(.formula-with-mark) > span.math")) {
+      if (!formula.querySelector("mjx-container")) continue; // it is not set yet
       const [next, symbols] = [formula.nextSibling, formula.textContent];
       const marks = next && next.nodeType === Node.TEXT_NODE && next.data.match(/^[.,;:?!)’”]+/);
       if (!marks || symbols.length > LONGEST_KEPT) continue;
@@ -69,11 +70,25 @@
     }
   }
 
+  /** Set what is in sight, or comes into sight by that, and show the page: the rest moves unseen. */
+  async function setFirstScreen() {
+    const inSight = [...document.querySelectorAll(".math")].filter((formula) => {
+      const all = formula.closest("table") || formula; // its columns share what room there is
+      const { top, bottom } = all.getBoundingClientRect();
+      return bottom > 0 && top < 1.5 * innerHeight;
+    });
+    if (inSight.length) await MathJax.typesetPromise(inSight);
+    keepPunctuation();
+    document.body.getBoundingClientRect(); // a page that is laid out asks for its fonts
+    await document.fonts.ready;
+    document.documentElement.classList.add("formulas-set");
+  }
+
   const config = (window.MathJax = window.MathJax || {});
   // Else the keyboard would stop at every formula; accessible.js lets it stop where one scrolls.
   config.options = { ...config.options, menuOptions: { settings: { inTabOrder: false } } };
   const ofPage = config.startup && config.startup.pageReady; // slides have one of their own
-  const setPage = ofPage || (() => MathJax.startup.defaultPageReady());
+  const setPage = ofPage || (() => setFirstScreen().then(() => MathJax.startup.defaultPageReady()));
   config.startup = {
     ...config.startup,
     ready() {

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  // Names of one thing. A query for one of them asks, more softly, for the others.
+  // Names of one thing. A query with one of them asks, more softly, for the others in its place.
   const NAMES = [
     ["elbo", "evidence lower bound", "variational bound", "variational lower bound"],
     ["vae", "variational autoencoder"],
@@ -18,7 +18,12 @@
     ["posterior collapse", "latent is ignored"],
     ["amortized", "encoder", "recognition model"],
     ["pca", "principal component"],
+    ["annealing", "warm up"],
+    ["missing data", "missing pixels", "missing values", "imputation"],
   ];
+
+  // Words of a query that say nothing beside others.
+  const EMPTY = new Set(["a", "an", "the", "is", "are", "do", "does", "what", "how", "why", "trick"]);
 
   /** Letters alone, small, without accents, in one spelling, without the ends of words. */
   const tidy = (text) =>
@@ -47,21 +52,27 @@
   function rarity(word) {
     const holding = sections.filter(({ counts, title_ }) =>
       counts.has(word) || title_.includes(` ${word} `)).length;
-    return holding ? Math.log(1 + sections.length / holding) : 0;
+    return Math.log(1 + sections.length / Math.max(holding, 1));
   }
+
+  const ENOUGH = 0.5; // of the words, weighed by how rare they are; a section without is no answer
 
   /** How well a section answers the words (BM25), and how much more if they stand together. */
   function score(section, words, rarities) {
-    let sum = 0;
+    let [sum, present] = [0, 0];
     const whole = ` ${words.join(" ")} `;
     for (const [place, word] of words.entries()) {
       const count = section.counts.get(word) || 0;
       const found = section.title_.includes(` ${word} `) || section.page_.includes(` ${word} `);
-      if (!count && !found) return 0;
+      if (!count && !found) continue;
+      present += rarities[place];
       const length = 0.25 + (0.75 * section.length) / average;
       sum += (rarities[place] * 2.2 * count) / (count + 1.2 * length);
       if (section.title_.includes(` ${word} `)) sum += 2 * rarities[place];
     }
+    const share = present / rarities.reduce((all, one) => all + one, 0);
+    if (share < ENOUGH) return 0;
+    sum *= share ** 4; // a section with all the words goes before those that lack one
     if (words.length > 1) {
       const together = section.words.split(whole).length - 1;
       sum += (3 * together) / (together + 1) * Math.max(...rarities);
@@ -73,12 +84,16 @@
   }
 
   function find(query) {
-    const words = split(query);
+    const all = split(query);
+    const words = all.every((word) => EMPTY.has(word)) ? all : all.filter((word) => !EMPTY.has(word));
     if (!words.length) return [];
     const asked = [[words, 1]];
+    const whole = ` ${words.join(" ")} `;
     for (const names of NAMES) {
-      const others = names.map(split).filter((name) => name.join(" ") !== words.join(" "));
-      if (others.length < names.length) for (const name of others) asked.push([name, 0.7]);
+      const said = names.map((name) => ` ${split(name).join(" ")} `);
+      const longest = said.filter((name) => whole.includes(name)).sort((a, b) => b.length - a.length)[0];
+      for (const name of said)
+        if (longest && name !== longest) asked.push([whole.replace(longest, name).trim().split(" "), 0.7]);
     }
     const scores = new Map();
     for (const [parts, weight] of asked) {

@@ -4,8 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from book_page import DEVICES, set_theme
+from book_page import DEVICES, STILL, set_theme
 from browser import READY
+
+# How far what is in sight has moved, as browsers count it: the sum of "layout shifts". The page may
+# take all its time before it shows its text; a reader sees it unset after a while.
+MOVED = """window.moved = 0;
+new PerformanceObserver((list) => {
+  for (const { hadRecentInput, value } of list.getEntries()) if (!hadRecentInput) moved += value;
+}).observe({ type: "layout-shift", buffered: true });
+document.addEventListener("readystatechange", () =>
+  document.documentElement.style.setProperty("--vc-wait", "3600s"), { once: true });"""
 
 LOOK = """() => ({
   theme: document.documentElement.dataset.theme,
@@ -43,8 +52,11 @@ def test_page_is_whole_and_silent(new_tab, addresses, page, scheme, device):
     address = addresses[scheme]
     tab = new_tab(color_scheme="light", **DEVICES[device])
     news = watch(tab, address)
+    tab.add_init_script(MOVED)
     tab.goto(f"{address}/{page}")
     tab.evaluate(READY)
+    tab.evaluate(STILL)
+    assert tab.evaluate("moved") <= 0.05
     for theme in ("light", "dark"):
         set_theme(tab, theme)
         look = tab.evaluate(LOOK)
@@ -97,6 +109,20 @@ def test_search_finds_the_section_by_any_of_its_names(search, site):
     assert search("qqqq") == []
 
 
+def test_search_knows_a_name_within_a_query_and_forgives_a_word_that_is_nowhere(search):
+    for query in ("log-derivative trick", "the score function", "score function qqqq"):
+        assert (
+            search(query)[0][0]
+            == "chapters/08_gradient_estimators.html#first-way-the-score-function"
+        )
+    assert [address for address, _, _ in search("reparameterization trick")] == [
+        address for address, _, _ in search("reparameterization")
+    ]
+    for query in ("missing data", "missing values", "missing pixels"):
+        assert search(query)[0][0].endswith("priors.html#pixels-that-nobody-saw"), query
+    assert search("function qqqq rrrr") == []
+
+
 def test_search_shows_no_markup_of_a_query(search):
     assert search("<img src=x onerror=alert(1)>") == []
 
@@ -118,5 +144,60 @@ def test_without_scripts_a_page_shows_a_picture_and_says_what_is_missing(chromiu
     tab = context.new_page()
     tab.goto(f"{addresses['file']}/index.html")
     assert tab.locator("noscript img").bounding_box()["height"] > 200
-    assert "needs JavaScript" in tab.locator(".explorer-room noscript").inner_text()
+    note = tab.locator(".explorer-room noscript")
+    assert note.inner_text().endswith(
+        "This figure computes in the browser and needs JavaScript, which is switched off here. "
+        "Without it formulas stand as they are written, in TeX; all else on this page reads."
+    )
+    hole = tab.locator(".explorer-room").bounding_box()["height"]
+    assert hole < note.bounding_box()["height"] + 30
+    tab.goto(f"{addresses['file']}/notation.html")
+    assert tab.locator("td .math").first.is_visible()
     context.close()
+
+
+def test_without_mathjax_the_text_appears_all_the_same(new_tab, addresses):
+    tab = new_tab()
+    tab.route("**/mathjax/*", lambda route: route.abort())
+    tab.goto(f"{addresses['http']}/notation.html")
+    tab.locator("td .math").first.wait_for(state="visible")
+    tab.close()
+
+
+def test_paper_is_light_where_the_screen_is_dark(new_tab, addresses):
+    tab = new_tab(color_scheme="dark")
+    tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
+    set_theme(tab, "dark")
+    for media, theme in (("print", "light"), ("screen", "dark")):
+        tab.emulate_media(media=media)
+        tab.wait_for_function(
+            "theme => document.documentElement.dataset.theme === theme", arg=theme
+        )
+    tab.close()
+
+
+def test_a_tap_on_a_section_closes_the_contents(new_tab, addresses):
+    tab = new_tab(**DEVICES["phone"])
+    tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
+    tab.evaluate(READY)
+    tab.locator(".secondary-toggle").tap()
+    contents = tab.locator("#pst-secondary-sidebar-modal")
+    link = contents.locator("a[href^='#']").nth(4)
+    section = tab.locator(link.get_attribute("href"))
+    link.tap()
+    contents.wait_for(state="hidden")
+    tab.evaluate(STILL)
+    assert 0 <= section.bounding_box()["y"] < 200
+    tab.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_magnifier_lies_beside_what_is_searched(new_tab, addresses, width):
+    tab = new_tab(viewport={"width": width, "height": 900})
+    tab.goto(f"{addresses['file']}/search.html?q=elbo")
+    form = tab.locator("main form.bd-search")
+    icon = form.locator("i").bounding_box()
+    field = form.locator("input")
+    room = field.evaluate("field => parseFloat(getComputedStyle(field).paddingLeft)")
+    assert field.bounding_box()["x"] + room >= icon["x"] + icon["width"] + 4
+    tab.close()
