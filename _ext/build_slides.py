@@ -44,6 +44,8 @@ ONCE = "The mistake everybody makes once"
 CITED = re.compile(r"\s*\{cite(?::p)?\}`[^`]*`")
 TARGET = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)
 LINK = re.compile(r"\[([^\]\n]+)\]\((?!http)[^)]*\)")
+# A sentence that begins with what only the one before it names.
+REFERS = re.compile(r"(They|Both|These|Those)\b|(\w+ ){0,5}(them|these|those)\b")
 BETWEEN = {"formula", "table", "quote"}
 LISTS = {"": "title", "What to take away": "list", "What goes wrong": "list"}
 
@@ -200,10 +202,15 @@ def slides(found, markdown):
 
 
 def lead(found, index):
-    """The sentence that leads to a formula or a table."""
+    """The sentence that leads to a formula or a table, from where it can be understood."""
     before = found[index - 1]
-    beside = before.kind == "words" and before.cell == found[index].cell
-    return sentences(before.words)[-1] if beside else ""
+    if before.kind != "words" or before.cell != found[index].cell:
+        return ""
+    said = sentences(before.words)
+    start = len(said) - 1
+    while start and REFERS.match(said[start]):
+        start -= 1
+    return " ".join(said[start:])
 
 
 def reading(found, index):
@@ -218,10 +225,15 @@ def reading(found, index):
 
 
 def caption(found, index):
-    """What the prose below a figure opens with; empty where another thing comes first."""
+    """What the prose below a figure opens with; empty where another thing comes first.
+
+    A short paragraph before others announces them, and says nothing alone.
+    """
     prose = list(dropwhile(lambda block: block.kind == "folded", found[index + 1 :]))
-    paragraphs = takewhile(lambda block: block.kind == "words", prose)
-    return opening(" ".join(block.words for block in paragraphs))
+    paragraphs = [block.words for block in takewhile(lambda block: block.kind == "words", prose)]
+    if len(paragraphs) > 1 and len(paragraphs[0].split()) < SHORT:
+        del paragraphs[0]
+    return opening(" ".join(paragraphs))
 
 
 def words_before(found, index):

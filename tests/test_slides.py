@@ -105,6 +105,23 @@ def test_a_figure_has_its_alt_text_and_what_is_read_in_it(deck):
     assert len(deck[5].parts) == 1
 
 
+def test_a_sentence_that_refers_back_brings_what_it_refers_to():
+    words = "Left out. Take a and b. Both are ours. Two more things follow from them:"
+    text = new_markdown_cell(f"# T\n\n## S\n\n{words}\n\n$$\nc\n$$")
+    (slide,) = deck_of(new_notebook(cells=[text]), BIBLIOGRAPHY)[1]
+    expected = "<p>Take a and b. Both are ours. Two more things follow from them:</p>"
+    assert slide.parts[0] == expected
+
+
+def test_a_paragraph_that_announces_others_is_no_caption():
+    words = "Two things to see.\n\n*It is flat*, and so on, as one can see from the picture.\n\nB."
+    cells = [new_markdown_cell("# T\n\n## S"), figure("F.", 800, 300), new_markdown_cell(words)]
+    (slide,) = deck_of(new_notebook(cells=cells), BIBLIOGRAPHY)[1]
+    assert (
+        slide.parts[1] == "<p><em>It is flat</em>, and so on, as one can see from the picture.</p>"
+    )
+
+
 def test_a_prediction_comes_before_its_answer(deck):
     assert deck[8].parts == ["<p>Up or down?</p>\n<ol>\n<li>Up.</li>\n<li>Down.</li>\n</ol>\n"]
     assert deck[9].parts == [
