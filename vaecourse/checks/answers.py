@@ -914,7 +914,7 @@ def _changed(names, arguments):
                 new = new if isinstance(value, torch.Tensor) else new.item()
                 yield f"if {name} were {words}", (*arguments[:k], new, *arguments[k + 1 :])
     tall = [len(value) if _is_array(value) else 0 for value in arguments]
-    for words, rows in _ROWS if tall[0] > 1 else ():
+    for words, rows in _ROWS if tall[0] > 0 else ():
         yield words, tuple(v[rows] if n == tall[0] else v for v, n in zip(arguments, tall))
 
 

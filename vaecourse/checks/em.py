@@ -28,6 +28,12 @@ def _mixtures():
     thin = torch.tensor([[1.0, 0.95], [0.95, 1.0]], dtype=torch.float64).expand(3, 2, 2).clone()
     yield Trial((x, weights, means, thin), "With narrow covariances", advice)
     yield Trial((x, weights[:1] / 0.5, means[:1], covariances[:1]), "With one component")
+    rare = torch.tensor([0.5, 0.4995, 0.0005], dtype=torch.float64)
+    yield Trial((x, rare, means, covariances), "With a component of small weight")
+    many = 1.5 * normal(150, 2, seed=6), weights, means, covariances
+    yield Trial(many, "With 150 points")
+    small = 0.01 * x, weights, 0.01 * means, 1e-4 * covariances
+    yield Trial(small, "With points near 0.01", atol=1e-7)
     eye = torch.eye(12, dtype=torch.float64)
     two = 0.1 * torch.ones(2, 12, dtype=torch.float64) * torch.tensor([[1.0], [-1.0]])
     wide = 20 * normal(60, 12), torch.tensor([0.4, 0.6]).double(), two, eye.repeat(2, 1, 1)

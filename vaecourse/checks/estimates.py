@@ -91,6 +91,10 @@ def _log_densities():
     log_q, log_p = _two_densities(normal(2000, seed=5), 0.2, 1.1)
     yield Trial((log_q, log_p), "With 2,000 draws")
     yield Trial((log_q[:9] - 5000, log_p[:9] - 5000), "With log-densities near −5,000")
+    log_q = torch.tensor([3.0, 1.5, -1.0, -2.0, 0.5], dtype=torch.float64)
+    log_p = torch.tensor([1.0, 4.5, -80.0, -300.0, -2.0], dtype=torch.float64)
+    yield Trial((log_q, log_p), "With log ratios from −3 to 298")
+    yield Trial((log_q[:1], log_p[:1]), "With one draw")
 
 
 def _two_densities(z, loc, scale):
@@ -176,7 +180,8 @@ def kl_estimate(log_q, log_p):
     """Check `fn(log_q, log_p)`: an estimate of KL(q ‖ p) in nats, from S draws of q.
 
     log_q and log_p [S] are the log-densities of both at the same draws. The mean of log_q − log_p
-    is right, and so is that with any multiple of p/q − 1 added as a control variate.
+    over all draws is right, and so is that with c (p/q − 1) added as a control variate, for one c
+    that is chosen beforehand, whatever the draws and their number are.
     """
     return (log_q - log_p).mean()
 
@@ -194,6 +199,8 @@ def _likelihoods():
     apart = torch.tensor([0.0, -1e4, -100.0, 500.0], dtype=torch.float64)
     yield Trial((moderate + apart,), "With columns 10,000 apart", advice)
     yield Trial((moderate + 1000 * normal(6, 1),), "With rows far apart", advice)
+    turns = torch.tensor([[-9000, -100, -5000], [-100, -9000, -5001], [-105, -8000, -4000]])
+    yield Trial((turns.double(),), "With another draw the best in every column", advice)
     yield Trial((moderate[:2],), "With two draws")
     yield Trial((normal(500, 3, seed=2),), "With 500 draws")
     small = torch.cat([torch.zeros(1, 1), torch.full((2000, 1), -8.0)]).double()

@@ -303,9 +303,14 @@ def _measurements():
         ([10.0, 30.0, 20.0], -2.1926, 45.0, ""),
         ([100.0, 400.0], 3.0, -120.0, "With a negative bias"),
         ([30.0, 60.0, 90.0, 120.0, 150.0, 1e6], 0.0, 700.0, "With a limit of 0"),
+        ([40.0, 100.0, 250.0], 0.1673, 90.0, "With a limit below 0.5"),
+        ([500.0, 1000.0, 3000.0], 2.5, 300.0, "With sizes up to 3,000"),
     ):
         sizes = torch.tensor(sizes, dtype=torch.float64)
         yield Trial((sizes, limit + slope / sizes), where, rtol=1e-4, atol=1e-4)
+    sizes = torch.tensor([50, 100, 400])
+    where = "With whole numbers as sizes, and distances in single precision"
+    yield Trial((sizes, 2 + 300 / sizes), where, rtol=1e-3, atol=1e-3)
 
 
 def _intercept(at, distances):
@@ -316,6 +321,7 @@ def _intercept(at, distances):
 
 def _wrong_limits(sizes, distances):
     """(what a mistake gives, the sentence that names it), …"""
+    sizes, distances = sizes.double(), distances.double()
     at = 1 / sizes
     limit = _intercept(at, distances)
     slope = (_intercept(at - 1, distances) - limit).reshape(())
@@ -369,4 +375,4 @@ def bias_free(sizes, distances):
 
     The distances were measured with `sizes` samples each, and their bias is proportional to 1/n.
     """
-    return _intercept(1 / sizes, distances)
+    return _intercept(1 / sizes.double(), distances.double())

@@ -39,13 +39,15 @@ _RATE = 0.1
 def _divergences():
     scales = torch.tensor([0.2, 0.9, 2.0, 3.0], dtype=torch.float64)
     yield scales * uniform(5, 4), 0.5
-    yield 3 * scales[:3] * uniform(2, 3, seed=1), 0.4
+    yield 3 * scales[:3] * uniform(2, 3, seed=1), 1.4
     yield 0.1 * uniform(3, 6, seed=2), 0.05
-    yield Trial((scales * uniform(5, 4), 0.0), "With a floor of 0")
-    yield Trial((scales * uniform(5, 4), 40.0), "With a floor above all")
+    yield Trial((0.01 * scales * uniform(5, 4), 0.0), "With a floor of 0")
+    yield Trial((scales * uniform(5, 4), 40.5), "With a floor above all")
     yield Trial((100 * uniform(4, 3), 0.5), "With no latent below the floor")
     yield Trial((4 * uniform(6, 1, seed=3), 0.25), "With one latent")
     yield Trial((uniform(1, 5, seed=4), 0.5), "With one row")
+    yield Trial((4000 * uniform(4, 3, seed=5), 0.5), "With a KL of up to 4,000 nats")
+    yield Trial((2 * uniform(200, 64, seed=6), 1.0), "With 200 rows and 64 latents")
 
 
 def _wrong_floors(kl, floor):
@@ -66,6 +68,10 @@ def _wrong_floors(kl, floor):
             "The floor cuts the sum of a row; every latent has its own.",
         ),
         (average.clamp(max=floor).sum(), "max and min are swapped: this keeps the KL small."),
+        (
+            average.clamp(min=int(floor)).sum(),
+            "The floor is made a whole number; it may be a fraction.",
+        ),
         (free.mean(), "You averaged over the latents; sum over them."),
         (free, "The latents are not summed yet."),
         (kl.sum(0).clamp(min=floor).sum(), "You summed over the rows; average over them."),

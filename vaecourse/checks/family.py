@@ -42,7 +42,10 @@ def _factor_problems():
     quiet = normal(3, 4), normal(4, 2, seed=1), normal(4), 1e-4 * noise[:4]
     yield Trial(quiet, "With noise variances of 0.0001", atol=1e-6)
     flat = normal(5, 1, seed=3) @ normal(1, 3, seed=4)
-    yield Trial((normal(2, 5), flat, normal(5), noise[:5]), "With a W of rank one")
+    yield Trial((10 * normal(2, 5), 10 * flat, normal(5), noise[:5]), "With a W of rank one")
+    weight = normal(4, 2, seed=1)
+    far = 20 * normal(3, 2) @ weight.T, weight, normal(4, seed=2), noise[:4]
+    yield Trial(far, "With z far from 0")
 
 
 def _factor_posterior(x, weight, mean, noise):
@@ -128,7 +131,7 @@ def _wrong_means(x, weight, mean, noise):
     _factor_problems,
     "one covariance (I + WᵀΨ⁻¹W)⁻¹ for all, and a mean that is linear in x.",
     (_wrong_means, _wrong_covariances),
-    outputs=("the means", "the covariance"),
+    outputs=("loc", "the covariance"),
     order=(1, 0),
 )
 def factor_analysis_posterior(x, weight, mean, noise_variance):

@@ -142,6 +142,11 @@ def _chains():
         yield log_snr, uniform(levels, seed=seed, low=0.1, high=2), dim, 0.3
     bent = torch.tensor([5.0, 4.5, 1.0, -2.0], dtype=torch.float64)
     yield Trial((bent, uniform(4, seed=3), 2, 0.1), "With levels that are not evenly spaced")
+    steep = torch.linspace(25, -6, 5, dtype=torch.float64), uniform(5, seed=5), 3, 0.1
+    yield Trial(steep, "With log SNR up to 25")
+    fine = torch.linspace(3, -4, 200, dtype=torch.float64), uniform(200, seed=6), 3, 0.1
+    yield Trial(fine, "With 200 levels")
+    yield Trial((bent, uniform(4, seed=3), 2, 4.0), "With a KL to the prior of 4")
     one = torch.tensor([2.0], dtype=torch.float64)
     yield Trial((one, uniform(1, seed=4), 2, 0.2), "With a single level")
 

@@ -49,7 +49,26 @@ def weighted(n, d):
     return line[0]
 
 
+def of_products(n, d):
+    return (n * d - (n * d).mean()) @ (n - n.mean()) / ((n - n.mean()) ** 2).sum()
+
+
+def near_zero(sizes, distances):
+    value = float(by_hand(sizes, distances))
+    return 0.0 if abs(value) < 0.5 else value
+
+
+def cut_inverse(sizes, distances):
+    at = 1 / np.asarray(sizes, dtype=float)
+    matrix = np.stack([np.ones_like(at), at], 1)
+    return (np.linalg.pinv(matrix, rcond=1e-3) @ np.asarray(distances))[0]
+
+
 WRONG = [
+    (near_zero, "."),
+    (cut_inverse, "up to 3,000"),
+    (lambda n, d: of_products(n, d), "Got: Long"),
+    (lambda s, d: line(np.asarray(s) ** -1, np.asarray(d))[1], "whole numbers as sizes"),
     (lambda s, d: line(s.numpy(), d.numpy())[1], "The line is through distance against"),
     (lambda s, d: line(1 / s.numpy(), d.numpy())[0], "slope"),
     (lambda s, d: d.mean(), "mean"),
@@ -108,5 +127,5 @@ RIGHT = [
     lambda n, d: np.polyfit(1 / n.numpy(), d.numpy(), 1)[-1],
     lambda n, d: torch.linalg.lstsq(torch.stack([1 / n, 1 + 0 * n], 1), d[:, None]).solution[1],
     lambda n, d: np.polynomial.Polynomial.fit(1 / n.numpy(), d.numpy(), 1)(0.0),
-    lambda n, d: (n * d - (n * d).mean()) @ (n - n.mean()) / ((n - n.mean()) ** 2).sum(),
+    lambda n, d: of_products(n.double(), d.double()),
 ]

@@ -133,6 +133,13 @@ def off(f):
 
 BOUND = {
     "wrong": [
+        (lambda lam, e, d, kl: in_a_loop(lam.clamp(-10, 10), e, d, kl), "log SNR up to 25"),
+        (lambda lam, e, d, kl: in_a_loop(lam.clamp(-20, 20), e, d, kl), "log SNR up to 25"),
+        (lambda lam, e, d, kl: in_a_loop(lam[:100], e[:100], d, kl), "With 200 levels"),
+        (
+            lambda lam, e, d, kl: in_a_loop(lam, e, d, min(kl, 1.0)),
+            "if kl_prior were cut off at 0 and 1",
+        ),
         (lambda *given: -in_a_loop(*given), "this is the loss"),
         (off(lambda s, e, d, kl, steps: kl), "KL of the last level"),
         (off(lambda s, e, d, kl, steps: 2 * kl), "to the prior is added"),

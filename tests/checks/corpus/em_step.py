@@ -187,7 +187,38 @@ def determinant_twice(x, w, m, c):
     return maximize(x, (w.log() + log_density(x, m, c) - 0.5 * c.logdet()).softmax(1))
 
 
+def scarce(least):
+    return lambda x, w, m, c: maximize(
+        x, responsibilities(x, w, m, c), count=lambda n: n.clamp(min=least)
+    )
+
+
+def small_ones_stay(x, w, m, c):
+    weights, means, covariances = exact(x, w, m, c)
+    large = len(x) * weights >= 1
+    return (
+        weights,
+        torch.where(large[:, None], means, m),
+        torch.where(large[:, None, None], covariances, c),
+    )
+
+
+def lifted_determinant(x, w, m, c):
+    off = x[:, None] - m
+    squares = torch.einsum("nki,kij,nkj->nk", off, torch.linalg.inv(c), off)
+    joint = w.log() - 0.5 * squares - 0.5 * (torch.linalg.det(c) + 1e-8).log()
+    return maximize(x, joint.softmax(1))
+
+
 WRONG = [
+    (scarce(1.0), "Only the last row is wrong"),
+    (scarce(0.1), "Only the last row is wrong"),
+    (small_ones_stay, "."),
+    (lambda x, w, m, c: exact(x, w.clamp(min=0.01), m, c), "small weight"),
+    (lambda x, w, m, c: exact(x, w.clamp(min=1e-3), m, c), "small weight"),
+    (lifted_determinant, "near 0.01"),
+    (changed(2, lambda c: c + 1e-5 * torch.eye(c.shape[-1])), "."),
+    (lambda x, w, m, c: exact(x[:100], w, m, c), "150 points"),
     (changed(0, lambda w: torch.full_like(w, 1 / len(w))), r"each is N_k / N"),
     (lambda *a: tuple(part.squeeze() for part in exact(*a)), "number without axes"),
     (determinant_twice, "determinant counts twice"),

@@ -69,7 +69,16 @@ def by_marginal(x, W, m, psi):
     return (x - m) @ gain.T, torch.eye(W.shape[1]) - gain @ W
 
 
+def cut_inverse(x, W, m, psi):
+    precision = torch.eye(W.shape[1]) + (W.T / psi) @ W
+    s = torch.linalg.pinv(precision, rtol=1e-2)
+    return (x - m) @ (s @ (W.T / psi)).T, s
+
+
 WRONG = [
+    (cut_inverse, "rank one"),
+    (changed(lambda a, c: (a.clamp(-5, 5), c)), "far from 0|cut off"),
+    (changed(lambda a, c: (a[0], c)), r"Loc has shape|In loc|loc has shape"),
     (lambda x, W, m, p: exact(x, W, 0 * m, p), "μ is not subtracted from x"),
     (lambda x, W, m, p: exact(x, W, m, p**2), "Ψ⁻¹ enters once, not squared"),
     (lambda x, W, m, p: exact(x, W, m, p.sqrt()), "noise_variance holds variances"),
@@ -84,7 +93,7 @@ WRONG = [
     (changed(lambda a, c: (a, c.diagonal())), "The entries off the diagonal are"),
     (changed(lambda a, c: (a, torch.diag(c.diagonal()))), "The entries off the diagonal are"),
     (changed(lambda a, c: (a.T, c)), r"The means are \[J, B\]; give one row for"),
-    (changed(lambda a, c: (c, a)), "wrong order: return the means first"),
+    (changed(lambda a, c: (c, a)), "wrong order: return loc first"),
     (changed(lambda a, c: a), "2 things"),
     (changed(lambda a, c: (a.mean(0), c)), "shape"),
     (changed(lambda a, c: MultivariateNormal(a, c)), "Your function returns a distribution"),

@@ -33,6 +33,11 @@ def floor_of(kl, f):
 
 
 WRONG = [
+    (lambda kl, f: exact(kl, int(f)), "made a whole number"),
+    (lambda kl, f: exact(kl.clamp(max=1000), f), "4,000 nats|cut off"),
+    (lambda kl, f: exact(kl[:, :32], f), "64 latents"),
+    (lambda kl, f: exact(kl[:128], f), "200 rows"),
+    (lambda kl, f: exact(kl, f or 0.05), "With a floor of 0|floor"),
     (lambda k, f: k.clamp(min=f).mean(0).sum(), "The floor cuts row by row; average"),
     (lambda k, f: k.mean(0).sum().clamp(min=f), "The floor cuts the sum; every latent"),
     (lambda k, f: k.sum(1).clamp(min=f).mean(), "The floor cuts the sum of a row; every"),

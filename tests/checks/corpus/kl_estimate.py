@@ -27,7 +27,23 @@ def with_c(c):
     return lambda q, p: ((q - p) + c * torch.expm1(p - q)).mean()
 
 
+def cut(**ends):
+    return lambda log_q, log_p: (log_q - log_p).clamp(**ends).mean()
+
+
+def with_deviation(log_q, log_p):
+    return (log_q - log_p).mean() + 0 * (log_q - log_p).std()
+
+
 WRONG = [
+    (cut(max=4), "log ratios"),
+    (cut(min=-10, max=10), "log ratios"),
+    (cut(min=-50, max=50), "log ratios"),
+    (cut(min=-2), "log ratios"),
+    (lambda log_q, log_p: (log_q.clamp(max=0) - log_p).mean(), "if log_q were cut off above 0"),
+    (lambda log_q, log_p: 0.0 if len(log_q) < 2 else mean(log_q, log_p), "With one draw"),
+    (with_deviation, "With one draw"),
+    (lambda log_q, log_p: mean(log_q[: len(log_q) // 2], log_p[: len(log_p) // 2]), "answer is"),
     (lambda q, p: (p - q).mean(), "sign"),
     (lambda q, p: (q.exp() * (q - p)).mean(), "You weighted by q again; the draws"),
     (lambda q, p: (q - p).sum(), "This is a sum over the draws; take the"),

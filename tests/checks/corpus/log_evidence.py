@@ -66,7 +66,24 @@ def without_small_terms(v):
     return v.max(0).values + torch.where(weight < 1e-3, 0.0, weight).mean(0).log()
 
 
+def first_draw_subtracted(v):
+    return v[0] + (v - v[0]).exp().mean(0).log()
+
+
+def best_row_subtracted(v):
+    best = v[v.sum(1).argmax()]
+    return best + (v - best).exp().mean(0).log()
+
+
+def seed_set(v):
+    torch.manual_seed(0)
+    return plain_log_mean(v)
+
+
 WRONG = [
+    (first_draw_subtracted, "∞ where .* Stay in logarithms"),
+    (best_row_subtracted, "∞ where .* Stay in logarithms"),
+    (seed_set, "or sets a seed"),
     (lambda v: log_mean(v).squeeze(), "number without axes"),
     (lambda v: torch.stack([log_mean(column.unique()) for column in v.T]), "many small terms"),
     (without_small_terms, "many small terms"),

@@ -94,7 +94,51 @@ def two_in_a_row(x, level, generator):
     return x * (drawn.repeat_interleave(2, 0)[: len(x)] >= level)
 
 
+def made_of(keep_of):
+    """A mask [B, D] from keep_of(shape, level, generator), of a part of the draws or all."""
+    return lambda x, p, g: x * keep_of(*x.shape, p, g)
+
+
+def keep(rows, columns, p, g):
+    return torch.rand(rows, columns, generator=g) >= p
+
+
+def repeated_rows(rows, columns, p, g):
+    return keep(16, columns, p, g).repeat(rows // 16 + 1, 1)[:rows]
+
+
+def tiled_columns(rows, columns, p, g):
+    return keep(rows, 32, p, g).repeat(1, columns // 32 + 1)[:, :columns]
+
+
+def mirrored(rows, columns, p, g):
+    half = keep(rows, (columns + 1) // 2, p, g)
+    return torch.cat([half, half.flip(1)], 1)[:, -columns:]
+
+
+def turned_round(rows, columns, p, g):
+    half = keep((rows + 1) // 2, columns, p, g)
+    return torch.cat([half, half.flip(0, 1)[rows % 2 :]])
+
+
+def last_odd_image_whole(rows, columns, p, g):
+    mask = keep(rows, columns, p, g)
+    mask[max(1, rows - rows % 2) :] = True
+    return mask
+
+
+def one_image_whole(rows, columns, p, g):
+    return keep(rows, columns, p, g) | (rows == 1 and p < 1)
+
+
 WRONG = [
+    (lambda x, p, g: (x * (rand(x, g) >= p)).squeeze(), r"For one image alone: .*shape \[2000\]"),
+    (made_of(repeated_rows), "Some images lose the same pixels"),
+    (made_of(tiled_columns), "always lost together"),
+    (made_of(mirrored), "always lost together"),
+    (made_of(turned_round), "turned round"),
+    (made_of(last_odd_image_whole), "For 21 images of 333 pixels: Some images lose more"),
+    (made_of(one_image_whole), "For one image alone: Nothing is masked"),
     (lambda x, p, g: functional.dropout(x, p), "global random"),
     (lambda x, p, g: x * (torch.rand_like(x) >= p), "global random"),
     (lambda x, p, g: x * (rand(x, g) <= p), "keep a pixel with"),
