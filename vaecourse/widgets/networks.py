@@ -36,3 +36,25 @@ def read_network(name, network):
     if not (np.abs(weights) <= np.finfo(np.float16).max).all():
         raise ValueError(f"{name} has weights that are NaN or beyond ±65504, float16's end.")
     return layers, weights
+
+
+def points_of(model, plane):
+    """7 × 7 points z [49, 2] over [[low, high], [low, high]], as the model's decoder takes them."""
+    axes = [torch.linspace(*side, 7) for side in plane]
+    return torch.cartesian_prod(*axes).to(model.decoder[0].weight)
+
+
+@torch.no_grad()
+def decodes_to_logits(model, z):
+    """Whether `model.decode` gives at z what `model.decoder`, which the page runs, gives there."""
+    logits = getattr(model.decode(z), "logits", None)
+    return logits is not None and torch.equal(logits, model.decoder(z))
+
+
+def check_logits(model, reach):
+    """Raise ValueError unless it does so on the square of the plane from −reach to reach."""
+    if not decodes_to_logits(model, points_of(model, [[-reach, reach]] * 2)):
+        raise ValueError(
+            "model.decode gives other logits than model.decoder, which is what the page runs; let "
+            "decode do nothing else."
+        )

@@ -11,8 +11,9 @@ import traitlets
 from torch import nn
 
 from vaecourse._arguments import as_tensor, check_classes
+from vaecourse.models import M2, VRNN
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
-from vaecourse.widgets.networks import read_network
+from vaecourse.widgets.networks import decodes_to_logits, points_of, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
@@ -83,13 +84,13 @@ class LatentExplorer(anywidget.AnyWidget):
         picks = _check_images(images, len(x))
         rows = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int)
         with torch.no_grad():
-            output = _output(model, x.shape[1])
             means, scale_tril = _encode(model, x)
             # the rows of L give the standard deviations; a code has none
             reach = 0 if scale_tril is None else 2 * np.sqrt((scale_tril**2).sum(axis=2))
             low, high = means - reach, means + reach
             held = slice(0) if picks is None else picks
             plane = plane_range(means[rows], low[held], high[held], scale_tril is not None)
+            output = _output(model, x.shape[1], plane)
             if picks is None:
                 first, last = np.array(plane).T
                 picks = default_images(labels, ((low >= first) & (high <= last)).all(axis=1))
@@ -129,6 +130,11 @@ class LatentExplorer(anywidget.AnyWidget):
 
 def read_decoder(model):
     """As `read_network`, of `model.decoder`, whose inputs must be two latents."""
+    if isinstance(model, (VRNN, M2)):
+        raise ValueError(
+            f"model is of class {type(model).__name__}, whose decoder takes more than z; it must "
+            "be a VAE, an Autoencoder or another model whose decode takes z alone."
+        )
     layers, weights = read_network("model.decoder", getattr(model, "decoder", None))
     if not layers or layers[0][0] != 2:
         width = layers[0][0] if layers else 0
@@ -144,8 +150,7 @@ def shorten(weights, model, plane):
     it moves pixels by more than a grey level; then two more bits of each mantissa are kept, and
     the rest of the float32 is zeros, which take no room when packed.
     """
-    axes = [torch.linspace(*side, 7) for side in plane]
-    z = torch.cartesian_prod(*axes).to(model.decoder[0].weight)
+    z = points_of(model, plane)
     rough = copy.deepcopy(model)
     for parameter in rough.decoder.parameters():
         parameter.copy_(parameter.half())
@@ -226,29 +231,36 @@ def _encode(model, x):
     return means, scale_tril.float().cpu().numpy()
 
 
-def _output(model, dim):
+def _output(model, dim, plane):
     """What the decoder's last layer means: a kind, and the fixed log-variance if it has one."""
-    z = torch.zeros(1, 2).to(model.decoder[0].weight)
+    z = points_of(model, plane)
     raw, p = model.decoder(z), model.decode(z)
     if isinstance(p, torch.Tensor):
         kind = "linear" if torch.equal(p, raw) else "sigmoid"
-        if torch.allclose(p, raw if kind == "linear" else raw.sigmoid()):
+        if p.shape == raw.shape and torch.allclose(p, raw if kind == "linear" else raw.sigmoid()):
             return {"kind": kind}
-    elif hasattr(p, "logits") and torch.equal(p.logits, raw):
+    elif decodes_to_logits(model, z):
         return {"kind": "bernoulli"}
-    elif torch.equal(p.mean, raw[:, :dim]):
-        return {"kind": "gaussian", **_log_variance(model, p, from_z=raw.shape[1] > dim)}
+    elif not hasattr(p, "logits") and torch.equal(p.mean, raw[:, :dim]):
+        return {"kind": "gaussian", **_log_variance(model, p.variance.log(), raw[:, dim:])}
     raise ValueError(
         "model.decode gives neither logits of pixels, nor a Gaussian, nor the sigmoid of what "
         "model.decoder gives; the page knows only these."
     )
 
 
-def _log_variance(model, p, from_z):
-    if from_z:
+def _log_variance(model, log_var, from_z):
+    if from_z.shape == log_var.shape:
         floor = getattr(getattr(model, "likelihood", None), "variance_floor", None)
-        return {"log_var": None, "log_var_floor": None if floor is None else math.log(floor)}
-    log_var = p.variance.log()
+        floor = None if floor is None else math.log(floor)
+        wanted = from_z if floor is None else from_z.clamp(min=floor)
+        if torch.allclose(log_var, wanted, atol=1e-4):  # of the logarithm of an exponential
+            return {"log_var": None, "log_var_floor": floor}
+    if from_z.shape[1] or (log_var != log_var[0]).any():
+        raise ValueError(
+            "model.decode gives variances that change with z and are not the exponential of what "
+            "model.decoder gives beside the means; the page knows only such, or one for all."
+        )
     if (log_var != log_var[0, 0]).any():
         raise ValueError(
             "model.decode gives every dimension a variance of its own that no z changes; the page "

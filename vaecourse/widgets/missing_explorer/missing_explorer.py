@@ -7,7 +7,7 @@ import traitlets
 
 from vaecourse._arguments import as_rows, check_classes
 from vaecourse.evaluation.grid import LatentGrid
-from vaecourse.widgets.networks import read_network
+from vaecourse.widgets.networks import check_logits, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files
 
@@ -46,6 +46,7 @@ class MissingExplorer(anywidget.AnyWidget):
         bernoulli = getattr(model, "params", {}).get("likelihood", "bernoulli") == "bernoulli"
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or not bernoulli:
             raise ValueError("model must have two latents and 784 Bernoulli pixels.")
+        check_logits(model, REACH)
         images = as_rows(images, SIDE**2, like=model.decoder[0].weight, argument="images")
         if not ((images == 0) | (images == 1)).all():
             raise ValueError("images has grey levels; a Bernoulli likelihood needs zeros and ones.")

@@ -7,12 +7,13 @@ import traitlets
 
 from vaecourse._arguments import as_rows, check_classes
 from vaecourse.distributions import DiagonalGaussian
-from vaecourse.widgets.networks import read_network
+from vaecourse.widgets.networks import check_logits, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files, static_script
 
 MOST_IMAGES = 20
 SIDE = 28
+REACH = 4.5  # of the grid of z in pipeline_explorer.js
 
 
 class PipelineExplorer(anywidget.AnyWidget):
@@ -60,7 +61,13 @@ class PipelineExplorer(anywidget.AnyWidget):
             q = model.encode(images)
             if not isinstance(q, DiagonalGaussian) or model.params["likelihood"] != "bernoulli":
                 raise ValueError("model must have a diagonal posterior and a Bernoulli likelihood.")
+            check_logits(model, REACH)
             codes = torch.cat([q.loc, q.log_var], 1)
+            if not torch.equal(codes, model.encoder(images)):
+                raise ValueError(
+                    "model.encode gives other means and log variances than model.encoder, which is "
+                    "what the page runs; let encode do nothing else."
+                )
         self._count = len(images)
         data, table = pack(
             {
