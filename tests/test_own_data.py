@@ -273,6 +273,41 @@ def test_a_loss_that_breaks_names_the_column_and_standardize_helps():
     assert losses[0] > losses[-1]
 
 
+class Six(torch.nn.Module):
+    """A VAE of six columns by which training breaks as that of `VAE(6, 2)` does."""
+
+    def __init__(self):
+        super().__init__()
+        self.vae = vc.models.VAE(6, 2, likelihood="gaussian")
+
+    def encode(self, x):
+        return self.vae.encoder(x).chunk(2, 1)
+
+    def decode(self, z):
+        mean, log_var = self.vae.decoder(z).chunk(2, 1)
+        return torch.distributions.Normal(mean, (log_var / 2).exp(), validate_args=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (lambda: vc.models.wrap(Six(), shape=(6,)), (-1, 6)),
+        (lambda: vc.models.VRNN(6, 2, 8, likelihood="gaussian"), (-1, 4, 6)),
+    ],
+)
+def test_a_model_that_cannot_standardize_is_told_to_do_so_before(model, shape):
+    x = normal(2_000, 6)
+    x[:, 3] = 100 + 100 * x[:, 3]
+    with pytest.raises(FloatingPointError) as caught:
+        vc.training.fit(model(), x.reshape(shape), epochs=3, progress=False)
+    assert str(caught.value).endswith(
+        "Column 4 of x is farthest from 0: standardize the data before."
+    )
+    x = (x - x.mean(0)) / x.std(0)
+    losses = vc.training.fit(model(), x.reshape(shape), epochs=3, progress=False).epoch_loss
+    assert losses[0] > losses[-1]
+
+
 def test_a_loss_that_breaks_names_the_terms_and_a_smaller_rate_helps():
     x = normal(2_000, 6)
     sentence = broken(x, learning_rate=1.0)

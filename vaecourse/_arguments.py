@@ -167,6 +167,24 @@ def check_settings(epochs, batch_size, learning_rate, seed=0):
     seeded(seed)
 
 
+def check_lengths(argument, lengths, rows, steps):
+    """`lengths` as an array [rows] of whole numbers from 1 to `steps`; ValueError for others."""
+    try:
+        array = np.asarray(lengths.detach().cpu() if hasattr(lengths, "detach") else lengths)
+        whole = array.dtype.kind in "iuf" and bool((array % 1 == 0).all())
+    except (TypeError, ValueError):  # lists in it differ in length, say
+        array, whole = np.zeros(0), False
+    if array.shape != (rows,):
+        found = f"has shape {list(array.shape)}"
+    elif not whole:
+        found = "has values that are no whole numbers"
+    elif array.min() < 1 or array.max() > steps:
+        found = f"has values from {array.min():g} to {array.max():g}"
+    else:
+        return array.astype(np.int64)
+    raise ValueError(f"{argument} {found}; it must be {rows} whole numbers from 1 to {steps}.")
+
+
 def check_list(argument, value):
     """Raise ValueError for one thing where a list of them is wanted: a number, or a text."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
@@ -295,10 +313,15 @@ def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
     if x.ndim != 2 or columns not in (None, x.shape[1]):
         wanted = "N, D" if columns is None else f"N, {columns}"
         raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}].")
+    return check_finite_rows(argument, x)
+
+
+def check_finite_rows(argument, x):
+    """The tensor `x` [N, ...]; ValueError, naming the place, unless it has rows, all finite."""
     if len(x) == 0:
         raise ValueError(f"{argument} has no rows.")
     # A thousand rows at a time, so that a check needs no copy of x.
-    wrong = sum(int((~part.isfinite()).any(1).sum()) for part in x.split(1_000))
+    wrong = sum(int((~part.isfinite()).flatten(1).any(1).sum()) for part in x.split(1_000))
     if wrong:
         place = (~x.isfinite()).nonzero()[0].tolist()
         raise ValueError(

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
@@ -326,8 +327,78 @@ def test_data_it_cannot_take_is_refused_in_a_sentence():
     ]:
         with pytest.raises(ValueError, match=sentence):
             model.elbo(wrong)
-    for lengths in ([0, 1], [1, 4], [1, 2, 3]):
-        with pytest.raises(ValueError, match=r"lengths has shape .*it must be \[2\], from 1 to 3"):
-            model.elbo(x, lengths=lengths)
     with pytest.raises(ValueError, match="length is 2; x has 3 steps already"):
         model.complete(x, 2)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "found"),
+    [
+        ([0, 1], "has values from 0 to 1"),
+        ([1, 4], "has values from 1 to 4"),
+        ([1, 2, 3], "has shape [3]"),
+        (3, "has shape []"),
+        ([], "has shape [0]"),
+        ([[1], [1, 2]], "has shape [0]"),
+        ([1.5, 2], "has values that are no whole numbers"),
+        ([math.nan, 2], "has values that are no whole numbers"),
+        (["one", "two"], "has values that are no whole numbers"),
+        ([True, True], "has values that are no whole numbers"),
+        ([None, 2], "has values that are no whole numbers"),
+    ],
+)
+def test_lengths_that_are_none_are_refused_in_a_sentence(lengths, found):
+    model, x = small(), pixels(2, 3)
+    for method in (model.elbo, model.log_weights):
+        with pytest.raises(ValueError) as caught:
+            method(x, 1, lengths=lengths)
+        assert str(caught.value) == f"lengths {found}; it must be 2 whole numbers from 1 to 3."
+
+
+class Series:
+    """What torch makes of one of pandas: it asks for the names 0 and 1, of which one is another."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([1, 3], dtype)
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, name):
+        return {7: 1, 0: 3}[name]
+
+
+def test_lengths_are_taken_by_position_from_what_holds_whole_numbers():
+    model, x = small(), pixels(2, 3)
+    wanted = model.elbo(x, 1, generator(), torch.tensor([1, 3]))
+    for lengths in (
+        [1, 3],
+        np.array([1.0, 3.0]),
+        Series(),
+        torch.tensor([1, 3], dtype=torch.int32),
+    ):
+        assert torch.equal(model.elbo(x, 1, generator(), lengths), wanted)
+
+
+def test_a_value_that_is_no_number_is_named_by_its_sequence_step_and_column():
+    x = pixels(40, 20)
+    x[3, 7, 1] = math.nan
+    sentence = "x has NaN or infinite values in 1 of 40 rows, first in x[3, 7, 1]."
+    model = small().requires_grad_()
+    for action in (model.elbo, lambda x: vc.training.fit(model, x, epochs=1, progress=False)):
+        with pytest.raises(ValueError) as caught:
+            action(x)
+        assert str(caught.value) == sentence
+    with pytest.raises(ValueError) as caught:
+        model.elbo(x, lengths=[8] * 40)
+    assert str(caught.value) == sentence
+
+
+def test_padding_may_be_anything():
+    model, x, lengths = small(), pixels(2, 4), [2, 4]
+    for padding in (math.nan, math.inf, 99.0):
+        padded = x.clone()
+        padded[0, 2:] = padding
+        for method in (model.elbo, model.log_weights):
+            found = method(padded, 1, generator(), lengths=lengths)
+            assert torch.equal(found, method(x, 1, generator(), lengths=lengths))

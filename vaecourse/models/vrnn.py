@@ -13,7 +13,14 @@ from typing import Literal
 import torch
 from torch.distributions import kl_divergence
 
-from vaecourse._arguments import as_rows, check_axes, check_choice, check_count, check_counts
+from vaecourse._arguments import (
+    check_axes,
+    check_choice,
+    check_count,
+    check_counts,
+    check_finite_rows,
+    check_lengths,
+)
 from vaecourse.distributions import DiagonalPosterior
 from vaecourse.likelihoods import NoiseVariance, likelihood_of
 from vaecourse.models.base import Dimension, LatentModel, Seed, Widths
@@ -165,12 +172,11 @@ class VRNN(LatentModel):
     def elbo_terms(self, x, num_samples=1, generator=None, lengths=None):
         """The terms of the bound, each [B] in nats: sums over the first lengths[b] steps of row b.
 
-        lengths: integers [B]; the steps after them are padding, which counts for nothing. None
-        takes every step.
+        lengths: integers [B]; the steps after them are padding, which counts for nothing and
+        may be NaN. None takes every step.
         """
-        x = self.check(x)
-        mask = self._mask(x, lengths)
-        terms = self.step_terms(x.where(mask[..., None], 0.0), num_samples, generator)
+        x, mask = self._masked(x, lengths)
+        terms = self.step_terms(x, num_samples, generator)
         return ElboTerms(*(term.where(mask, 0.0).sum(1) for term in terms))
 
     def elbo(self, x, num_samples=1, generator=None, lengths=None):
@@ -182,9 +188,8 @@ class VRNN(LatentModel):
 
         `proposal` as for `filter`: a q that may look at all of x, for example.
         """
-        x = self.check(x)
-        mask = self._mask(x, lengths)
-        x = x.where(mask[..., None], 0.0).expand(num_samples, *x.shape)
+        x, mask = self._masked(x, lengths)
+        x = x.expand(num_samples, *x.shape)
         z, q, states = self.filter(x, generator, proposal)
         steps = self.decode(z, states).log_prob(x) + self.prior(states).log_prob(z) - q.log_prob(z)
         return steps.where(mask, 0.0).sum(-1)
@@ -193,19 +198,16 @@ class VRNN(LatentModel):
         """−ELBO averaged over the sequences of x, one draw of z each: what training minimizes."""
         return -self.step_terms(x, 1, generator).elbo.sum(1).mean()
 
-    def _mask(self, x, lengths):
-        """Which steps count, [B, T]."""
-        steps = torch.arange(x.shape[1], device=x.device)
-        if lengths is None:
-            return (steps >= 0).expand(len(x), -1)
-        lengths = torch.as_tensor(lengths, device=x.device)
-        low, high = lengths.aminmax()
-        if lengths.shape != (len(x),) or low < 1 or high > x.shape[1]:
-            raise ValueError(
-                f"lengths has shape {list(lengths.shape)} and values from {low} to {high}; it must "
-                f"be [{len(x)}], from 1 to {x.shape[1]}."
-            )
-        return steps < lengths[:, None]
+    def _masked(self, x, lengths):
+        """x [B, T, D], checked, with zeros for padding, and which steps count, [B, T]."""
+        x = self._steps(x)
+        mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        if lengths is not None:
+            lengths = check_lengths("lengths", lengths, *x.shape[:2])
+            mask = torch.arange(x.shape[1]) < torch.from_numpy(lengths)[:, None]
+            mask = mask.to(x.device)
+            x = x.where(mask[..., None], 0.0)  # padding may be anything, NaN also
+        return self.check(x), mask
 
     # --- use -------------------------------------------------------------------------------------
 
@@ -244,9 +246,14 @@ class VRNN(LatentModel):
 
     def check(self, x):
         """x [B, T, D] as a tensor; ValueError where it is not data for this model."""
+        x = self._steps(x)
+        if x.shape[1] > 0:  # before its first step a sequence has no values to check
+            self.likelihood.check(check_finite_rows("x", x).flatten(0, 1))
+        return x
+
+    def _steps(self, x):
+        """x as a tensor [B, T, D], whatever its values."""
         x = self.tensor(x)
         if x.ndim != 3 or x.shape[2] != self.data_dim:
             raise ValueError(f"x has shape {list(x.shape)}; it must be [B, T, {self.data_dim}].")
-        if x.shape[1] > 0:  # before its first step a sequence has no values to check
-            self.likelihood.check(as_rows(x.flatten(0, 1)))
         return x

@@ -43,5 +43,7 @@ def _cure(model, x):
     if isinstance(likelihood, GaussianLikelihood) and not likelihood.standardize:
         high = x.flatten(0, -2).abs().amax(dim=0)
         if high.max() > FAR:
-            return f"Column {int(high.argmax()) + 1} of x is farthest from 0: try standardize."
+            own = "standardize" in getattr(model, "params", {})
+            cure = "try standardize" if own else "standardize the data before"
+            return f"Column {int(high.argmax()) + 1} of x is farthest from 0: {cure}."
     return "A smaller learning_rate may help."
