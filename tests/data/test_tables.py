@@ -1,5 +1,7 @@
 """Arrays from files of one's own: values kept, and one sentence for what is no data."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -183,29 +185,39 @@ def test_the_name_of_an_array_must_be_there_and_make_sense(tmp_path):
         ("a;b;kind\n1,5;2;x\n4;5,5;y\n", ";"),
         ("1,5;2,5\n3,5;4,5\n", ";"),
         ("1,5\t2,5\n3,5\t4,5\n", "\t"),
+        ("a|b|c\n1|2|3\n4|5|6\n", "|"),
+        ("1,5 2,5\n3,5 4,5\n", " "),
+        ("a  b kind\n1  2 x\n4  5 y\n", " "),
+        (" 1.5   2.5\n13.5  14.5\n", " "),
     ],
 )
 def test_cells_between_other_separators_get_a_cure_that_reads_them(tmp_path, content, separator):
     (tmp_path / "a.csv").write_text(content)
-    shown = {";": "semicolons", "\t": "tabs"}[separator]
+    shown = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}[separator]
+    sep = repr(separator if separator != " " else r"\s+")
     no, none = ("", "") if content[0] == "a" else (", header=None", "header=False, ")
     sentence = (
         f"the cells of a.csv are between {shown}; they must be between commas, and decimals behind "
-        f"a point (pandas: read_csv(path, sep={separator!r}, decimal=','{no}).to_csv(path, "
+        f"a point (pandas: read_csv(path, sep={sep}, decimal=','{no}).to_csv(path, "
         f"{none}index=False))."
     )
     for label in (None, "kind"):
         with pytest.raises(ValueError) as caught:
             read_rows(tmp_path / "a.csv", label=label)
         assert str(caught.value) == sentence
-    cured = content.replace(",", ".").replace(separator, ",")  # what the line of pandas writes
+    lines = [line.strip(" ") for line in content.replace(",", ".").split("\n")]
+    cured = "\n".join(
+        re.sub(f"[{separator}]+", ",", line) for line in lines
+    )  # what the line of pandas writes
     (tmp_path / "a.csv").write_text(cured)
     label = "kind" if "kind" in cured else None
     assert read_rows(tmp_path / "a.csv", label=label)[0][0, 0].item() in (1.0, 1.5)
 
 
-def test_a_label_may_hold_semicolons(tmp_path):
-    (tmp_path / "a.csv").write_text("a,b,kind\n1,2,x;y\n3,4,x;z\n")
+@pytest.mark.parametrize("between", [";", "|", " 1", ", "])
+def test_words_and_commas_may_have_other_separators_beside_them(tmp_path, between):
+    first, last = (f'"x{between}{end}"' for end in "yz")
+    (tmp_path / "a.csv").write_text(f"a a, b b,kind\n1, 2,{first}\n3, 4,{last}\n")
     x, label, _ = read_rows(tmp_path / "a.csv", label="kind")
     assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
 
@@ -291,6 +303,43 @@ def test_a_column_that_numbers_the_rows_is_refused_until_it_is_left_out(tmp_path
 def test_a_first_column_that_may_be_data_is_read(tmp_path, name, numbers):
     (tmp_path / "a.csv").write_text("\n".join([f"{name},b", *(f"{k},2.5" for k in numbers)]))
     assert read_rows(tmp_path / "a.csv")[0][:, 0].tolist() == numbers
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_an_index_in_a_table_without_names_is_refused(tmp_path, start):
+    def write(head="", index=True):
+        rows = np.column_stack([np.arange(20) + start, NORMAL]) if index else NORMAL
+        (tmp_path / "a.csv").write_text(head + table("", rows).lstrip("\n"))
+
+    write()
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv")
+    assert str(caught.value) == (
+        "a.csv: the first column has no name and numbers the rows; it looks like an index: write "
+        "the table without it (pandas: to_csv(..., header=False, index=False)), or put a line of "
+        "names above it if it is data."
+    )
+    write(index=False)
+    assert read_rows(tmp_path / "a.csv")[0].shape == (20, 12)
+    write(",".join(f"x{k}" for k in range(13)) + "\n")
+    assert read_rows(tmp_path / "a.csv")[0].shape == (20, 13)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [np.arange(7), NORMAL[:7, 0]],  # so few rows may count by chance
+        [np.arange(20)],
+        [np.arange(20), np.arange(5, 25)],
+        [np.arange(20) + 7, NORMAL[:, 0]],
+        [np.arange(20) * 2, NORMAL[:, 0]],
+        [NORMAL[:, 0], np.arange(20)],
+    ],
+)
+def test_a_first_column_without_a_name_that_may_be_data_is_read(tmp_path, columns):
+    rows = np.column_stack(columns)
+    (tmp_path / "a.csv").write_text(table("", rows).lstrip("\n"))
+    assert read_rows(tmp_path / "a.csv")[0].shape == rows.shape
 
 
 def test_columns_that_are_no_data_are_left_out_by_name(tmp_path):

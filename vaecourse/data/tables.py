@@ -13,7 +13,8 @@ from vaecourse._files import plain
 
 READERS = (".npy", ".npz", ".csv")
 KINDS = 10  # of labels, for each of which figures have a colour
-SEPARATORS = {";": "semicolons", "\t": "tabs"}  # beside the comma
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # beside the comma
+FEW = 8  # rows that may count 0, 1, 2 by chance
 INDEX = ("", "id", "unnamed: 0")  # names of a first column that tells the rows apart
 
 
@@ -154,8 +155,8 @@ def _read_csv(file, label, ignore):
             f"{name}, line {lines[row][0]}, {_column(column, names)}: "
             f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
         )
-    if names and 0 not in keep:
-        _check_index(name, names[0], values[:, 0])
+    if 0 not in keep:
+        _check_index(name, names, values)
     if not names and _counts_up(lines[0][1], values):
         cells = _cells(lines[0][1])
         shown = ", ".join(cells if len(cells) < 5 else [*cells[:2], "…", cells[-1]])
@@ -174,29 +175,52 @@ def _check_separator(name, lines):
     """Refuse a table whose cells stand between other separators than commas."""
     ends = [lines[k][1] for k in (0, -1)] if lines else []
     for separator, shown in SEPARATORS.items():
-        rows = [next(csv.reader([line], delimiter=separator)) for line in ends]
+        spaces = separator == " "
+        rows = [
+            line.split() if spaces else next(csv.reader([line], delimiter=separator))
+            for line in ends
+        ]
         numbers = [cell for row in rows[1:] for cell in row if _is_number(cell.replace(",", "."))]
-        if numbers and len(rows[0]) == len(rows[1]) > 1:
+        parted = numbers and len(rows[0]) == len(rows[1]) > 1
+        if parted and (not spaces or _between_spaces(ends, rows, numbers)):
             named = any(cell and not _is_number(cell.replace(",", ".")) for cell in rows[0])
             no, none = ("", "") if named else (", header=None", "header=False, ")
+            sep = r"\s+" if spaces else separator
             raise _Refusal(
                 f"the cells of {name} are between {shown}; they must be between commas, and "
-                f"decimals behind a point (pandas: read_csv(path, sep={separator!r}, "
+                f"decimals behind a point (pandas: read_csv(path, sep={sep!r}, "
                 f"decimal=','{no}).to_csv(path, {none}index=False))."
             )
 
 
-def _check_index(name, first, column):
+def _between_spaces(ends, rows, numbers):
+    """Whether spaces part the cells, and do not only stand in words or behind commas."""
+    whole = len(numbers) == len(rows[-1]) and all(cell.strip(",") == cell for cell in numbers)
+    return whole or "," not in "".join(ends)
+
+
+def _check_index(name, names, values):
     """Refuse a first column that only numbers the rows."""
+    column, first = values[:, 0], names[0] if names else None
     if len(column) < 2:
         return
     different = len(np.unique(column)) == len(column) and not (column % 1).any()
     counts = bool((np.diff(column) == 1).all())
-    if (different and first.lower() in INDEX) or (counts and first.lower() == "index"):
-        which = f"({_shown(first)})" if first else "has no name and"
+    if names:
+        found = (different and first.lower() in INDEX) or (counts and first.lower() == "index")
+        what = f"({_shown(first)})" if first else "has no name and"
+        cure = "or name it in data.ignore"
+    else:  # a few rows of data may count by chance, and a table of counts throughout may mean it
+        rest = (np.diff(values[:, 1:], axis=0) == 1).all(axis=0)
+        found = counts and column[0] in (0, 1) and len(column) >= FEW and len(rest) > 0
+        found = found and not rest.any()
+        what = "has no name and"
+        cure = "or put a line of names above it if it is data"
+    if found:
+        no = "" if names else "header=False, "
         raise _Refusal(
-            f"{name}: the first column {which} numbers the rows; it looks like an index: write the "
-            "table without it (pandas: to_csv(..., index=False)), or name it in data.ignore."
+            f"{name}: the first column {what} numbers the rows; it looks like an index: write the "
+            f"table without it (pandas: to_csv(..., {no}index=False)), {cure}."
         )
 
 
