@@ -206,3 +206,36 @@ def test_the_name_of_either_file_stands_for_both(saved, suffix):
     checkpoint.save(f"{path}{suffix}", again)  # nothing but the two files
     assert len(list(path.parent.iterdir())) == 2
     assert torch.equal(checkpoint.load(path)[0].decoder[0].weight, model.decoder[0].weight)
+
+
+def test_tied_weights_are_refused_and_kept_by_the_cure(tmp_path):
+    def tied():
+        model = vc.models.VAE(2, 2, (16,), likelihood="gaussian", noise_variance=0.1)
+        model.decoder[0].weight = model.encoder[0].weight
+        return model
+
+    model = tied()
+    with pytest.raises(ValueError) as caught:
+        checkpoint.save(tmp_path / "tied", model)
+    assert str(caught.value) == (
+        "encoder.0.weight and decoder.0.weight of model are one weight and would come back as two; "
+        "keep them by torch.save(model.state_dict(), path)."
+    )
+    assert not list(tmp_path.iterdir())
+    torch.nn.init.ones_(model.encoder[0].weight)
+    torch.save(model.state_dict(), tmp_path / "tied.pt")
+    again = tied()
+    again.load_state_dict(torch.load(tmp_path / "tied.pt"))
+    assert (again.decoder[0].weight == 1).all()
+
+
+def test_what_is_missing_is_missing_from_a_folder_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError) as caught:
+        checkpoint.load("nosuch")
+    assert str(caught.value) == f"nosuch.json is missing from the folder {tmp_path}."
+    checkpoint.save("a", vc.models.VAE(2, 2, (3,)))
+    (tmp_path / "a.safetensors").unlink()
+    with pytest.raises(ValueError) as caught:
+        checkpoint.load("a")
+    assert str(caught.value) == f"a.safetensors is missing from the folder {tmp_path}."

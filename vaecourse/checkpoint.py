@@ -55,6 +55,7 @@ def save(path, model, provenance=None):
     cannot be written.
     """
     _check_as_described(model)
+    _check_apart(model)
     weights, described = _files_of(path)
     tensors = tensor_bytes(model.state_dict())
     content = {"params": model.params, "weights_sha256": _sha256(tensors), **(provenance or {})}
@@ -75,6 +76,10 @@ def _files_of(path):
     return path.with_name(name + ".safetensors"), path.with_name(name + ".json")
 
 
+def _folder(path):
+    return f"the folder {plain(path.absolute().parent)}"
+
+
 def _check_as_described(model):
     """Raise ValueError unless `build(model.params)` has the class and the modules of `model`."""
     kind = getattr(model, "params", {}).get("kind")
@@ -93,6 +98,18 @@ def _check_as_described(model):
         )
 
 
+def _check_apart(model):
+    """Raise ValueError where two names stand for one weight: they would come back as two."""
+    names = {}
+    for name, weight in model.named_parameters(remove_duplicate=False):
+        first = names.setdefault(weight.data_ptr(), name)
+        if first != name and weight.numel():
+            raise ValueError(
+                f"{first} and {name} of model are one weight and would come back as two; keep them "
+                "by torch.save(model.state_dict(), path)."
+            )
+
+
 def load(path):
     """The model saved under `path`, with or without a suffix, and its record.
 
@@ -103,7 +120,7 @@ def load(path):
     found = record(path)
     weights, described = _files_of(path)
     if not os.path.isfile(weights):
-        raise ValueError(f"{plain(weights.name)} is missing from {plain(weights.parent)}.")
+        raise ValueError(f"{plain(weights.name)} is missing from {_folder(weights)}.")
     if _sha256(weights.read_bytes()) != found["weights_sha256"]:
         name = plain(described.name)
         raise ValueError(f"{plain(weights.name)} is not the file that {name} describes.")
@@ -175,7 +192,7 @@ def record(path):
     """The record beside the weights of `path`; ValueError where there is none."""
     _, path = _files_of(path)
     if not os.path.isfile(path):
-        raise ValueError(f"{plain(path.name)} is missing from {plain(path.parent)}.")
+        raise ValueError(f"{plain(path.name)} is missing from {_folder(path)}.")
     found = read_json(path)
     if not isinstance(found, dict) or not {"params", "weights_sha256"} <= found.keys():
         raise ValueError(f"{plain(path.name)} is not the record of a trained model.")
