@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 import vaecourse as vc
+from vaecourse.data.tables import read_rows
 
 ROWS = torch.rand(10, 4, generator=torch.Generator().manual_seed(0)).round()
 
@@ -296,3 +297,45 @@ def test_the_column_of_a_value_that_cannot_be_is_named(likelihood, value, senten
 def test_one_row_has_a_bound_and_no_error_of_it(model):
     metrics = vc.evaluation.evaluate(model, ROWS[:1])
     assert np.isfinite(metrics["elbo"]) and np.isnan(metrics["elbo_se"])
+
+
+# --- what float32 blurs ---------------------------------------------------------------------------
+
+NOISE = np.random.default_rng(0).random(200)
+BLURRED = {"seconds": 1.47e9 + np.arange(200), "northings": 5.4e6 + 2 * NOISE}
+
+
+@pytest.mark.parametrize("far", BLURRED.values(), ids=BLURRED)
+def test_a_column_that_float32_blurs_is_named_and_reads_with_its_smallest_value_subtracted(
+    tmp_path, far
+):
+    x = np.column_stack([NOISE, far])
+    values = f"values from {far.min():.15g} to {far.max():.15g}, whose differences float32 does"
+    model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+    np.save(tmp_path / "a.npy", x)
+    for data in (x, torch.from_numpy(x)):
+        assert refused(lambda data=data: fit(model, data)) == (
+            f"column 2 of x has {values} not keep: subtract the smallest from all."
+        )
+    assert refused(lambda: read_rows(tmp_path / "a.npy")) == (
+        f"column 2 of a.npy has {values} not keep: subtract the smallest from all."
+    )
+    fit(vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True).double(), x)
+    x[:, 1] -= x[:, 1].min()
+    np.save(tmp_path / "a.npy", x)
+    assert len(np.unique(read_rows(tmp_path / "a.npy").x[:, 1])) == 200
+    fit(model, x)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.full(200, 5.4e6 + 0.1),
+        0.1 + 1e-18 * np.arange(200),  # constant but for rounding
+        16_000_000.0 + np.arange(200),  # whole numbers that float32 has
+        1e6 * (1 + NOISE),
+    ],
+)
+def test_a_large_or_constant_column_that_float32_keeps_is_taken(column):
+    model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+    fit(model, np.column_stack([NOISE, column]))

@@ -300,6 +300,32 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
     return x.float() if x.is_floating_point() else x.double()
 
 
+def check_precision(argument, x):
+    """Raise ValueError where float32 blurs a column of an array or a tensor `x` [N, ...].
+
+    There it is not exact, and has fewer steps from the smallest to the largest than a byte.
+    """
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+        x = x.numpy() if x.element_size() == 8 and str(x.layout) == "torch.strided" else None
+    wide = isinstance(x, np.ndarray) and x.dtype.kind in "iuf" and x.dtype.itemsize == 8
+    if not wide or x.ndim < 2 or x.size == 0:
+        return
+    columns = x.reshape(len(x), -1)
+    low, high = columns.min(0).astype(float), columns.max(0).astype(float)
+    with np.errstate(invalid="ignore"):  # infinities are refused elsewhere
+        size, span = np.maximum(abs(low), abs(high)), high - low
+    # below the rounding of float64 a column counts as constant
+    for column in np.flatnonzero((span < size * 2.0**-15) & (span > size * 2.0**-46)):
+        values = columns[:, column]
+        if (values.astype(np.float32) != values).any():
+            raise ValueError(
+                f"column {column + 1} of {argument} has values from {low[column]:.15g} to "
+                f"{high[column]:.15g}, whose differences float32 does not keep: subtract the "
+                "smallest from all."
+            )
+
+
 def as_array(x, argument="x"):
     """`as_tensor` for those who compute in numpy: a float64 array."""
     if hasattr(x, "detach"):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vaecourse._arguments import UNEQUAL
+from vaecourse._arguments import UNEQUAL, check_precision
 from vaecourse._files import plain
 
 READERS = (".npy", ".npz", ".csv")
@@ -315,6 +315,7 @@ def _checked(values, path):
         raise ValueError(f"{_name(path)} holds {kind}; it must hold real numbers.")
     if values.ndim < 2 or 0 in values.shape:
         raise ValueError(f"{_name(path)} has shape {list(values.shape)}; it must be [N, D].")
+    check_precision(_name(path), values)
     with np.errstate(over="ignore"):  # what float32 cannot hold is refused with the infinities
         values = np.ascontiguousarray(values, dtype=np.float32)
     wrong = int((~np.isfinite(values.reshape(len(values), -1))).any(1).sum())

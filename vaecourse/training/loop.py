@@ -13,7 +13,13 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vaecourse._arguments import check_device, check_settings, check_trainable, said_of
+from vaecourse._arguments import (
+    check_device,
+    check_precision,
+    check_settings,
+    check_trainable,
+    said_of,
+)
 from vaecourse._files import below, check_writable
 from vaecourse.models.base import evaluating
 from vaecourse.training.broken import what_broke
@@ -70,6 +76,9 @@ def fit(
     if device is not None:
         check_device(device, model)
         model.to(device)
+    weights = list(model.parameters()) if hasattr(model, "parameters") else []
+    if weights and weights[0].dtype == torch.float32:
+        check_precision("x", x)
     x = model.check(x)
     if validation is not None:
         with said_of("validation"):
