@@ -122,6 +122,7 @@ def training_step(student):
 
     Draws(draw).judge()
     runs = [_TinyRun(5, 7, 2), _TinyRun(8, 6, 2, seed=3, far=60), _TinyRun(3, 4, 2, seed=5)]
+    runs.append(_TinyRun(4, 5, 2, seed=7, log_var=(-25.0, 11.0)))
     steps = [run.step(student, seed=k) for k, run in enumerate(runs)]
     try:  # a half may be one over the two latents: other numbers of them tell
         steps += [_TinyRun(3, 4, n, seed=n).step(student, seed=n) for n in (3, 5)]
@@ -133,7 +134,14 @@ def training_step(student):
             raise Mistake(f"The optimizer takes {run.taken} steps; take one.")
         if run.more and not close(step["loss"], step["right"]):
             raise Mistake(f"{run.more}; one step takes one draw for each row.")
-    _check_loss(steps)
+    try:
+        _check_loss(steps)
+    except Mistake as mistake:
+        if any(not _moved_by(step, step["gradients"]) for step in steps):
+            raise
+        raise Mistake(
+            f"The weights move as they should, but the number returned is wrong. {mistake}"
+        ) from None
     _check_moves(steps)
     second = runs[0].step(student, seed=9)
     carried = [a + b for a, b in zip(steps[0]["gradients"], second["gradients"])]
@@ -183,9 +191,10 @@ class _TinyRun:
     """A linear encoder and decoder, an optimizer, and rows of binary pixels.
 
     far: where the means of q lie, so that the KL is much larger than the cross entropy.
+    log_var: about which values log σ² lies, of each latent or of all.
     """
 
-    def __init__(self, rows, pixels, latents, seed=0, far=0.0):
+    def __init__(self, rows, pixels, latents, seed=0, far=0.0, log_var=0.0):
         self.latents, self.more = latents, ""
         self.nets = [
             _layer(pixels, 2 * latents, seed, nn.Linear),
@@ -193,9 +202,11 @@ class _TinyRun:
         ]
         with torch.no_grad():
             self.nets[0].bias[:latents] += far
+            self.nets[0].bias[latents:] += torch.tensor(log_var)
         self.x = torch.bernoulli(torch.full((rows, pixels), 0.4).double(), generator=seeded(2))
         self.optimizer = torch.optim.SGD(self._weights(), lr=_RATE)
         self.optimizer.register_step_post_hook(self._count)
+        self.optimizer.state["kept"] = {}
 
     def _count(self, *_):
         self.taken += 1
@@ -214,6 +225,8 @@ class _TinyRun:
         loss = loss.reshape(())
         if any(group["lr"] != _RATE for group in self.optimizer.param_groups):
             raise Mistake("The learning rate is changed; it belongs to the optimizer's owner.")
+        if "kept" not in self.optimizer.state:
+            raise Mistake("The state of the optimizer is gone, in which it keeps earlier steps.")
         loc, log_var = encoder(self.x).chunk(2, -1)
         given, rows = self.nets[1].given, len(self.x)
         if not given:
@@ -283,7 +296,7 @@ def _wrong_steps(bce, kl, x, logits):
         (rows / 100 * (distortion + rate), "100 is written in; average over the rows there are."),
         (clipped + rate, "log p is cut off at −100 a pixel: work from the logits themselves."),
         (twice + rate, "sigmoid is applied twice: the function you call takes logits."),
-        (distortion, "The KL is missing: this trains a noisy autoencoder."),
+        (distortion, "The KL is missing: the cross entropy alone makes a noisy autoencoder."),
         (rate, "The cross entropy is missing: nothing asks for x."),
         (distortion - rate, "The KL has the wrong sign: it is a cost, so the loss adds it."),
         (distortion + 2 * rate, "The factor ½ of the KL is missing."),

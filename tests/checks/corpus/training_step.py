@@ -238,7 +238,39 @@ def in_pieces(encoder, decoder, optimizer, x, generator):
     return exact(encoder, by_rows, optimizer, x, generator)
 
 
+def forgetting(encoder, decoder, optimizer, x, generator):
+    optimizer.state.clear()
+    return exact(encoder, decoder, optimizer, x, generator)
+
+
+def reporting_the_fit(encoder, decoder, optimizer, x, generator):
+    kept = []
+    stepping(lambda fit, kl: kept.append(fit) or (fit + kl).mean())(
+        encoder, decoder, optimizer, x, generator
+    )
+    return kept[0].mean().item()
+
+
 WRONG = [
+    (forgetting, "state of the optimizer is gone"),
+    (
+        reporting_the_fit,
+        "The weights move as they should, but the number returned is wrong.* KL is missing",
+    ),
+    (
+        train(
+            lambda n, k: n.sum(1).mean() + k.sum(1).mean(),
+            lambda m, v, z, e: 0.5 * (v.exp() + m**2 - 1 - v.clamp(-10, 10)),
+        ),
+        "loss",
+    ),
+    (
+        train(
+            lambda n, k: n.sum(1).mean() + k.sum(1).mean(),
+            lambda m, v, z, e: 0.5 * (v.exp() + m**2 - 1 - v.clamp(-20, 20)),
+        ),
+        "loss",
+    ),
     (
         lambda e, d, o, x, g: exact(e, d, o, x[:64], g),
         "Only 64 of 10000 rows reach the decoder",
