@@ -125,7 +125,7 @@ WRONG_POSTERIORS = [
     ),
     (with_mean(lambda x, w, m, s, c: (x - m) @ torch.linalg.pinv(w).T), "without noise or prior"),
     (with_mean(lambda x, w, m, s, c: (((x - m) / s) @ w @ c).T), r"means are \[J, B\]"),
-    (with_mean(lambda x, w, m, s, c: x), r"means has shape \[5, 4\]"),
+    (with_mean(lambda x, w, m, s, c: x), r"loc has shape \[5, 4\]"),
     (
         with_mean(lambda x, w, m, s, c: ((x - m) / s) @ w @ c + 1),
         OFF,

@@ -205,11 +205,11 @@ LEAVES = ("numpy", "__array__", "tolist", "item", "__float__")
 class _Watch(TorchFunctionMode):
     """Notices when numbers leave torch, or gradients are switched off."""
 
-    left = False
+    left = switched_off = False
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        outside = getattr(function, "__name__", "") in LEAVES or not torch.is_grad_enabled()
-        self.left = self.left or outside
+        self.left = self.left or getattr(function, "__name__", "") in LEAVES
+        self.switched_off = self.switched_off or not torch.is_grad_enabled()
         return function(*args, **(kwargs or {}))
 
 
@@ -217,7 +217,8 @@ class Student:
     """A student's function; a call gives what it returns, or a Mistake that says what happened."""
 
     def __init__(self, fn, names):
-        self.fn, self.names, self.left_torch = fn, names, False
+        self.fn, self.names = fn, names
+        self.left_torch = self.without_gradients = False
 
     def __call__(self, *arguments):
         spare, before = [_copied(value, chance=True) for value in arguments], _random_states()
@@ -256,6 +257,7 @@ class Student:
             warnings.simplefilter("ignore")
             value = _limited(call, self._explained)
         self.left_torch = self.left_torch or watch.left
+        self.without_gradients = self.without_gradients or watch.switched_off
         return value
 
     def _repeats(self, value, spare, after):
@@ -914,7 +916,7 @@ def _changed(names, arguments):
                 new = new if isinstance(value, torch.Tensor) else new.item()
                 yield f"if {name} were {words}", (*arguments[:k], new, *arguments[k + 1 :])
     tall = [len(value) if _is_array(value) else 0 for value in arguments]
-    for words, rows in _ROWS if tall[0] > 0 else ():
+    for words, rows in _ROWS if tall[0] > 1 else ():
         yield words, tuple(v[rows] if n == tall[0] else v for v, n in zip(arguments, tall))
 
 
