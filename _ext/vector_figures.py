@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vaecourse.palette import COLOURS, COLOURS_DARK
 
-PAGE = "#14181e"  # the theme's dark page
+PAGE = "#121212"  # the theme's dark page
 INK = (0xF3, 0xF4, 0xF6)
 CONTRAST = 3  # of lines against the page, as WCAG asks
 NEUTRAL = 0.16  # colours below this chroma are greys
@@ -97,9 +97,8 @@ def write_dark(app, exception):
         return
     images = Path(app.outdir) / "_images"
     for path in images.glob("*[0-9a-f].svg"):
-        target = path.with_stem(f"{path.stem}-dark")
-        if not target.exists():
-            target.write_text(dark(path.read_text(encoding="utf-8")), encoding="utf-8")
+        drawing = dark(path.read_text(encoding="utf-8"))
+        path.with_stem(f"{path.stem}-dark").write_text(drawing, encoding="utf-8")
 
 
 def setup(app):

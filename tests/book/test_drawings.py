@@ -8,6 +8,8 @@ from vector_figures import PAGE, contrast, dark
 
 LETTERS = re.compile(r'<g id="text_\d+">\s*<!--.*?-->\s*<g style="fill: (#\w+)', re.S)
 
+PAPER = "getComputedStyle(document.documentElement).getPropertyValue('--pst-color-background')"
+
 
 @pytest.fixture
 def drawing(tmp_path):
@@ -35,8 +37,8 @@ def test_dark_drawing_leaves_pictures_and_letters_on_them(drawing):
 
 
 def test_dark_drawing_turns_greys_over_and_lifts_what_is_too_dark(drawing):
-    # grey 0x6B, 0x72, 0x80: a mean of 116.3/255 of the way from the ink f3f4f6 to the page 14181e
-    assert "fill: #6b7280" in drawing and "fill: #8d9093" in dark(drawing)
+    # grey 0x6B, 0x72, 0x80: a mean of 116.3/255 of the way from the ink f3f4f6 to the page 121212
+    assert "fill: #6b7280" in drawing and "fill: #8c8d8e" in dark(drawing)
     assert "#7a0000" in drawing and "#7a0000" not in dark(drawing)
     colours = set(re.findall(r"stroke: (#\w+)", dark(drawing)))
     assert min(contrast(colour, PAGE) for colour in colours) >= 3
@@ -83,6 +85,9 @@ def test_a_tap_enlarges_the_drawing_that_is_shown(chromium, addresses, width, th
     assert small["width"] > 250
     other = "dark" if theme == "light" else "light"
     assert not tab.locator(f"a.drawing.only-{other}").first.is_visible()
+    style = "image => [getComputedStyle(image).backgroundColor, getComputedStyle(image).filter]"
+    assert link.locator("img").evaluate(style) == ["rgba(0, 0, 0, 0)", "none"]
+    assert theme == "light" or tab.evaluate(PAPER) == PAGE
     link.click()
     large = tab.locator("dialog.enlarged img")
     assert large.get_attribute("src") == link.get_attribute("href")
