@@ -4,9 +4,14 @@
 in other colours. Each lies in a link to itself, which `assets/enlarge.js` opens over the page.
 """
 
+import base64
 import colorsys
+import io
 import re
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from vaecourse.palette import COLOURS, COLOURS_DARK
 
@@ -14,12 +19,14 @@ PAGE = "#121212"  # the theme's dark page
 INK = (0xF3, 0xF4, 0xF6)
 CONTRAST = 3  # of lines against the page, as WCAG asks
 NEUTRAL = 0.16  # colours below this chroma are greys
+NEAR = 16  # of 255: of a mark that lies over another
 LARGER = 150 / 72  # of a point of the drawing: as wide as the pictures of 150 dots an inch
 KNOWN = {COLOURS[idea].lower(): COLOURS_DARK[idea] for idea in COLOURS}
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 KEPT = re.compile(r'<g id="keep-\d+">.*?</g>\s*</g>|<image\b.*?/>', re.S)
 PATCH_OF_PAGE = re.compile(r'(<g id="patch_1">\s*<path[^>]*style=")fill: #ffffff')
+PICTURE = re.compile(r"(?<=base64,)[\s\w+/=]+")
 SIZE = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"')
 FIGURE = re.compile(
     r'(?:<a class="reference internal image-reference"[^>]*>)?'
@@ -28,30 +35,52 @@ FIGURE = re.compile(
 
 
 def dark(svg):
-    """The drawing for a dark page; pictures, and letters on them, keep their colours."""
+    """The drawing for a dark page; pictures but clouds, and letters on them, keep their colours."""
     svg = PATCH_OF_PAGE.sub(r"\1fill: none", svg, count=1)
     parts, last = [], 0
     for kept in KEPT.finditer(svg):
-        parts += [COLOUR.sub(_dark, svg[last : kept.start()]), kept[0]]
+        same = PICTURE.sub(_dark_cloud, kept[0]) if kept[0].startswith("<image") else kept[0]
+        parts += [COLOUR.sub(_dark, svg[last : kept.start()]), same]
         last = kept.end()
     text = "".join([*parts, COLOUR.sub(_dark, svg[last:])])
     return text.replace("<svg ", f'<svg fill="{_hex(INK)}" ', 1)  # letters without a colour
+
+
+def _dark_cloud(found):
+    """A picture of marks with much page between them in the dark colours; any other as it is."""
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(found[0]))).convert("RGBA"))
+    rgb, alpha = pixels[..., :3].astype(float), pixels[..., 3]
+    if (alpha == 255).mean() > 0.5:
+        return found[0]
+    ink, paper = np.array(INK), np.array(_parts(PAGE))
+    light = rgb.mean(-1, keepdims=True) / 255
+    new = np.where(np.ptp(rgb, -1)[..., None] < NEUTRAL * 255, ink + light * (paper - ink), rgb)
+    for colour, lifted in KNOWN.items():
+        near = np.abs(rgb - _parts(colour)).max(-1) < NEAR
+        new[near] = _parts(lifted)
+    pixels[..., :3] = new.round()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _dark(found):
     colour = found[0].lower()
     if colour in KNOWN:
         return KNOWN[colour]
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = _parts(colour)
     if max(red, green, blue) - min(red, green, blue) < NEUTRAL * 255:
         light = (red + green + blue) / 3 / 255
-        page = [int(PAGE[i : i + 2], 16) for i in (1, 3, 5)]
-        return _hex(round(ink + light * (paper - ink)) for ink, paper in zip(INK, page))
+        return _hex(round(ink + light * (paper - ink)) for ink, paper in zip(INK, _parts(PAGE)))
     hue, light, saturation = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
     while contrast(colour, PAGE) < CONTRAST:
         light = min(1, light + 0.02)
         colour = _hex(round(255 * part) for part in colorsys.hls_to_rgb(hue, light, saturation))
     return colour
+
+
+def _parts(colour):
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def _hex(parts):
@@ -65,7 +94,7 @@ def contrast(one, other):
 
 
 def _luminance(colour):
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    parts = [part / 255 for part in _parts(colour)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
 

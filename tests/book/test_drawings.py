@@ -1,10 +1,14 @@
 """The figures of the built pages: one drawing in two dresses, larger at a tap."""
 
+import base64
+import io
 import re
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
-from vector_figures import PAGE, contrast, dark
+from PIL import Image
+from vector_figures import PAGE, PICTURE, contrast, dark
 
 LETTERS = re.compile(r'<g id="text_\d+">\s*<!--.*?-->\s*<g style="fill: (#\w+)', re.S)
 
@@ -34,6 +38,20 @@ def test_dark_drawing_leaves_pictures_and_letters_on_them(drawing):
     picture = re.search(r"<image\b.*?/>", drawing, re.S)[0]
     assert picture in dark(drawing)
     assert "fill: #101010" in dark(drawing)
+
+
+def test_a_cloud_of_marks_is_drawn_in_the_dark_colours_too(tmp_path):
+    fig, ax = plt.subplots(figsize=(2, 2))
+    for side, colour in enumerate(("#111827", "#0072B2")):
+        ax.scatter([side], [side], s=200, color=colour, linewidths=0, rasterized=True)
+    fig.savefig(tmp_path / "cloud.svg")
+    plt.close(fig)
+    light, found = (tmp_path / "cloud.svg").read_text(encoding="utf-8"), {}
+    for dress, svg in (("light", light), ("dark", dark(light))):
+        pixels = np.array(Image.open(io.BytesIO(base64.b64decode(PICTURE.search(svg)[0]))))
+        found[dress] = {tuple(map(int, rgb)) for rgb in pixels[pixels[..., 3] == 255][:, :3]}
+    assert found["light"] == {(0x11, 0x18, 0x27), (0, 0x72, 0xB2)}
+    assert found["dark"] == {(0xF3, 0xF4, 0xF6), (0x56, 0xB4, 0xE9)}
 
 
 def test_dark_drawing_turns_greys_over_and_lifts_what_is_too_dark(drawing):
