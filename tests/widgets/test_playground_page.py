@@ -86,6 +86,7 @@ def test_a_press_while_the_worker_looks_is_not_undone_by_what_it_saw(slow):
     assert play.inner_text() == "Pause"
     assert slow.evaluate("worker.look(9)") is True
     play.click()
+    settle(slow)
     assert play.inner_text() == "Play"
     slow.evaluate("worker.session.report()")  # a frame from before Pause
     settle(slow)
