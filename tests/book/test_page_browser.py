@@ -161,6 +161,7 @@ def test_without_mathjax_the_text_appears_all_the_same(new_tab, addresses):
     tab.route("**/mathjax/*", lambda route: route.abort())
     tab.goto(f"{addresses['http']}/notation.html")
     tab.locator("td .math").first.wait_for(state="visible")
+    assert "\\(" in tab.locator("td .math").first.inner_text()  # as it is written, in TeX
     tab.close()
 
 
@@ -168,11 +169,14 @@ def test_paper_is_light_where_the_screen_is_dark(new_tab, addresses):
     tab = new_tab(color_scheme="dark")
     tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
     set_theme(tab, "dark")
+    papers = []
     for media, theme in (("print", "light"), ("screen", "dark")):
         tab.emulate_media(media=media)
         tab.wait_for_function(
             "theme => document.documentElement.dataset.theme === theme", arg=theme
         )
+        papers.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert papers == ["rgb(255, 255, 255)", "rgb(18, 18, 18)"]
     tab.close()
 
 
