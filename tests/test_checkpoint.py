@@ -143,7 +143,7 @@ def test_a_model_that_would_come_back_as_another_is_not_saved(tmp_path, model, w
     assert not list(tmp_path.iterdir())
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     again = Hotter(6, 2, (5,), seed=1) if type(model) is Hotter else with_another_decoder()
-    again.load_state_dict(torch.load(tmp_path / "weights.pt"))
+    again.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
     z = torch.ones(1, 2)
     assert torch.equal(again.decode(z).logits, model.decode(z).logits)
 
@@ -225,7 +225,7 @@ def test_tied_weights_are_refused_and_kept_by_the_cure(tmp_path):
     torch.nn.init.ones_(model.encoder[0].weight)
     torch.save(model.state_dict(), tmp_path / "tied.pt")
     again = tied()
-    again.load_state_dict(torch.load(tmp_path / "tied.pt"))
+    again.load_state_dict(torch.load(tmp_path / "tied.pt", weights_only=True))
     assert (again.decoder[0].weight == 1).all()
 
 
