@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vaecourse.palette import COLOURS, COLOURS_DARK
+from vaecourse.palette import COLOURS, COLOURS_DARK, contrast
 
 PAGE = "#121212"  # the theme's dark page
 INK = (0xF3, 0xF4, 0xF6)
@@ -85,18 +85,6 @@ def _parts(colour):
 
 def _hex(parts):
     return "#" + "".join(f"{part:02x}" for part in parts)
-
-
-def contrast(one, other):
-    """The contrast ratio of two colours #rrggbb, by WCAG 2."""
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour):
-    parts = [part / 255 for part in _parts(colour)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
 
 
 def show_both(app, pagename, templatename, context, doctree):

@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 import vaecourse as vc
+from vaecourse._arguments import said_of
 from vaecourse.data.tables import read_rows
 
 ROWS = torch.rand(10, 4, generator=torch.Generator().manual_seed(0)).round()
@@ -339,3 +340,14 @@ def test_a_column_that_float32_blurs_is_named_and_reads_with_its_smallest_value_
 def test_a_large_or_constant_column_that_float32_keeps_is_taken(column):
     model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
     assert np.isfinite(fit(model, np.column_stack([NOISE, column])).epoch_loss).all()
+
+
+def test_probabilities_near_one_lose_nothing_that_they_mean():
+    x = np.column_stack([NOISE, 1 - 1e-8 * NOISE])
+    assert np.isfinite(fit(vc.models.VAE(2, 2, [3]), x).epoch_loss).all()
+
+
+def test_a_column_named_x_keeps_its_name_where_validation_is_refused():
+    wanted = r"^column 'x' of validation has 1 missing values\.$"
+    with pytest.raises(ValueError, match=wanted), said_of("validation"):
+        raise ValueError("column 'x' of x has 1 missing values.")

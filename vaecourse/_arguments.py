@@ -197,7 +197,7 @@ def said_of(argument):
     try:
         yield
     except ValueError as error:
-        sentence = re.sub(r"\bx\b", argument, str(error))
+        sentence = re.sub(r"(?<!')\bx\b(?!')", argument, str(error))  # not a column's name
         raise ValueError(sentence if sentence != str(error) else f"{argument}: {error}") from None
 
 
@@ -300,14 +300,16 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
     return x.float() if x.is_floating_point() else x.double()
 
 
-def check_precision(argument, x):
+def check_precision(argument, x, column_name=lambda column: f"column {column + 1}"):
     """Raise ValueError where float32 blurs a column of an array or a tensor `x` [N, ...].
 
-    There it is not exact, and has fewer steps from the smallest to the largest than a byte.
+    There it is not exact, has fewer steps from the smallest to the largest than a byte, and lies
+    beyond a thousand: pixels and probabilities near 1 lose nothing that they mean.
     """
     if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        x = x.numpy() if x.element_size() == 8 and str(x.layout) == "torch.strided" else None
+        x = x.detach()
+        wide = x.element_size() == 8 and str(x.layout) == "torch.strided"
+        x = x.cpu().numpy() if wide else None
     wide = isinstance(x, np.ndarray) and x.dtype.kind in "iuf" and x.dtype.itemsize == 8
     if not wide or x.ndim < 2 or x.size == 0:
         return
@@ -316,11 +318,12 @@ def check_precision(argument, x):
     with np.errstate(invalid="ignore"):  # infinities are refused elsewhere
         size, span = np.maximum(abs(low), abs(high)), high - low
     # below the rounding of float64 a column counts as constant
-    for column in np.flatnonzero((span < size * 2.0**-15) & (span > size * 2.0**-46)):
+    blurred = (size > 1_000) & (span < size * 2.0**-15) & (span > size * 2.0**-46)
+    for column in np.flatnonzero(blurred):
         values = columns[:, column]
         if (values.astype(np.float32) != values).any():
             raise ValueError(
-                f"column {column + 1} of {argument} has values from {low[column]:.15g} to "
+                f"{column_name(column)} of {argument} has values from {low[column]:.15g} to "
                 f"{high[column]:.15g}, whose differences float32 does not keep: subtract the "
                 "smallest from all."
             )

@@ -5,8 +5,6 @@ were chosen together: each stands out by 3 to 1 from a white and from a dark pag
 stay apart for the common kinds of colour blindness; a label always says the digit again.
 """
 
-import math
-
 COLOURS = {
     "generative": "#0072B2",  # p, θ, the decoder
     "inference": "#D55E00",  # q, φ, the encoder
@@ -42,12 +40,20 @@ DIGIT_COLOURS = (
 )
 
 
-def _letter_on(colour):
-    # of black and white, the one that stands out more: by 4.58 to 1 at least, as WCAG 2 counts
+def contrast(one, other):
+    """The contrast ratio of two colours "#rrggbb", from 1 to 21, by WCAG 2."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour):
     share = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
     linear = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in share)
-    luminance = sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), linear))
-    return "black" if luminance > math.sqrt(1.05 * 0.05) - 0.05 else "white"
+    return sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), linear))
 
 
-DIGIT_LETTERS = {colour: _letter_on(colour) for colour in DIGIT_COLOURS}  # for letters on them
+# For letters on them: of black and white the one that stands out more, by 4.58 to 1 at least.
+_INKS = {"black": "#000000", "white": "#ffffff"}
+DIGIT_LETTERS = {
+    colour: max(_INKS, key=lambda ink: contrast(_INKS[ink], colour)) for colour in DIGIT_COLOURS
+}

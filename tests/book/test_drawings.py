@@ -8,7 +8,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
-from vector_figures import PAGE, PICTURE, contrast, dark
+from vector_figures import PAGE, PICTURE, dark
+
+from vaecourse.palette import contrast
 
 LETTERS = re.compile(r'<g id="text_\d+">\s*<!--.*?-->\s*<g style="fill: (#\w+)', re.S)
 

@@ -367,3 +367,39 @@ def test_a_path_is_read_from_home_and_the_folder_of_what_is_missing_is_named(tmp
     assert str(caught.value) == (
         f"Cannot read b.npy in the folder {tmp_path}: No such file or directory."
     )
+
+
+# --- honest tables that doors once took for something else ----------------------------------------
+
+
+def test_a_line_longer_than_the_reader_of_cells_takes_is_read(tmp_path):
+    x = np.random.default_rng(0).random((3, 6_000))
+    np.savetxt(tmp_path / "wide.csv", x, delimiter=",")  # 150,000 characters a line
+    assert np.array_equal(read_rows(tmp_path / "wide.csv").x, x.astype(np.float32))
+
+
+@pytest.mark.parametrize("text", ["1,2\n1.5,2.5\n2.5,3.5\n", "-1,1\n0.5,-0.5\n-0.25,0.75\n"])
+def test_two_whole_numbers_above_decimals_may_be_data(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    assert read_rows(tmp_path / "a.csv").x.shape == (3, 2)
+
+
+def test_labels_that_are_long_numbers_keep_their_digits(tmp_path):
+    (tmp_path / "a.csv").write_text("k,a\n20240101,1.5\n20240102,2.5\n20240101,0.5\n")
+    rows = read_rows(tmp_path / "a.csv", label="k")
+    assert rows.kinds == ["20240101", "20240102"] and rows.label.tolist() == [0, 1, 0]
+
+
+def test_a_word_beyond_a_short_first_line_is_named_by_its_place(tmp_path):
+    (tmp_path / "a.csv").write_text("1\n2,x\n")
+    with pytest.raises(ValueError, match=r"^a.csv, line 2, column 2: 'x' is not a number\.$"):
+        read_rows(tmp_path / "a.csv")
+
+
+def test_a_blurred_column_is_named_by_its_place_in_the_file(tmp_path):
+    lines = [f"{'ab'[k % 2]},{1_470_000_000 + k},{k / 7}" for k in range(20)]
+    (tmp_path / "a.csv").write_text("\n".join(["kind,when,a", *lines]))
+    with pytest.raises(
+        ValueError, match=r"^column 2 \('when'\) of a.csv has values from 1470000000"
+    ):
+        read_rows(tmp_path / "a.csv", label="kind")

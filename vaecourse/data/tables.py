@@ -108,7 +108,7 @@ def _numbered(labels, rows, label, path):
             f"has at most {KINDS}."
         )
     return torch.from_numpy(index), [
-        kind if isinstance(kind, str) else f"{kind:g}" for kind in kinds
+        kind if isinstance(kind, str) else f"{kind:.15g}" for kind in kinds
     ]
 
 
@@ -165,6 +165,10 @@ def _read_csv(file, label, ignore):
             "these are names, write words, or none (pandas: to_csv(..., header=False, "
             "index=False)); if they are data, put a line of names above them."
         )
+    try:
+        check_precision(name, values, lambda column: _column(column, names))
+    except ValueError as error:
+        raise _Refusal(str(error)) from None
     values = np.delete(values, list(keep), axis=1)
     if apart is None:
         return values, None
@@ -175,6 +179,8 @@ def _check_separator(name, lines):
     """Refuse a table whose cells stand between other separators than commas."""
     ends = [lines[k][1] for k in (0, -1)] if lines else []
     for separator, shown in SEPARATORS.items():
+        if any(separator not in line for line in ends):
+            continue
         spaces = separator == " "
         rows = [
             line.split() if spaces else next(csv.reader([line], delimiter=separator))
@@ -228,7 +234,7 @@ def _counts_up(line, values):
     """Whether the first row looks like names that are numbers, 0, 1, 2 or years, not like data.
 
     It rises in equal steps, which no other row does. Among whole numbers that may be chance, so
-    there it must be long.
+    there it must be long; two of them must be 0, 1, or far from all others, as years are.
     """
     steps = np.diff(values, axis=1)
     even = (steps > 0).all(1) & np.isclose(steps, steps[:, :1], rtol=1e-6).all(1)
@@ -236,6 +242,10 @@ def _counts_up(line, values):
     if columns < 2 or len(values) < 2 or not even[0] or (columns > 2 and even[1:].any()):
         return False
     whole = values[1:] % 1 == 0
+    if columns == 2 and not (values[0] == (0, 1)).all():
+        low, high = values[1:].min(0), values[1:].max(0)
+        if not ((values[0] < 2 * low - high) | (values[0] > 2 * high - low)).all():
+            return False
     few = 2 if not whole.any() else 3 if not whole.all() else 8
     return columns >= (few if all(cell.isdecimal() for cell in _cells(line)) else 8)
 
@@ -295,7 +305,7 @@ def _hint(cell, index, lines, names, apart):
     column = [cells[index] for _, line in lines if len(cells := _cells(line)) > index]
     if not names:
         whole = sum(map(_is_number, _cells(lines[0][1])))
-        words = cell == _cells(lines[0][1])[index] and cell[0].isalpha() and whole
+        words = [cell] == _cells(lines[0][1])[index : index + 1] and cell[0].isalpha() and whole
         others = len(column) > 1 and all(map(_is_number, column[1:]))
         return " (if line 1 is names, none of them may be a number)" if words and others else ""
     if any(map(_is_number, column)):

@@ -180,7 +180,11 @@ class Wrapped(LatentModel):
 
         def rows(values):
             wanted = [len(flat), *self.shape]
-            if list(values.shape) not in (wanted, [len(flat), self.data_dim]):
+            axes = [length for length in values.shape[1:] if length > 1]
+            fits = len(values) == len(flat) and math.prod(axes) == self.data_dim
+            ordered = [length for length in self.shape if length > 1]
+            # a row may come flat, and an axis of one is no order; what is flat x may have any
+            if not fits or (len(ordered) > 1 and axes not in (ordered, [self.data_dim])):
                 raise ValueError(f"decode gives {list(values.shape)}; it must be {wanted}.")
             return values.reshape(*z.shape[:-1], self.data_dim)
 
