@@ -45,9 +45,11 @@ def test_it_learns_and_is_judged_like_any_vae():
     x = pixels(512, 1).expand(-1, 64).contiguous()
     model = ConvVAE((1, 8, 8), 2, (4, 8))
     before = model.elbo(x, 1, torch.Generator().manual_seed(0)).mean()
-    vc.training.fit(model, x, epochs=12, batch_size=32, learning_rate=3e-3, progress=False)
+    # By thirty epochs four seeds and two instruction sets end between -218 and -195; twelve are too
+    # few: there one rounding stands at -272 and another at -339.
+    vc.training.fit(model, x, epochs=30, batch_size=32, learning_rate=3e-3, progress=False)
     after = model.elbo(x, 1, torch.Generator().manual_seed(0)).mean()
-    assert before < -350 and after > -300  # 64 pixels of 256 levels are 355 nats
+    assert before < -350 and after > -260  # 64 pixels of 256 levels are 355 nats
     terms = elbo_terms(model, x, 1, torch.Generator().manual_seed(0))
     metrics = vc.evaluation.evaluate(model, x, importance_samples=20, importance_rows=50)
     assert abs(metrics["elbo"] - terms.elbo.mean().item()) < 1
