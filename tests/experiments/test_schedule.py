@@ -243,7 +243,7 @@ def test_a_state_of_another_run_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="with another training.epochs: 3 there, 4 here; give the"):
         resumed(tasks(epochs=4)[0], tmp_path)
     with pytest.raises(ValueError, match="was made with another data_sha256: null there, "):
-        resumed(replace(task, data_sha256="of other rows"), tmp_path)
+        resumed(replace(task, own=datasets.OwnData("of other rows", [2], None)), tmp_path)
     with monkeypatch.context() as other:
         other.setattr("vaecourse.training.state.source_hash", lambda: "of another day")
         with pytest.raises(ValueError, match="was made with another code of vaecourse: "):
@@ -327,6 +327,22 @@ def test_data_that_change_under_a_run_stop_it(own, capsys, monkeypatch):
     assert cli.main(own) == 2
     assert "rows.npy has changed while a run on it was under way" in capsys.readouterr().err
     assert os.listdir("out") == ["own_seed0.training.safetensors"]
+
+
+def test_the_words_of_labels_are_kept_from_the_start_of_a_run_for_every_seed(own, tmp_path):
+    np.savez("rows.npz", x=np.load("rows.npy"), kind=np.array(["no", "yes"] * 10))
+    data = {"name": "file", "path": "rows.npz", "label": "kind"}
+    params = parameters.Params.model_validate({**OWN, "data": data, "seeds": [0, 1]})
+    done = []
+    for task in runs.tasks("own", params):
+        task = replace(task, own=runs.check(task))
+        job = schedule._Job(task, tmp_path)
+        job.take(runs.advance(task, None, 0, 50))
+        done.append((job, runs.finish(task, job.state)))
+    Path("rows.npz").unlink()
+    for job, results in done:
+        (record,) = job.save(results, "again", lambda line: None).values()
+        assert record["label_kinds"] == ["no", "yes"]
 
 
 def test_what_is_complete_is_not_trained_again(own, capsys, monkeypatch):

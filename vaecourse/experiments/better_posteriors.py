@@ -24,6 +24,7 @@ from vaecourse.flows import FAMILIES, FreePosterior, NormalizingFlow, refine
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.inference.posteriors import gauss_hermite
 from vaecourse.models import M2, labelled
+from vaecourse.models.base import error_of_mean
 from vaecourse.models.m2 import UNKNOWN
 
 NAME = "better_posteriors"
@@ -242,7 +243,7 @@ def fitted_priors(seed, rows=30_000, tested=10_000, compared=1_000):
 
 def mean_and_error(values):
     """The mean of values [N], and its standard error."""
-    return [values.mean().item(), (values.std() / len(values) ** 0.5).item()]
+    return [values.mean().item(), error_of_mean(values)]
 
 
 # --- labels --------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from vaecourse.evaluation import (
     importance_log_likelihood,
     inception_features,
 )
+from vaecourse.models.base import error_of_mean
 
 NAME = "cifar10_scores"
 PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"
@@ -83,7 +84,7 @@ def bits(model, x, draws):
     return {
         "draws": draws,
         "mean": values.mean().item(),
-        "standard_error": (values.std() / len(x) ** 0.5).item(),
+        "standard_error": error_of_mean(values),
         "shown": values[:SHOWN].tolist(),
     }
 

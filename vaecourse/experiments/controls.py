@@ -21,6 +21,7 @@ from vaecourse.evaluation.clustering import hungarian_accuracy
 from vaecourse.experiments import params, runs
 from vaecourse.experiments.datasets import train_data
 from vaecourse.inference.em import GaussianMixture
+from vaecourse.models.base import error_of_mean
 from vaecourse.networks import mlp
 from vaecourse.training import fit
 from vaecourse.training.side_by_side import Ensemble
@@ -192,7 +193,7 @@ def rows_without_z(seed, epochs=6):
         "epochs": epochs,
         "parameters": sum(p.numel() for p in model.parameters()),
         "log_likelihood": values.mean().item(),
-        "log_likelihood_se": (values.std() / len(values) ** 0.5).item(),
+        "log_likelihood_se": error_of_mean(values),
         "log_likelihood_of_1000": values[:1_000].mean().item(),
     }
 

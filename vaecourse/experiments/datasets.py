@@ -25,6 +25,15 @@ class TestData(NamedTuple):
     kinds: list[str] | None = None
 
 
+class OwnData(NamedTuple):
+    """The SHA-256 of a user's own data, the axes of a row, [3, 32, 32] say, and what the labels
+    0, 1, … stand for, None where there are none."""
+
+    sha256: str
+    axes: list[int]
+    kinds: list[str] | None
+
+
 def train_data(params, seed, labels=False):
     """x [N, D] for training, and what to do with every batch of it (or None).
 
@@ -60,24 +69,13 @@ def test_data(params, labels=False):
     return TestData(data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x)
 
 
-def own_data_sha256(params):
-    """SHA-256 of the data in a user's own file; None for the data sets of the course."""
+def own_data(params):
+    """What `OwnData` tells of a user's own file; None for the data sets of the course."""
     if params.name != "file":
         return None
-    x, label, _ = _own_rows(params)
-    return digest({"x": x} if label is None else {"x": x, "label": label})
-
-
-def own_axes(params):
-    """The axes of a row of the user's own file, [3, 32, 32] say; None for the course's data."""
-    if params.name == "file":
-        return list(_own_rows(params).x.shape[1:])
-    return None
-
-
-def own_kinds(params):
-    """What the labels 0, 1, … in the user's own file stand for; None where there are none."""
-    return _own_rows(params).kinds if params.name == "file" else None
+    x, label, kinds = _own_rows(params)
+    sha256 = digest({"x": x} if label is None else {"x": x, "label": label})
+    return OwnData(sha256, list(x.shape[1:]), kinds)
 
 
 def stand_in(params, labels=False):

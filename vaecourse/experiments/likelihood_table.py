@@ -17,6 +17,7 @@ from vaecourse import checkpoint, experiments
 from vaecourse._files import check_writable, read_json, write_text
 from vaecourse.evaluation import active_units, importance_estimate
 from vaecourse.experiments.datasets import test_data
+from vaecourse.models.base import error_of_mean
 
 NAME = "likelihood_table"
 PATH = checkpoint.PRETRAINED.parent / "results" / f"{NAME}.json"
@@ -64,7 +65,7 @@ def judge(name, seed, draws, images):
         "weights_sha256": trained["weights_sha256"],
         "data": trained["data"],
         "log_likelihood": log_likelihood.mean().item(),
-        "standard_error": (log_likelihood.std() / len(x) ** 0.5).item(),
+        "standard_error": error_of_mean(log_likelihood),
         "error_of_draws": (estimate.standard_error.square().sum().sqrt() / len(x)).item(),
         "median_effective_sample_size": estimate.effective_sample_size.median().item(),
         "active_units": int(active_units(model, x).sum()),

@@ -21,13 +21,14 @@ from vaecourse.evaluation import active_units, evaluate, importance_estimate
 from vaecourse.experiments import gmvae_start
 from vaecourse.experiments.datasets import (
     NOT_SHIPPED,
-    own_axes,
-    own_data_sha256,
+    OwnData,
+    own_data,
     stand_in,
     test_data,
     train_data,
 )
 from vaecourse.experiments.parameters import Params, SyntheticParams, check_covariances, check_width
+from vaecourse.models.base import error_of_mean
 from vaecourse.training.loop import Run
 from vaecourse.training.side_by_side import Ensemble
 
@@ -43,7 +44,7 @@ class Task:
     name: str
     params: Params
     seeds: tuple[int, ...]
-    data_sha256: str | None = None  # of an array of one's own, which anybody may change
+    own: OwnData | None = None  # of a file of one's own, which anybody may change
 
     @property
     def by_hand(self):
@@ -62,26 +63,26 @@ def check(task):
     """Refuse, before anything is written, what cannot start: ValueError or DataError.
 
     Data that are missing, damaged, of another width than the model's, or not what its
-    likelihood can give. Returns the SHA-256 of data that the course cannot know, or None.
+    likelihood can give. Returns what `own_data` says of them.
     """
     params, seed = task.params, task.seeds[0]
     model = _build(task, seed)
     check_device(params.training.device, model)
     labels = model.needs_labels
-    axes = own_axes(params.data)
-    if axes is not None:
-        model.check_axes(axes, plain(Path(params.data.path).name))
+    own = own_data(params.data)
+    if own is not None:
+        model.check_axes(own.axes, plain(Path(params.data.path).name))
     for x in (test_data(params.data, labels).x, train_data(params.data, seed, labels)[0]):
         check_width(model, x.shape[1] - labels)
         check_covariances(params, len(x))
         x = model.check(model.arrange(x))
     model.prepare(x)
-    return own_data_sha256(params.data)
+    return own
 
 
 def _check_data(task):
     """Raise ValueError if the user's own data are no longer those that the run began with."""
-    if own_data_sha256(task.params.data) != task.data_sha256:
+    if own_data(task.params.data) != task.own:
         raise ValueError(
             f"{plain(task.params.data.path)} has changed while a run on it was under way; give the "
             "run its data back, or start it again."
@@ -259,7 +260,7 @@ def metrics(model, params, importance_samples=100):
         **evaluate(model, x, importance_samples, len(x)),
         "log_density": exact.mean().item(),
         "gap": gap.mean().item(),
-        "gap_se": (gap.std() / len(gap) ** 0.5).item(),
+        "gap_se": error_of_mean(gap),
     }
 
 

@@ -22,7 +22,6 @@ from tqdm import tqdm
 from vaecourse import checkpoint, models
 from vaecourse._files import below, check_writable, plain, write_tensors
 from vaecourse.experiments import runs
-from vaecourse.experiments.datasets import own_kinds
 from vaecourse.training.state import History, fingerprint, read_state, write_state
 
 ROUNDS = 40
@@ -42,8 +41,8 @@ def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False,
     state of another run, or a cluster that does not answer; FloatingPointError when a run
     diverges; ChildProcessError when workers keep dying, or the cluster does.
     """
-    data = {task.name: runs.check(task) for task in {task.name: task for task in tasks}.values()}
-    tasks = [replace(task, data_sha256=data[task.name]) for task in tasks]
+    own = {task.name: runs.check(task) for task in {task.name: task for task in tasks}.values()}
+    tasks = [replace(task, own=own[task.name]) for task in tasks]
     folder = Path(folder)
     with _made(folder):
         return _run_all(tasks, folder, command, backend, workers, resume, report)
@@ -180,7 +179,7 @@ class _Job:
         self.settings = {
             **task.params.model_dump(),
             "seeds": list(task.seeds),
-            "data_sha256": task.data_sha256,
+            "data_sha256": task.own and task.own.sha256,
         }
         self.state, self.history, self.snapshots = None, History(), {}
         self.complete = False
@@ -279,7 +278,7 @@ class _Job:
         share = sum(self.history.seconds) / len(self.task.seeds)
         return {
             "data": params.data.model_dump(),
-            **({"label_kinds": kinds} if (kinds := own_kinds(params.data)) else {}),
+            **({"label_kinds": own.kinds} if (own := self.task.own) and own.kinds else {}),
             **({"start": params.start.model_dump()} if params.start else {}),
             "training": {**training, "seed": seed},
             "run_sha256": self._run,
