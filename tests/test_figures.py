@@ -66,6 +66,8 @@ def test_latent_map_takes_words_and_lists_and_refuses_what_has_no_colour(ax):
     vc.figures.latent_map(ax, z, ["pear", "pear", "fig"])
     places = {text.get_text(): tuple(text.xy) for text in ax.texts}
     assert places == {"pear": (1.0, 1.0), "fig": (5.0, -5.0)}
+    with pytest.raises(ValueError, match=r"^names has 1 entries; label has values up to 1\.$"):
+        vc.figures.latent_map(ax, z, [0, 1, 1], names=["fig"])
     with pytest.raises(ValueError) as caught:
         vc.figures.latent_map(ax, z, [1, 2, 10])
     assert str(caught.value) == (

@@ -81,15 +81,18 @@ def image_rows(named_images, shape=(28, 28)):
     return fig
 
 
-def latent_map(ax, z, label, size=4):
-    """Codes z [N, 2] coloured by label [N], each cloud named at its median by the label itself.
+def latent_map(ax, z, label, size=4, names=None):
+    """Codes z [N, 2] coloured by label [N], each cloud named at its median.
 
-    A label is a whole number from 0 to 9, a digit say, or a word of at most ten.
+    A label is a whole number from 0 to 9, a digit say, or a word of at most ten. names: what the
+    labels 0, 1, … are called; by default as they are.
     """
-    z, names = as_array(z, "z"), range(10)
+    z, names = as_array(z, "z"), range(10) if names is None else names
     if not hasattr(label, "detach") and np.asarray(label).dtype.kind in "USO":
         names, label = np.unique(np.asarray(label).astype(str), return_inverse=True)
     label = check_classes("label", label, len(z))
+    if len(label) and label.max() >= len(names):
+        raise ValueError(f"names has {len(names)} entries; label has values up to {label.max()}.")
     order = np.random.default_rng(0).permutation(len(z))
     colours = np.array(DIGIT_COLOURS)[label[order]]
     ax.scatter(*z[order].T, s=size, c=colours, linewidths=0, alpha=0.6, rasterized=True)

@@ -130,6 +130,14 @@ def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
     np.savez(tmp_path / "a.npz", x=VALUES, kind=np.array(["pear", "apple", "pear"]))
     x, label, _ = read_rows(tmp_path / "a.npz", label="kind")
     assert x.shape == (3, 2) and label.tolist() == [1, 0, 1]
+    days = np.array(["2020-02-01", "2020-01-01", "2020-02-01"], "datetime64[D]")
+    for given, order in [(["10", "9", "10"], ["9", "10"]), (["b", "a", "b"], ["a", "b"])]:
+        for kind in (np.array(given), np.array(given, "S")):
+            np.savez(tmp_path / "a.npz", x=VALUES, kind=kind)
+            _, label, kinds = read_rows(tmp_path / "a.npz", label="kind")
+            assert label.tolist() == [1, 0, 1] and kinds == order
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=days)
+    assert read_rows(tmp_path / "a.npz", label="kind").kinds == ["2020-01-01", "2020-02-01"]
 
 
 @pytest.mark.parametrize(

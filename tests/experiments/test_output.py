@@ -7,9 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 
 import vaecourse as vc
 from vaecourse.experiments import datasets, output
+from vaecourse.palette import DIGIT_COLOURS
 
 matplotlib.use("Agg")
 
@@ -55,11 +57,13 @@ def test_tensorboard_that_is_not_installed_is_named(monkeypatch):
         output.check_tensorboard()
 
 
-def test_the_latent_map_names_kinds_of_ones_own_by_their_words():
+@pytest.mark.parametrize("kinds", [["ash", "fig", "pear"], ["8", "9", "10"]])
+def test_the_latent_map_names_kinds_of_ones_own_and_gives_each_its_colour(kinds):
     vae = vc.models.VAE(6, 2, (4,))
     x = torch.rand(4, 6, generator=torch.Generator().manual_seed(0))
-    test = datasets.TestData(x, torch.tensor([1, 0, 1, 1]), kinds=["fig", "pear"])
+    test = datasets.TestData(x, torch.tensor([2, 1, 2, 2]), kinds=kinds)
     with torch.no_grad():
         fig = output._latent(vae, test)
-    assert [text.get_text() for text in fig.axes[0].texts] == ["fig", "pear"]
+    texts = [(t.get_text(), t.get_bbox_patch().get_facecolor()) for t in fig.axes[0].texts]
+    assert texts == [(kinds[k], to_rgba(DIGIT_COLOURS[k])) for k in (1, 2)]
     plt.close(fig)

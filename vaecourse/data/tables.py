@@ -92,7 +92,10 @@ def _read_archive(file, array, label):
         raise _Refusal(f"{_name(file.name)} holds {shown or 'no array'}; name one with data.array.")
     if array is not None and array not in names:
         raise _Refusal(f"data.array is {array!r}; {_name(file.name)} holds {shown or 'no array'}.")
-    return archive[array or names[0]], None if label is None else archive[label]
+    labels = None if label is None else archive[label]
+    if label is not None and labels.dtype.kind not in "biuf":
+        labels = labels.astype(str)
+    return archive[array or names[0]], labels
 
 
 def _numbered(labels, rows, label, path):
@@ -101,6 +104,8 @@ def _numbered(labels, rows, label, path):
             f"data.label: {label!r} in {_name(path)} has shape {list(labels.shape)}; of {rows} "
             f"rows it must be [{rows}]."
         )
+    if labels.dtype.kind == "U" and all(map(_is_number, labels)):
+        labels = labels.astype(float)  # so that 9 comes before 10
     kinds, index = np.unique(labels, return_inverse=True)
     if len(kinds) > KINDS:
         raise ValueError(
@@ -108,7 +113,7 @@ def _numbered(labels, rows, label, path):
             f"has at most {KINDS}."
         )
     return torch.from_numpy(index), [
-        kind if isinstance(kind, str) else f"{kind:.15g}" for kind in kinds
+        str(kind) if isinstance(kind, str) else f"{kind:.15g}" for kind in kinds
     ]
 
 
@@ -172,7 +177,7 @@ def _read_csv(file, label, ignore):
     values = np.delete(values, list(keep), axis=1)
     if apart is None:
         return values, None
-    return values, np.array(labels, dtype=float if all(map(_is_number, labels)) else str)
+    return values, np.array(labels)
 
 
 def _check_separator(name, lines):
@@ -214,15 +219,14 @@ def _check_index(name, names, values):
     counts = bool((np.diff(column) == 1).all())
     if names:
         found = (different and first.lower() in INDEX) or (counts and first.lower() == "index")
-        what = f"({_shown(first)})" if first else "has no name and"
         cure = "or name it in data.ignore"
     else:  # a few rows of data may count by chance, and a table of counts throughout may mean it
         rest = (np.diff(values[:, 1:], axis=0) == 1).all(axis=0)
         found = counts and column[0] in (0, 1) and len(column) >= FEW and len(rest) > 0
         found = found and not rest.any()
-        what = "has no name and"
         cure = "or put a line of names above it if it is data"
     if found:
+        what = f"({_shown(first)})" if first else "has no name and"
         no = "" if names else "header=False, "
         raise _Refusal(
             f"{name}: the first column {what} numbers the rows; it looks like an index: write the "

@@ -4,7 +4,6 @@ import os
 import shutil
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 
 from vaecourse import checkpoint
@@ -47,8 +46,7 @@ def _latent(model, test):
     with plots.style():
         fig, ax = plt.subplots(figsize=(6, 6))
         if test.label is not None:
-            label = test.label[:SHOWN]
-            plots.latent_map(ax, z, label if test.kinds is None else np.array(test.kinds)[label])
+            plots.latent_map(ax, z, test.label[:SHOWN], names=test.kinds)
         else:
             ax.scatter(*z.T.numpy(), s=4, linewidths=0, alpha=0.6)
             ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
