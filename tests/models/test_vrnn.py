@@ -353,6 +353,8 @@ def test_lengths_that_are_none_are_refused_in_a_sentence(lengths, found):
         with pytest.raises(ValueError) as caught:
             method(x, 1, lengths=lengths)
         assert str(caught.value) == f"lengths {found}; it must be 2 whole numbers from 1 to 3."
+        with pytest.raises(ValueError, match=r"^x has no rows\.$"):
+            method(x[:0], 1, lengths=lengths)
 
 
 class Series:

@@ -202,12 +202,12 @@ class VRNN(LatentModel):
         """x [B, T, D], checked, with zeros for padding, and which steps count, [B, T]."""
         x = self._steps(x)
         mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        if lengths is not None:
+        if lengths is not None and len(x):
             lengths = check_lengths("lengths", lengths, *x.shape[:2])
             mask = torch.arange(x.shape[1]) < torch.from_numpy(lengths)[:, None]
             mask = mask.to(x.device)
             x = x.where(mask[..., None], 0.0)  # padding may be anything, NaN also
-        return self.check(x), mask
+        return self._checked(x), mask
 
     # --- use -------------------------------------------------------------------------------------
 
@@ -246,7 +246,9 @@ class VRNN(LatentModel):
 
     def check(self, x):
         """x [B, T, D] as a tensor; ValueError where it is not data for this model."""
-        x = self._steps(x)
+        return self._checked(self._steps(x))
+
+    def _checked(self, x):
         if x.shape[1] > 0:  # before its first step a sequence has no values to check
             self.likelihood.check(check_finite_rows("x", x).flatten(0, 1))
         return x
