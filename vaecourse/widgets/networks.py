@@ -4,6 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from vaecourse._arguments import as_rows, check_classes
+
+SIDE, MOST_IMAGES = 28, 20  # of digits to pick from
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
 
 
@@ -38,6 +41,21 @@ def read_network(name, network):
     return layers, weights
 
 
+def check_digits(model, images, labels):
+    """Images [N, 784] to pick from, as the model's tensor, and their labels, a list or None.
+
+    Raises ValueError unless they are at most 20 rows of zeros and ones.
+    """
+    images = as_rows(images, SIDE**2, like=model.decoder[0].weight, argument="images")
+    if not ((images == 0) | (images == 1)).all():
+        raise ValueError("images has grey levels; a Bernoulli likelihood needs zeros and ones.")
+    if not 1 <= len(images) <= MOST_IMAGES:
+        raise ValueError(f"images has {len(images)} rows; it must have 1 to {MOST_IMAGES}.")
+    if labels is not None:
+        labels = check_classes("labels", labels, len(images), of="images").tolist()
+    return images, labels
+
+
 def points_of(model, plane):
     """7 × 7 points z [49, 2] over [[low, high], [low, high]], as the model's decoder takes them."""
     axes = [torch.linspace(*side, 7) for side in plane]
@@ -45,15 +63,12 @@ def points_of(model, plane):
 
 
 @torch.no_grad()
-def decodes_to_logits(model, z):
-    """Whether `model.decode` gives at z what `model.decoder`, which the page runs, gives there."""
-    logits = getattr(model.decode(z), "logits", None)
-    return logits is not None and torch.equal(logits, model.decoder(z))
-
-
 def check_logits(model, reach):
-    """Raise ValueError unless it does so on the square of the plane from −reach to reach."""
-    if not decodes_to_logits(model, points_of(model, [[-reach, reach]] * 2)):
+    """Raise ValueError unless `model.decode` gives what `model.decoder`, which the page runs, gives
+    on the square of the plane from −reach to reach."""
+    z = points_of(model, [[-reach, reach]] * 2)
+    logits = getattr(model.decode(z), "logits", None)
+    if logits is None or not torch.equal(logits, model.decoder(z)):
         raise ValueError(
             "model.decode gives other logits than model.decoder, which is what the page runs; let "
             "decode do nothing else."

@@ -13,7 +13,7 @@ from torch import nn
 from vaecourse._arguments import as_tensor, check_classes
 from vaecourse.models import M2, VRNN
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
-from vaecourse.widgets.networks import decodes_to_logits, points_of, read_network
+from vaecourse.widgets.networks import points_of, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
@@ -239,9 +239,10 @@ def _output(model, dim, plane):
         kind = "linear" if torch.equal(p, raw) else "sigmoid"
         if p.shape == raw.shape and torch.allclose(p, raw if kind == "linear" else raw.sigmoid()):
             return {"kind": kind}
-    elif decodes_to_logits(model, z):
-        return {"kind": "bernoulli"}
-    elif not hasattr(p, "logits") and torch.equal(p.mean, raw[:, :dim]):
+    elif hasattr(p, "logits"):
+        if torch.equal(p.logits, raw):
+            return {"kind": "bernoulli"}
+    elif torch.equal(p.mean, raw[:, :dim]):
         return {"kind": "gaussian", **_log_variance(model, p.variance.log(), raw[:, dim:])}
     raise ValueError(
         "model.decode gives neither logits of pixels, nor a Gaussian, nor the sigmoid of what "

@@ -5,14 +5,11 @@ import numpy as np
 import torch
 import traitlets
 
-from vaecourse._arguments import as_rows, check_classes
 from vaecourse.evaluation.grid import LatentGrid
-from vaecourse.widgets.networks import check_logits, read_network
+from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files
 
-MOST_IMAGES = 20
-SIDE = 28
 POINTS, REACH = 81, 4.0  # of the grid of z
 
 
@@ -47,13 +44,7 @@ class MissingExplorer(anywidget.AnyWidget):
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or not bernoulli:
             raise ValueError("model must have two latents and 784 Bernoulli pixels.")
         check_logits(model, REACH)
-        images = as_rows(images, SIDE**2, like=model.decoder[0].weight, argument="images")
-        if not ((images == 0) | (images == 1)).all():
-            raise ValueError("images has grey levels; a Bernoulli likelihood needs zeros and ones.")
-        if not 1 <= len(images) <= MOST_IMAGES:
-            raise ValueError(f"images has {len(images)} rows; it must have 1 to {MOST_IMAGES}.")
-        if labels is not None:
-            labels = check_classes("labels", labels, len(images), of="images").tolist()
+        images, labels = check_digits(model, images, labels)
         self._model, self._images = model, images
         data, table = pack(
             {"decoder": weights.astype(np.float16), "images": images.byte().cpu().numpy()}

@@ -5,14 +5,11 @@ import numpy as np
 import torch
 import traitlets
 
-from vaecourse._arguments import as_rows, check_classes
 from vaecourse.distributions import DiagonalGaussian
-from vaecourse.widgets.networks import check_logits, read_network
+from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files, static_script
 
-MOST_IMAGES = 20
-SIDE = 28
 REACH = 4.5  # of the grid of z in pipeline_explorer.js
 
 
@@ -50,13 +47,7 @@ class PipelineExplorer(anywidget.AnyWidget):
         encoder, self._encoder = _encoder(model)
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or encoder[0][0] != SIDE**2:
             raise ValueError("model must have two latents and 784 pixels.")
-        images = as_rows(images, SIDE**2, like=model.decoder[0].weight, argument="images")
-        if not ((images == 0) | (images == 1)).all():
-            raise ValueError("images has grey levels; a Bernoulli likelihood needs zeros and ones.")
-        if not 1 <= len(images) <= MOST_IMAGES:
-            raise ValueError(f"images has {len(images)} rows; it must have 1 to {MOST_IMAGES}.")
-        if labels is not None:
-            labels = check_classes("labels", labels, len(images), of="images").tolist()
+        images, labels = check_digits(model, images, labels)
         with torch.no_grad():
             q = model.encode(images)
             if not isinstance(q, DiagonalGaussian) or model.params["likelihood"] != "bernoulli":
