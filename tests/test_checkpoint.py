@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import vaecourse as vc
 from vaecourse import checkpoint, experiments
@@ -164,6 +165,29 @@ def test_a_model_in_float64_comes_back_in_float64(tmp_path):
     checkpoint.save(tmp_path / "model", model)
     again, _ = checkpoint.load(tmp_path / "model")
     assert again.decoder[0].weight.dtype == torch.float64
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+
+
+def test_weights_that_are_halves_take_half_the_file_and_come_back_bit_for_bit(tmp_path):
+    model = vc.models.VAE(784, 2, (50,)).requires_grad_(False)
+    model.load_state_dict({name: weight.half() for name, weight in model.state_dict().items()})
+    checkpoint.save(tmp_path / "halves", model)
+    stored = load_file(tmp_path / "halves.safetensors")
+    again, record = checkpoint.load(tmp_path / "halves")
+    assert record["weights_sha256"] == checkpoint.weights_sha256(model.state_dict())
+    for name, weight in again.state_dict().items():
+        assert stored[name].dtype == torch.float16 and weight.dtype == torch.float32
+        assert torch.equal(weight, stored[name].float())
+        assert torch.equal(weight, model.state_dict()[name])
+    one = model.decoder[0].bias
+    one[0] = 1 + 2**-11  # between two halves: all is kept as float32
+    checkpoint.save(tmp_path / "other", model)
+    sizes = {
+        name: (tmp_path / f"{name}.safetensors").stat().st_size for name in ("halves", "other")
+    }
+    parameters = sum(weight.numel() for weight in model.state_dict().values())
+    assert sizes["other"] - sizes["halves"] == pytest.approx(2 * parameters, abs=100)
+    again, _ = checkpoint.load(tmp_path / "other")
     assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
 
 

@@ -29,6 +29,7 @@ TRAINING_CODE = (
     "evaluation/summary.py",
     "experiments/datasets.py",
     "experiments/gmvae_start.py",
+    "experiments/rounding.py",
     "experiments/runs.py",
     "inference/em.py",
     "likelihoods.py",
@@ -49,15 +50,16 @@ def save(path, model, provenance=None):
     """Write `path`.safetensors and `path`.json, both or neither.
 
     model: one of the course, as its `params` describe it; its training flag, its device and
-    `requires_grad` are not kept. The JSON holds these parameters, the SHA-256 of the weights, and
-    `provenance`, a dict: command, settings, seed, wall time, metrics; tensors and arrays become
-    lists. Raises ValueError for a model that would not come back as it is, and when the files
-    cannot be written.
+    `requires_grad` are not kept. Weights of float32 that are all numbers of float16, too, are
+    written as such, and come back bit for bit. The JSON holds these parameters, the SHA-256 of the
+    weights, and `provenance`, a dict: command, settings, seed, wall time, metrics; tensors and
+    arrays become lists. Raises ValueError for a model that would not come back as it is, and when
+    the files cannot be written.
     """
     _check_as_described(model)
     _check_apart(model)
     weights, described = _files_of(path)
-    tensors = tensor_bytes(model.state_dict())
+    tensors = tensor_bytes(_short(model.state_dict()))
     content = {"params": model.params, "weights_sha256": _sha256(tensors), **(provenance or {})}
     try:
         text = json.dumps(content, indent=1, default=listed) + "\n"
@@ -67,6 +69,21 @@ def save(path, model, provenance=None):
     with replacing(weights) as first, replacing(described) as second:
         first.write_bytes(tensors)
         second.write_text(text, encoding="utf-8")
+
+
+def weights_sha256(weights):
+    """The SHA-256 of the file that `save` writes of these weights, a state dict."""
+    return _sha256(tensor_bytes(_short(weights)))
+
+
+def _short(weights):
+    """The weights as float16 where they are float32 and this changes none, else as they are."""
+    halves = {name: weight.half() for name, weight in weights.items()}
+    same = all(
+        weight.dtype == torch.float32 and torch.equal(halves[name].float(), weight)
+        for name, weight in weights.items()
+    )
+    return halves if same else weights
 
 
 def _files_of(path):
@@ -114,8 +131,8 @@ def load(path):
     """The model saved under `path`, with or without a suffix, and its record.
 
     It comes on the CPU, frozen and in evaluation: call `requires_grad_()` and `train()` to train it
-    further. Raises ValueError when a file is missing or damaged or the weights belong to another
-    model.
+    further. Weights that the file holds as float16 come as float32. Raises ValueError when a file
+    is missing or damaged or the weights belong to another model.
     """
     found = record(path)
     weights, described = _files_of(path)

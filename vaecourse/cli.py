@@ -194,7 +194,7 @@ def reproduce(
     tasks = [task for name in trained for task in runs.tasks(name, experiments.params(name))]
     if tasks:
         folder = output or checkpoint.PRETRAINED
-        options = {"backend": backend, "workers": workers, "resume": True}
+        options = {"backend": backend, "workers": workers, "resume": True, "ship": True}
         schedule.run_all(tasks, folder, "vaecourse reproduce {}", **options)
     for name in names:
         if name in experiments.PROGRAMS:

@@ -28,7 +28,7 @@ def test_the_shipped_table_has_every_model_and_seed(record):
     for row in record["metrics"]["models"]:
         _, trained = vc.checkpoint.pretrained(row["name"], row["seed"])
         assert row["data"] == trained["data"]
-        assert row["weights_sha256"] == trained["weights_sha256"]
+        assert row["weights_sha256"] in table.known_as(trained)
         # A hundred draws on a thousand images say less than thousands on all.
         assert row["log_likelihood"] > trained["metrics"]["elbo"]
         assert 1 <= row["median_effective_sample_size"] <= record["setting"]["draws"]
@@ -41,10 +41,13 @@ def test_the_first_images_recompute_from_the_weights(record, name):
     x = table.test_data(experiments.params(name).data).x[:together]
     for row in record["metrics"]["models"]:
         if row["name"] == name:
-            model, _ = vc.checkpoint.pretrained(name, row["seed"])
+            model, trained = vc.checkpoint.pretrained(name, row["seed"])
+            # Judged before its weights were rounded: a single image moves by up to 0.0104 nats.
+            whole = row["weights_sha256"] == trained["weights_sha256"]
             generator = torch.Generator().manual_seed(row["seed"])
             found = vc.evaluation.importance_log_likelihood(model, x, draws, generator)
-            assert found.tolist() == pytest.approx(row["first_images"][:together], abs=2e-3)
+            wanted = row["first_images"][:together]
+            assert found.tolist() == pytest.approx(wanted, abs=2e-3 if whole else 2e-2)
 
 
 def test_a_row_is_the_estimate_of_a_shipped_model(tmp_path):
@@ -81,6 +84,12 @@ def test_rows_of_the_same_weights_are_kept(tmp_path, monkeypatch):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
     table.run(path, models=["mnist_vae_2d"], draws=41, images=30)
     assert len(judged) == 4
+
+
+def test_a_record_knows_its_weights_as_they_were_before_the_rounding():
+    assert table.known_as({"weights_sha256": "a"}) == {"a"}
+    rounded = {"weights_sha256": "b", "before_rounding": {"weights_sha256": "a", "metrics": {}}}
+    assert table.known_as(rounded) == {"a", "b"}
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):

@@ -9,6 +9,7 @@ import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -28,6 +29,7 @@ from vaecourse.experiments.datasets import (
     train_data,
 )
 from vaecourse.experiments.parameters import Params, SyntheticParams, check_covariances, check_width
+from vaecourse.experiments.rounding import rounded
 from vaecourse.models.base import error_of_mean
 from vaecourse.training.loop import Run
 from vaecourse.training.side_by_side import Ensemble
@@ -217,10 +219,11 @@ def watched(model, params):
     return [*(each.log_likelihood.mean().item() for each in found), float(units)]
 
 
-def finish(task, state):
-    """The trained weights of each seed (a state dict), and its metrics.
+def finish(task, state, ship=False):
+    """The trained weights of each seed (a state dict), its metrics, and more for its record.
 
-    Raises FloatingPointError where a metric is not finite.
+    ship: round large weights, as `rounding` says. Raises FloatingPointError where a metric is not
+    finite.
     """
     _check_data(task)
     with _one_thread():
@@ -230,13 +233,18 @@ def finish(task, state):
             trained = run.models
         else:
             trained = [_run(task, state).model.cpu()]
-        results = [(model.state_dict(), metrics(model, task.params.data)) for model in trained]
-    if not all(math.isfinite(value) for _, found in results for value in found.values()):
-        raise FloatingPointError(
-            "The model gives no finite bound on the test data: training has diverged; "
-            "a smaller learning_rate is the usual cure."
-        )
-    return results
+        measure = partial(metrics, params=task.params.data)
+        found = [measure(model) for model in trained]
+        if not all(math.isfinite(value) for each in found for value in each.values()):
+            raise FloatingPointError(
+                "The model gives no finite bound on the test data: training has diverged; "
+                "a smaller learning_rate is the usual cure."
+            )
+        notes = [{} for _ in trained]
+        if ship:
+            pairs = zip(trained, found, strict=True)
+            found, notes = zip(*(rounded(*pair, measure) for pair in pairs), strict=True)
+    return list(zip([model.state_dict() for model in trained], found, notes, strict=True))
 
 
 def metrics(model, params, importance_samples=100):

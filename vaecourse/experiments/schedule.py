@@ -29,13 +29,24 @@ ATTEMPTS = 3
 PATIENCE = 10  # seconds until a cluster is given up
 
 
-def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False, report=print):
+def run_all(
+    tasks,
+    folder,
+    command,
+    *,
+    backend=None,
+    workers=None,
+    resume=False,
+    ship=False,
+    report=print,
+):
     """Train all `tasks` and save each seed under `folder`; returns the records, by file name.
 
     command: what makes a task again, for the record, with {} for the task's name.
     backend: None for processes on this machine, or the address of a Dask scheduler.
     workers: how many tasks run at once, on this machine at most one for each core, the default.
     resume: go on from the states that a killed run left in `folder`, and leave what is complete.
+    ship: round large weights, as those that the course ships.
 
     Raises ValueError for a folder that cannot be written, data that are not for the model, a
     state of another run, or a cluster that does not answer; FloatingPointError when a run
@@ -45,7 +56,7 @@ def run_all(tasks, folder, command, *, backend=None, workers=None, resume=False,
     tasks = [replace(task, own=own[task.name]) for task in tasks]
     folder = Path(folder)
     with _made(folder):
-        return _run_all(tasks, folder, command, backend, workers, resume, report)
+        return _run_all(tasks, folder, command, backend, workers, resume, ship, report)
 
 
 @contextmanager
@@ -60,7 +71,7 @@ def _made(folder):
             folder.rmdir()
 
 
-def _run_all(tasks, folder, command, backend, workers, resume, report):
+def _run_all(tasks, folder, command, backend, workers, resume, ship, report):
     jobs = [_Job(task, folder) for task in tasks]
     records = {}
     if resume:
@@ -75,7 +86,7 @@ def _run_all(tasks, folder, command, backend, workers, resume, report):
         with _engine(backend, min(workers or cores, cores, len(jobs))) as parallel:
             with tqdm(total=total, unit="epoch", initial=sum(job.done for job in jobs)) as bar:
                 _advance_all(jobs, parallel, bar)
-            finished = _gather(parallel, [(runs.finish, job.task, job.state) for job in jobs])
+            finished = _gather(parallel, [(runs.finish, job.task, job.state, ship) for job in jobs])
             for index, results in finished:
                 records |= jobs[index].save(results, command, report)
     except FloatingPointError:
@@ -261,12 +272,12 @@ class _Job:
         watched = below(self.snapshots, "watched.")
         if self.snapshots and not watched:
             write_tensors(self.folder / f"{self.task.name}.snapshots.safetensors", self.snapshots)
-        for r, (seed, (weights, metrics)) in enumerate(zip(self.task.seeds, results)):
+        for r, (seed, (weights, metrics, notes)) in enumerate(zip(self.task.seeds, results)):
             name = f"{self.task.name}_seed{seed}"
             model = models.build({**self.task.params.model.model_dump(), "seed": seed})
             model.load_state_dict(weights)
             records[name] = self._record(r, seed, metrics, command.format(self.task.name))
-            records[name] |= _watched(watched, r)
+            records[name] |= {**_watched(watched, r), **notes}
             checkpoint.save(self.folder / name, model, records[name])
             report(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in metrics.items()))
         self.path.unlink()
