@@ -1,11 +1,13 @@
 """What becomes of a reader's own data, a test a report: it works, or one sentence says why not."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 import vaecourse as vc
 from vaecourse import cli
@@ -483,6 +485,62 @@ def test_a_module_that_ends_in_a_sigmoid_is_told_how_to_go_on():
 
 
 @pytest.mark.parametrize(
+    ("end", "name", "limits"),
+    [
+        (torch.tanh, "tanh", "0.27 to 0.73"),
+        (torch.relu, "relu", "½ to 1"),
+        (softplus, "softplus", "½ to 1"),
+    ],
+)
+def test_of_logits_with_an_end_one_is_warned_and_without_it_the_bound_passes_it(end, name, limits):
+    class Bounded(Own):
+        def decode(self, z):
+            return end(super().decode(z))
+
+    with pytest.warns(UserWarning) as told:
+        bounded = vc.models.wrap(Bounded(), shape=(16,))
+    (words,) = told
+    assert str(words.message) == (
+        f"decode ends in {name}, and its tensor is logits: no pixel's probability leaves {limits}; "
+        "without that last step it may be any."
+    )
+    assert words.filename == __file__
+    cured = vc.models.wrap(Own(), shape=(16,))
+    settings = {"epochs": 60, "learning_rate": 0.02, "batch_size": 16, "progress": False}
+    for model in (bounded, cured):
+        vc.training.fit(model, torch.zeros(64, 16), **settings)
+    with torch.no_grad():
+        best = bounded.decode(100 * normal(50, 2)).log_prob(torch.zeros(16)).max().item()
+        assert best < 16 * math.log(0.74)  # no z gives zeros a higher probability than that
+        assert cured.elbo(torch.zeros(1, 16)).item() > best
+
+
+class OneVariance(Own):
+    def encode(self, x):
+        mean, log_var = super().encode(x)
+        return mean, log_var[:, :1]
+
+
+class OneForAll(OneVariance):
+    def encode(self, x):
+        mean, log_var = super().encode(x)
+        return mean, log_var.expand_as(mean)
+
+
+def test_one_variance_a_row_is_told_how_to_become_one_of_each_latent():
+    with pytest.raises(ValueError) as caught:
+        vc.models.wrap(OneVariance(), shape=(16,))
+    assert str(caught.value) == (
+        "encode gives 2 means and 1 log variances a row; it must give equally many, "
+        "log_var.expand_as(mean) for one that all share."
+    )
+    cured = vc.models.wrap(OneForAll(), shape=(16,))
+    q = cured.encode(normal(5, 16))
+    assert torch.equal(q.stddev[:, 0], q.stddev[:, 1])
+    vc.training.fit(cured, normal(20, 16).sigmoid(), epochs=1, progress=False)
+
+
+@pytest.mark.parametrize(
     ("module", "sentence"),
     [
         (torch.nn.Linear(16, 2), "Linear has no method encode; it needs encode and decode"),
@@ -574,6 +632,12 @@ def test_fit_trains_on_the_device_it_is_given(monkeypatch):
         vc.training.fit(models[0], x, epochs=1, device="gpu")
     with pytest.raises(ValueError, match=r"^device is 'cpu:1', which is not there: torch finds no"):
         vc.training.fit(models[0], x, epochs=1, device="cpu:1")
+    for name in ("cpu:", "cpu:x"):
+        with pytest.raises(
+            ValueError, match=f"^device is '{name}'; behind the colon stands a number, 'cuda:1' say"
+        ):
+            vc.training.fit(models[0], x, epochs=1, device=name)
+    vc.training.fit(models[0], x, epochs=1, device="cpu:0", progress=False)
     for name, backend in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
         monkeypatch.setattr(backend, "is_available", lambda: False)
         with pytest.raises(ValueError, match=f"device is '{name}', which is not there: "):

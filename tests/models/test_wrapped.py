@@ -92,6 +92,7 @@ def test_what_is_bounded_as_a_sigmoid_is_refused_where_its_last_step_does_not_te
     assert "as a sigmoid does" in refused(lambda: vc.models.wrap(half, shape=(16,)))
 
 
+@pytest.mark.filterwarnings("ignore:decode ends in")
 @pytest.mark.parametrize("dim", WIDTHS)
 @pytest.mark.parametrize(
     "end",

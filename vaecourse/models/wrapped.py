@@ -1,6 +1,7 @@
 """A module of one's own as a model of the course: bounds, evaluation, training, explorers."""
 
 import math
+import warnings
 
 import torch
 from torch import nn
@@ -23,6 +24,7 @@ from vaecourse.models.base import LatentModel, evaluating
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
 SHAPE_ONLY = ("View", "Reshape", "Unsqueeze", "Squeeze", "Permute", "Transpose", "Alias", "Clone")
+LIMITS = {"Tanh": "0.27 to 0.73", "Relu": "½ to 1", "Softplus": "½ to 1"}  # of their sigmoids
 FAMILIES = {BernoulliPixels: "bernoulli", DiagonalGaussian: "gaussian", PoissonCounts: "poisson"}
 
 
@@ -110,13 +112,21 @@ class Wrapped(LatentModel):
             self.likelihood = likelihood_of(FAMILIES[type(p)], self.data_dim)
 
     def _check_last_step(self, z, p):
-        """Refuse a tensor of probabilities or rates where their logits or logarithms are meant."""
+        """Refuse a tensor of probabilities or rates where their logits or logarithms are meant, and
+        warn of logits with an end."""
         if not self.is_tensor:
             return
         if isinstance(p, BernoulliPixels) and self._gives_probabilities(z, p.logits):
             raise ValueError(
                 "decode gives values between 0 and 1, as a sigmoid does; give the logits before "
                 "it, or return torch.distributions.Bernoulli(probs=...)."
+            )
+        last = self._last_step(z) if isinstance(p, BernoulliPixels) else None
+        if last in LIMITS:
+            warnings.warn(
+                f"decode ends in {last.lower()}, and its tensor is logits: no pixel's probability "
+                f"leaves {LIMITS[last]}; without that last step it may be any.",
+                stacklevel=6,  # who called wrap
             )
         if isinstance(p, PoissonCounts) and self._last_step(z) == "Exp":
             raise ValueError(
@@ -160,7 +170,9 @@ class Wrapped(LatentModel):
         mean, log_var = self._latents(mean, lead), self._latents(log_var, lead)
         if mean.shape != log_var.shape:
             widths = f"{mean.shape[-1]} means and {log_var.shape[-1]} log variances"
-            raise ValueError(f"encode gives {widths} a row; it must give equally many.")
+            one = ", log_var.expand_as(mean) for one that all share"
+            cure = one if log_var.shape[-1] == 1 else ""
+            raise ValueError(f"encode gives {widths} a row; it must give equally many{cure}.")
         return DiagonalGaussian(mean, log_var)
 
     def _latents(self, values, lead):
