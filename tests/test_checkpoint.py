@@ -192,10 +192,48 @@ def test_weights_that_are_halves_take_half_the_file_and_come_back_bit_for_bit(tm
 
 
 @pytest.mark.parametrize(
+    ("parts", "kinds"),
+    [
+        ((), "torch.float32"),
+        (("encoder", "decoder"), "torch.bfloat16"),
+        (("decoder",), "torch.bfloat16 and torch.float32"),
+    ],
+)
+def test_only_weights_of_one_kind_that_comes_back_are_saved(tmp_path, parts, kinds):
+    model = vc.models.VAE(6, 2, range(5, 3, -1))
+    for part in parts:
+        getattr(model, part).bfloat16()
+    if parts:
+        with pytest.raises(ValueError) as caught:
+            checkpoint.save(tmp_path / "model", model)
+        assert str(caught.value) == (
+            f"model has weights of {kinds}, which would come back as torch.float32; call "
+            "model.float() or model.double() first, or keep them by torch.save(model.state_dict(), "
+            "path)."
+        )
+        torch.save(model.state_dict(), tmp_path / "weights.pt")
+        kept = torch.load(tmp_path / "weights.pt", weights_only=True)
+        for name, weight in model.state_dict().items():
+            assert kept[name].dtype == weight.dtype and torch.equal(kept[name], weight)
+    for cured in (model.float(), model.double()):
+        checkpoint.save(tmp_path / "model", cured)
+        again, _ = checkpoint.load(tmp_path / "model")
+        assert again.params["hidden"] == [5, 4]
+        for name, weight in cured.state_dict().items():
+            assert again.state_dict()[name].dtype == weight.dtype
+            assert torch.equal(again.state_dict()[name], weight)
+
+
+CIRCLE = {}
+CIRCLE["of"] = CIRCLE
+
+
+@pytest.mark.parametrize(
     ("provenance", "sentence"),
     [
         ({"at": {1, 2}}, "provenance cannot be written as JSON: it holds a set."),
         ({"by": checkpoint}, "provenance cannot be written as JSON: it holds a module."),
+        (CIRCLE, "provenance cannot be written as JSON: Circular reference detected."),
     ],
 )
 def test_a_record_that_cannot_be_written_leaves_the_pair_that_is_there(saved, provenance, sentence):

@@ -57,13 +57,13 @@ def save(path, model, provenance=None):
     the files cannot be written.
     """
     _check_as_described(model)
-    _check_apart(model)
+    _check_weights(model)
     weights, described = _files_of(path)
     tensors = tensor_bytes(_short(model.state_dict()))
     content = {"params": model.params, "weights_sha256": _sha256(tensors), **(provenance or {})}
     try:
         text = json.dumps(content, indent=1, default=listed) + "\n"
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"provenance cannot be written as JSON: {plain(error)}.") from None
     check_writable(weights)
     with replacing(weights) as first, replacing(described) as second:
@@ -115,8 +115,16 @@ def _check_as_described(model):
         )
 
 
-def _check_apart(model):
-    """Raise ValueError where two names stand for one weight: they would come back as two."""
+def _check_weights(model):
+    """Raise ValueError for weights that would come back as others: of another kind, or a weight of
+    two names as two."""
+    kinds = {str(t.dtype) for t in model.state_dict().values() if t.is_floating_point()}
+    if kinds not in ({"torch.float32"}, {"torch.float64"}):
+        raise ValueError(
+            f"model has weights of {' and '.join(sorted(kinds))}, which would come back as "
+            "torch.float32; call model.float() or model.double() first, or keep them by "
+            "torch.save(model.state_dict(), path)."
+        )
     names = {}
     for name, weight in model.named_parameters(remove_duplicate=False):
         first = names.setdefault(weight.data_ptr(), name)

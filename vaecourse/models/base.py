@@ -61,11 +61,13 @@ class Model(nn.Module):
         super().__init__()
         self.params = {"kind": self.kind}
         for name, value in arguments.items():
-            if name not in ("self", "__class__"):
-                value = value.tolist() if hasattr(value, "tolist") else value
-                self.params[name] = list(value) if isinstance(value, tuple) else value
+            if name in ("self", "__class__"):
+                continue
+            value = value.tolist() if hasattr(value, "tolist") else value
             if name in ("hidden", "channels", "image_shape") or (name[-7:] == "_hidden" and value):
                 check_list(name, value)
+                value = list(value)
+            self.params[name] = list(value) if isinstance(value, tuple) else value
 
     def tensor(self, x):
         """Data as a tensor of the type of the weights, where they are: see `_arguments`."""
