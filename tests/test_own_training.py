@@ -1,5 +1,7 @@
 """What `fit` and its neighbours are given: taken, or refused at the door with what to do."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +52,22 @@ class Pairs(Endless):
 
 class Keyed(Endless):
     def __getitem__(self, index):
-        return {"data": super().__getitem__(index), "label": 3}
+        return {"number": index, "data": super().__getitem__(index), "label": "three"}
+
+
+class Masked(Keyed):
+    def __getitem__(self, index):
+        return {"mask": np.ones(4), **super().__getitem__(index)}
+
+
+class Later(Endless):
+    def __getitem__(self, index):
+        return 3, super().__getitem__(index)
+
+
+class Listed(Endless):
+    def __getitem__(self, index):
+        return super().__getitem__(index).tolist()
 
 
 class Stream(IterableDataset):
@@ -64,12 +81,24 @@ class Stream(IterableDataset):
         (Endless(), "x is a Endless; give its rows as one array, np.stack([x[i] for i in ran"),
         (Pairs(), "x is a Pairs; give its rows as one array, np.stack([x[i][0] for i in range("),
         (Keyed(), "x is a Keyed; give its rows as one array, np.stack([x[i]['data'] for i in r"),
+        (Later(), "x is a Later; give its rows as one array, np.stack([x[i][1] for i in range("),
+        (Listed(), "x is a Listed; give its rows as one array, np.stack([x[i] for i in range("),
         (Subset(TensorDataset(ROWS), range(10)), "x is a Subset; give its rows as one array, np"),
         (Stream(), "x is a Stream; give its rows as one array, np.stack(list(x))."),
         (DataLoader(Endless(), 3), "x is a DataLoader; give its rows as one array, torch.cat(["),
         (DataLoader(TensorDataset(ROWS), 3), "x is a DataLoader; give its rows as one array, t"),
     ],
-    ids=["endless", "pairs", "keyed", "subset", "stream", "loader", "loader of pairs"],
+    ids=[
+        "endless",
+        "pairs",
+        "keyed",
+        "later",
+        "listed",
+        "subset",
+        "stream",
+        "loader",
+        "loader of pairs",
+    ],
 )
 def test_a_data_set_of_torch_is_not_read_but_told_the_line_that_does(x, sentence):
     Endless.asked = 0
@@ -77,6 +106,17 @@ def test_a_data_set_of_torch_is_not_read_but_told_the_line_that_does(x, sentence
     assert told.startswith(sentence)
     cure = told.removesuffix(".").split("one array, ")[1]
     assert np.array_equal(eval(cure, {"np": np, "torch": torch, "x": x}), ROWS)
+
+
+def test_of_a_dict_of_several_arrays_the_reader_says_which():
+    told = refused(lambda: fit(vae(), Masked()))
+    assert told == (
+        "x is a Masked; give its rows as one array, np.stack([x[i][key] for i in range(len(x))]), "
+        "where key is 'mask' or 'data'."
+    )
+    cure = told.split("one array, ")[1].split(", where")[0]
+    names = {"np": np, "x": Masked(), "key": "data"}
+    assert np.array_equal(eval(cure, names), ROWS)
 
 
 # --- the door of fit ------------------------------------------------------------------------------
@@ -112,9 +152,56 @@ def test_a_batch_of_one_row_is_named_where_batch_normalization_needs_two(rows, s
         f"normalization needs two: with batch_size {cure} there is no such batch."
     )
     fit(vc.models.wrap(Normed(), shape=(4,)), x, batch_size=cure)
+    model = vc.models.wrap(Normed(), shape=(4,))
+    before, draws = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    refused(lambda: fit(model, x, batch_size=size))
+    assert all(map(torch.equal, before.values(), model.state_dict().values()))
+    assert torch.equal(draws, torch.get_rng_state())
     told = refused(lambda: fit(vc.models.wrap(Normed(), shape=(4,)), x[:1]))
     assert told.endswith("batch normalization needs two: give more rows.")
     fit(vc.models.wrap(Normed(), shape=(4,)).eval(), x[:1])
+
+
+def test_a_last_row_that_batch_normalization_takes_is_tried_without_a_trace(monkeypatch):
+    """Of images of 2 × 2 even one has a variance; dropout draws from torch's own generator."""
+
+    class Images(Normed):
+        def __init__(self):
+            super().__init__()
+            self.norm = torch.nn.Sequential(torch.nn.BatchNorm2d(1), torch.nn.Dropout(0.5))
+            self.body = torch.nn.Linear(4, 4)
+
+        def encode(self, x):
+            return self.body(self.norm(x).flatten(1)).chunk(2, dim=1)
+
+    def trained():
+        torch.manual_seed(0)
+        model = vc.models.wrap(Images(), shape=(1, 2, 2))
+        losses = fit(model, ROWS[:9], batch_size=4, transform=vc.data.binarize).epoch_loss
+        return losses, model.state_dict()
+
+    losses, weights = trained()
+    monkeypatch.setattr(vc.training.loop.Run, "check_last_batch", lambda run: None)
+    untried = trained()
+    assert losses == untried[0]
+    assert all(map(torch.equal, weights.values(), untried[1].values()))
+
+
+def test_autocast_around_fit_would_keep_the_first_weights_and_is_refused(monkeypatch):
+    with torch.autocast("cpu"):
+        told = refused(lambda: fit(vae(), epochs=60, learning_rate=0.01))
+    assert told == (
+        "fit is called within torch.autocast, which would keep the first step's weights for every "
+        "step; call fit outside of it."
+    )
+    settings = {"epochs": 60, "learning_rate": 0.01}
+    outside = fit(vae(), **settings).epoch_loss
+    with torch.autocast("cpu", cache_enabled=False):
+        renewed = fit(vae(), **settings).epoch_loss
+    monkeypatch.setattr(vc.training.loop, "check_autocast", lambda kind: None)
+    with torch.autocast("cpu"):
+        kept = fit(vae(), **settings).epoch_loss
+    assert outside[-1] < 2.7 and renewed[-1] < 2.7 < 3 < kept[-1]
 
 
 def test_validation_moves_no_running_mean_and_no_mode():
@@ -224,6 +311,45 @@ def test_a_column_whose_name_is_there_twice_is_told_of(column, what):
     assert refused(lambda: fit(vae(), frame)) == f"column 'a' of x {what}; it must hold numbers."
 
 
+class Polars:
+    """What is asked of a frame of polars, which makes numbers of days."""
+
+    def __init__(self, **columns):
+        self._columns = {name: Column(*column) for name, column in columns.items()}
+        self.columns = list(columns)
+
+    def __getitem__(self, name):
+        return self._columns[name]
+
+    def get_columns(self):
+        return list(self._columns.values())
+
+    def __array__(self, dtype=None, copy=None):
+        return np.stack([column.values.astype(float) for column in self.get_columns()], axis=1)
+
+
+class LazyFrame:
+    def collect(self):
+        return ROWS
+
+
+@pytest.mark.parametrize("kind", ["datetime64[D]", "timedelta64[h]"])
+def test_days_and_hours_in_a_frame_are_no_numbers(kind):
+    numbers, none = ([1.0, 2.0], [False, False]), [False, False]
+    frame = Polars(a=numbers, when=(np.array([1, 2]).astype(kind), none))
+    model = vc.models.VAE(2, 2, [3], likelihood="gaussian")
+    told = refused(lambda: fit(model, frame))
+    assert told == f"column 'when' of x is of type {kind}; it must hold numbers."
+    fit(model, Polars(a=numbers, b=numbers))
+
+
+def test_a_frame_that_is_yet_to_be_computed_is_told_how():
+    x = LazyFrame()
+    told = refused(lambda: fit(vae(), x))
+    assert told == "x is a LazyFrame; give x.collect()."
+    fit(vae(), x.collect())
+
+
 class Read:
     """What numpy sees of a frame."""
 
@@ -314,10 +440,14 @@ def test_a_column_that_float32_blurs_is_named_and_reads_with_its_smallest_value_
     values = f"values from {far.min():.15g} to {far.max():.15g}, whose differences float32 does"
     model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
     np.save(tmp_path / "a.npy", x)
-    for data in (x, torch.from_numpy(x)):
+    kinds = (x, torch.from_numpy(x), x.tolist(), [*torch.from_numpy(x)], Read(x.tolist()))
+    for data in (*kinds, x.astype(np.longdouble)):
         assert refused(lambda data=data: fit(model, data)) == (
             f"column 2 of x has {values} not keep: subtract the smallest from all."
         )
+    named = Read(x.tolist())
+    named.columns = ["a", "far"]
+    assert refused(lambda: fit(model, named)).startswith("column 'far' of x has values from ")
     assert refused(lambda: read_rows(tmp_path / "a.npy")) == (
         f"column 2 of a.npy has {values} not keep: subtract the smallest from all."
     )
@@ -326,6 +456,24 @@ def test_a_column_that_float32_blurs_is_named_and_reads_with_its_smallest_value_
     np.save(tmp_path / "a.npy", x)
     assert len(np.unique(read_rows(tmp_path / "a.npy").x[:, 1])) == 200
     fit(model, x)
+
+
+@pytest.mark.parametrize("near", [0.0, 1.47e9], ids=["changed", "constant"])
+def test_validation_that_float32_blurs_is_refused_and_taken_where_x_spans_far_more(near):
+    def fitted(column, validation):
+        model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+        x, validation = (np.column_stack([NOISE, c]) for c in (column, validation))
+        return fit(model, x, validation=validation.tolist()).validation_loss
+
+    x, far = near + (np.arange(200) if near == 0 else np.zeros(200)), BLURRED["seconds"]
+    assert refused(lambda: fitted(x, far)) == (
+        "column 2 of validation has values from 1470000000 to 1470000199, whose differences "
+        "float32 does not keep: subtract the smallest of x from x and validation."
+    )
+    cured = fitted(far - far[0], far - far[0])
+    assert np.isfinite(cured).all()
+    years = 1.4e9 + 1e6 * np.arange(200)
+    assert np.isfinite(fitted(years, far)).all()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import math
 import operator
 import re
 import sys
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -186,8 +187,8 @@ def check_lengths(argument, lengths, rows, steps):
 
 
 def check_list(argument, value):
-    """Raise ValueError for one thing where a list of them is wanted: a number, or a text."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    """Raise ValueError for what is no list: a number, a text, or what has no order or no end."""
+    if isinstance(value, str) or not (isinstance(value, Sequence) or hasattr(value, "tolist")):
         raise ValueError(f"{argument} is {value!r}; it must be a list of whole numbers.")
 
 
@@ -208,6 +209,8 @@ def check_device(device, model):
     kind, _, number = str(device).partition(":")
     if kind == "gpu":
         raise ValueError(f"device is {device!r}; it must be 'cuda', or 'mps' on a Mac.")
+    if ":" in str(device) and not re.fullmatch("0|[1-9][0-9]*", number):
+        raise ValueError(f"device is {device!r}; behind the colon stands a number, 'cuda:1' say.")
     check_choice("device", kind, ("cpu", "cuda", "mps"))
     here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     count = torch.cuda.device_count() if kind == "cuda" else 1
@@ -215,6 +218,17 @@ def check_device(device, model):
         raise ValueError(f"device is {str(device)!r}, which is not there: torch finds none.")
     if kind == "mps" and any(weight.dtype == torch.float64 for weight in model.parameters()):
         raise ValueError("device is 'mps', which has no float64; call model.float() first.")
+
+
+def check_autocast(kind):
+    """Raise ValueError where torch.autocast is on, on devices of that kind, for all of a run."""
+    import torch
+
+    if torch.is_autocast_enabled(kind) and torch.is_autocast_cache_enabled():
+        raise ValueError(
+            "fit is called within torch.autocast, which would keep the first step's weights for "
+            "every step; call fit outside of it."
+        )
 
 
 def check_trainable(model):
@@ -300,33 +314,52 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
     return x.float() if x.is_floating_point() else x.double()
 
 
-def check_precision(argument, x, column_name=lambda column: f"column {column + 1}"):
-    """Raise ValueError where float32 blurs a column of an array or a tensor `x` [N, ...].
+def check_precision(argument, x, column_name=None, beside=None):
+    """Raise ValueError where float32 blurs a column of data `x` [N, ...].
 
     There it is not exact, has fewer steps from the smallest to the largest than a byte, and lies
     beyond a thousand: pixels and probabilities near 1 lose nothing that they mean.
+    beside: data that x is to be like; what is small in all that they span is no loss.
     """
-    if hasattr(x, "detach"):
-        x = x.detach()
-        wide = x.element_size() == 8 and str(x.layout) == "torch.strided"
-        x = x.cpu().numpy() if wide else None
-    wide = isinstance(x, np.ndarray) and x.dtype.kind in "iuf" and x.dtype.itemsize == 8
-    if not wide or x.ndim < 2 or x.size == 0:
+    columns = _columns(argument, x)
+    if columns is None or columns.dtype.itemsize < 8:
         return
-    columns = x.reshape(len(x), -1)
     low, high = columns.min(0).astype(float), columns.max(0).astype(float)
     with np.errstate(invalid="ignore"):  # infinities are refused elsewhere
         size, span = np.maximum(abs(low), abs(high)), high - low
     # below the rounding of float64 a column counts as constant
     blurred = (size > 1_000) & (span < size * 2.0**-15) & (span > size * 2.0**-46)
+    cure = "subtract the smallest from all"
+    if beside is not None and blurred.any():
+        beside, cure = _columns("x", beside), f"subtract the smallest of x from x and {argument}"
+        if beside is not None and beside.shape[1] == len(size):
+            blurred &= beside.max(0).astype(float) - beside.min(0) < size * 2.0**-15
     for column in np.flatnonzero(blurred):
         values = columns[:, column]
         if (values.astype(np.float32) != values).any():
+            name = column_name(column) if column_name else _name_of(x, column)
             raise ValueError(
-                f"{column_name(column)} of {argument} has values from {low[column]:.15g} to "
-                f"{high[column]:.15g}, whose differences float32 does not keep: subtract the "
-                "smallest from all."
+                f"{name} of {argument} has values from {low[column]:.15g} to "
+                f"{high[column]:.15g}, whose differences float32 does not keep: {cure}."
             )
+
+
+def _columns(argument, x):
+    """Data as an array of numbers [N, D]; None where they are none, or no rows of any."""
+    if hasattr(x, "detach"):
+        strided = str(x.layout) == "torch.strided" and str(x.dtype) != "torch.bfloat16"
+        x = x.detach().cpu().numpy() if strided else None
+    elif isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
+        with suppress(ValueError):  # what cannot be read is for the model to refuse
+            x = _readable(argument, x)
+    rows = isinstance(x, np.ndarray) and x.dtype.kind in "iuf" and x.ndim > 1 and x.size > 0
+    return x.reshape(len(x), -1) if rows else None
+
+
+def _name_of(x, column):
+    """A column as a message calls it: by its name in a frame, else by its number from 1."""
+    name = list(getattr(x, "columns", ()))[column : column + 1]
+    return f"column {name[0]!r}" if name and isinstance(name[0], str) else f"column {column + 1}"
 
 
 def as_array(x, argument="x"):
@@ -370,7 +403,8 @@ def _readable(argument, x):
     _refuse_dataset(argument, x)
     try:
         array = np.asarray(x)
-        if x is None:
+        # polars makes numbers of days and hours
+        if x is None or not all(map(_are_numbers, getattr(x, "get_columns", tuple)())):
             raise TypeError
         if array.dtype.kind == "O":  # a frame of several types, or of pandas' own
             array = np.asarray(x, dtype=np.float64)
@@ -391,6 +425,8 @@ def _obstacle(argument, x):
     kind = type(x).__name__
     if hasattr(x, "toarray"):
         return f"{argument} is a sparse {kind}; give {argument}.toarray()."
+    if kind == "LazyFrame":
+        return f"{argument} is a LazyFrame; give {argument}.collect()."
     if _beside_labels(x):
         return f"{argument} is a {kind} of two arrays; give the data alone, {argument}[0]."
     for place, name in enumerate(x.columns if hasattr(x, "columns") else []):
@@ -418,32 +454,41 @@ def _refuse_dataset(argument, x):
     data = sys.modules.get("torch.utils.data")
     if data is None or not isinstance(x, (data.Dataset, data.DataLoader)):
         return
-    if isinstance(x, data.DataLoader):
-        joined = f"torch.cat([batch{_part(x.dataset)} for batch in {argument}])"
+    loaded = isinstance(x, data.DataLoader)
+    part, which = _part(x.dataset if loaded else x)
+    if loaded:
+        joined = f"torch.cat([batch{part} for batch in {argument}])"
     elif hasattr(x, "__len__"):
-        joined = f"np.stack([{argument}[i]{_part(x)} for i in range(len({argument}))])"
+        joined = f"np.stack([{argument}[i]{part} for i in range(len({argument}))])"
     else:
         joined = f"np.stack(list({argument}))"
-    raise ValueError(f"{argument} is a {kind}; give its rows as one array, {joined}.")
+    raise ValueError(f"{argument} is a {kind}; give its rows as one array, {joined}{which}.")
 
 
 def _part(dataset):
-    """What stands behind an item of a data set of torch for its data alone: nothing, [0], a key."""
+    """What stands behind an item of a data set of torch for its data alone, and what to say of it.
+
+    An item that is several is data in its only part that has axes; of more of them it is the first
+    in a tuple, and in a dict the reader's choice.
+    """
     try:
         item = dataset[0]
+        parts = item if isinstance(item, dict) else dict(enumerate(item))
+        keys = [key for key, part in parts.items() if np.ndim(part)]
     except Exception:  # whatever a strange data set does
-        return ""
-    if isinstance(item, dict) and item:
-        return f"[{next(iter(item))!r}]"
-    return "[0]" if isinstance(item, (tuple, list)) else ""
+        return "", ""
+    if isinstance(item, dict) and len(keys) != 1:
+        return "[key]", f", where key is {' or '.join(map(repr, keys or parts))}"
+    return (f"[{keys[0]!r}]" if keys and isinstance(item, (dict, tuple, list)) else ""), ""
 
 
 def _are_numbers(column):
+    values = np.asarray(column)
     try:
-        np.asarray(column, dtype=float)
+        values.astype(float, copy=False)
     except (TypeError, ValueError):
         return False
-    return np.asarray(column).dtype.kind != "M"  # dates
+    return values.dtype.kind not in "Mm"  # dates and times
 
 
 def _beside_labels(x):

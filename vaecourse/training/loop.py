@@ -6,14 +6,17 @@ so a run that was killed and resumed gives bit for bit what the unbroken run giv
 same machine with the same number of threads.
 """
 
+import copy
 import math
 import time
 from pathlib import Path
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from vaecourse._arguments import (
+    check_autocast,
     check_device,
     check_precision,
     check_settings,
@@ -67,7 +70,8 @@ def fit(
         it; by default they stay where the model is. What judges the model afterwards follows it.
 
     Raises ValueError for data the model cannot take, a model that is frozen, settings out of range,
-    or a checkpoint of another run; FloatingPointError when the loss stops being finite.
+    a checkpoint of another run, or torch.autocast around it; FloatingPointError when the loss stops
+    being finite.
     """
     check_settings(epochs, batch_size, learning_rate, seed)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's are none to torch
@@ -79,12 +83,15 @@ def fit(
     weights = list(model.parameters()) if hasattr(model, "parameters") else []
     if weights and weights[0].dtype == torch.float32:
         check_precision("x", x)
+        check_precision("validation", validation, beside=x)
     x = model.check(x)
+    check_autocast(x.device.type)
     if validation is not None:
         with said_of("validation"):
             validation = model.check(validation)
     run = Run(model, x, batch_size, learning_rate, seed, transform, optimizer)
     run.schedule(schedule, epochs)
+    run.check_last_batch()
     if checkpoint is not None:
         check_writable(checkpoint)
         run.settings |= {"data": named(x), "validation": named(validation)}
@@ -155,12 +162,7 @@ class Run:
 
     def _step(self, batch):
         self.optimizer.zero_grad(set_to_none=True)
-        try:
-            loss = self.model.loss(batch, self.generator)
-        except ValueError as error:
-            if len(batch) == 1 and "more than 1 value per channel" in str(error):
-                raise ValueError(self._lonely()) from None
-            raise
+        loss = self.model.loss(batch, self.generator)
         value = loss.item()
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
@@ -171,18 +173,36 @@ class Run:
         self.optimizer.step()
         return value
 
-    def _lonely(self):
-        """What to say where a batch is one row, of which batch normalization has no variance."""
+    def check_last_batch(self):
+        """Raise ValueError where a batch is one row, of which batch normalization has no variance.
+
+        A copy of the model tries it, with draws of its own: no run is another for it.
+        """
         rows, size = len(self.x), self.batch_size
+        normal = any(isinstance(module, _BatchNorm) for module in self.model.modules())
+        if not normal or (rows % size or min(rows, size)) != 1 or not self._needs_two():
+            return
         sizes = [*range(size - 1, 1, -1), *range(size + 1, rows + 1)]
         cure = next((other for other in sizes if rows % other != 1), None)
         what = (
             "give more rows" if cure is None else f"with batch_size {cure} there is no such batch"
         )
-        return (
+        raise ValueError(
             f"x has {rows} rows, of which batch_size {size} makes a batch of one, and batch "
             f"normalization needs two: {what}."
         )
+
+    @torch.no_grad()
+    def _needs_two(self):
+        with torch.random.fork_rng([self.x.device] if self.x.is_cuda else []):
+            batch, generator = self.x[:1], self.generator.clone_state()
+            try:
+                if self.transform is not None:
+                    batch = self.transform(batch, generator)
+                copy.deepcopy(self.model).loss(batch, generator)
+            except Exception as error:  # what else is wrong, the first step will say
+                return "more than 1 value per channel" in str(error)
+        return False
 
     @torch.no_grad()
     def validate(self, validation):
