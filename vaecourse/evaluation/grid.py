@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import grid_sample, softplus
 
 from vaecourse._arguments import check_count, check_shape
+from vaecourse.models.base import evaluating
 
 
 class LatentGrid:
@@ -30,7 +31,8 @@ class LatentGrid:
         self.axis = torch.linspace(-reach, reach, points)
         self.z = torch.cartesian_prod(self.axis, self.axis)
         self.log_cell = 2 * math.log(self.axis[1] - self.axis[0])
-        self.logits = torch.cat([model.decode(z).logits for z in self.z.split(5_000)])
+        with evaluating(model):
+            self.logits = torch.cat([model.decode(z).logits for z in self.z.split(5_000)])
         self._all_zero = torch.cat([softplus(rows).sum(1) for rows in self.logits.split(5_000)])
         self._check = model.check
         self.log_prior = (log_prior or model.prior.log_prob)(self.z).to(self.logits)

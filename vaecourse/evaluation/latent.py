@@ -1,10 +1,11 @@
 """What the latents carry. Taught in chapters 09 and 13."""
 
-import torch
 from torch.distributions import kl_divergence
 
+from vaecourse.models.base import judging
 
-@torch.no_grad()
+
+@judging
 def kl_per_dimension(model, x):
     """KL(q(z_j|x) ‖ p(z_j)) averaged over the rows of x [B, D]: [J], nats.
 
@@ -18,7 +19,7 @@ def kl_per_dimension(model, x):
     return kl_divergence(q.base_dist, model.prior.base_dist).mean(dim=0)
 
 
-@torch.no_grad()
+@judging
 def active_units(model, x, threshold=0.01):
     """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16]."""
     x = model.check(x)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from vaecourse._arguments import check_count
 from vaecourse.evaluation.divergence import monte_carlo
+from vaecourse.models.base import judging
 from vaecourse.objectives import log_weights
 
 ROWS = 500  # pairs of image and draw that are decoded at once: what fits a processor's cache
@@ -41,7 +42,7 @@ def importance_log_likelihood(model, x, num_samples, generator=None, *, rows=ROW
     ).log_likelihood
 
 
-@torch.no_grad()
+@judging
 def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, progress=True):
     """log p(x) for each row of x [B, D], with standard error and effective sample size.
 
@@ -82,7 +83,7 @@ def bits_per_dimension(log_likelihood, dim):
     return -log_likelihood / (dim * math.log(2))
 
 
-@torch.no_grad()
+@judging
 def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress=True):
     """KL(q(z) ‖ p(z)) for the aggregate posterior q(z) = 1/N Σ q(z|x_n) of x [N, D], in nats.
 

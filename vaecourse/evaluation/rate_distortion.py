@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaecourse._arguments import as_tensor, check_positive
 from vaecourse.inference.posteriors import gauss_hermite
+from vaecourse.models.base import judging
 
 
 class RateDistortion(NamedTuple):
@@ -76,7 +77,7 @@ def best_encoder(log_likelihood, log_prior, beta=1.0):
     return RateDistortion((log_q.exp() * (log_q - log_prior)).sum(1), distortion)
 
 
-@torch.no_grad()
+@judging
 def encoder_terms(model, x, num_nodes=16):
     """Rate and distortion of the model's own diagonal q(z|x) of two latents; each [B], nats.
 

@@ -3,11 +3,12 @@
 import torch
 
 from vaecourse.evaluation.clustering import hungarian_accuracy, occupancy, purity
+from vaecourse.models.base import judging
 
 CHUNK = 500
 
 
-@torch.no_grad()
+@judging
 def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *, label=None):
     """Metrics of `model` on the test data x [N, D] ([N, T, D] for a VRNN), a dict of floats.
 

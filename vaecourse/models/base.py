@@ -2,6 +2,7 @@
 
 import math
 from contextlib import contextmanager
+from functools import wraps
 from typing import Annotated
 
 import torch
@@ -25,14 +26,31 @@ CHUNK = 500  # rows at a time, where a metric is computed
 
 @contextmanager
 def evaluating(model):
-    """`model` in evaluation for the block; afterwards each of its modules is in its mode before."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
+    """`model` in evaluation for the block; afterwards each of its modules is in its mode before.
+
+    So dropout and batch normalization of a module of one's own do as they do when it is used, and
+    no running mean moves. What is no nn.Module has no mode.
+    """
+    modes = {}
+    if isinstance(model, nn.Module):
+        modes = {module: module.training for module in model.modules()}
+        model.eval()
     try:
         yield
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def judging(function):
+    """`function(model, …)` without gradients, the model in evaluation: it is left as it was."""
+
+    @wraps(function)
+    def judge(model, *arguments, **settings):
+        with torch.no_grad(), evaluating(model):
+            return function(model, *arguments, **settings)
+
+    return judge
 
 
 def error_of_mean(values):
@@ -94,9 +112,10 @@ class Model(nn.Module):
 
     def codes(self, x):
         """A point of the latent space for each row of x [B, D], for a map: [B, J]."""
-        return self.encode(x).mean
+        with evaluating(self):
+            return self.encode(x).mean
 
-    @torch.no_grad()
+    @judging
     def metrics(self, x, importance_samples, importance_rows, seed):
         """What `vc.evaluation.evaluate` says of the model on x; its arguments are told there.
 
@@ -132,7 +151,7 @@ class LabelledModel(Model):
     shows = ()
     needs_labels = True
 
-    @torch.no_grad()
+    @judging
     def accuracy(self, x, label):
         """The share of x [N, D] whose most probable class is its label."""
         chosen = torch.cat([self.classify(rows).argmax(1) for rows in self.tensor(x).split(CHUNK)])
@@ -150,7 +169,8 @@ class LatentModel(Model):
     def elbo(self, x, num_samples=1, generator=None):
         """The bound on log p(x) for each row of x [B, D], by draws of z: [B], nats.
 
-        It always samples z, in training and in evaluation. Raises ValueError for x of the
+        It always samples z, in training and in evaluation; it can be trained, and so leaves the
+        mode of the model as it is. Raises ValueError for x of the
         wrong shape, with NaN, or outside what the likelihood can give.
         """
         return self.elbo_terms(x, num_samples, generator).elbo
@@ -160,13 +180,13 @@ class LatentModel(Model):
         x = self.check(x)
         return objectives.log_weights(self, x, num_samples, generator)
 
-    @torch.no_grad()
+    @judging
     def sample(self, n, generator=None):
         """n draws of x from the model, [n, D]: first z from the prior, then x given z."""
         z = self.prior.sample((n,), generator)
         return self.decode(z).sample((), generator)
 
-    @torch.no_grad()
+    @judging
     def reconstruct(self, x):
         """The mean of p(x|z) at the mean of q(z|x), [B, D]; a picture, not part of a bound."""
         x = self.check(x)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from vaecourse._arguments import as_rows, check_classes
+from vaecourse.models.base import judging
 
 SIDE, MOST_IMAGES = 28, 20  # of digits to pick from
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
@@ -62,7 +63,7 @@ def points_of(model, plane):
     return torch.cartesian_prod(*axes).to(model.decoder[0].weight)
 
 
-@torch.no_grad()
+@judging
 def check_logits(model, reach):
     """Raise ValueError unless `model.decode` gives what `model.decoder`, which the page runs, gives
     on the square of the plane from −reach to reach."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from vaecourse._arguments import as_tensor, check_classes
 from vaecourse.models import M2, VRNN
+from vaecourse.models.base import evaluating
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets.networks import points_of, read_network
 from vaecourse.widgets.packing import pack
@@ -83,7 +84,7 @@ class LatentExplorer(anywidget.AnyWidget):
         labels = None if labels is None else check_classes("labels", labels, len(x))
         picks = _check_images(images, len(x))
         rows = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int)
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(model):
             means, scale_tril = _encode(model, x)
             # the rows of L give the standard deviations; a code has none
             reach = 0 if scale_tril is None else 2 * np.sqrt((scale_tril**2).sum(axis=2))

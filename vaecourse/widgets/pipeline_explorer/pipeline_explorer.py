@@ -6,6 +6,7 @@ import torch
 import traitlets
 
 from vaecourse.distributions import DiagonalGaussian
+from vaecourse.models.base import evaluating
 from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files, static_script
@@ -48,7 +49,7 @@ class PipelineExplorer(anywidget.AnyWidget):
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or encoder[0][0] != SIDE**2:
             raise ValueError("model must have two latents and 784 pixels.")
         images, labels = check_digits(model, images, labels)
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(model):
             q = model.encode(images)
             if not isinstance(q, DiagonalGaussian) or model.params["likelihood"] != "bernoulli":
                 raise ValueError("model must have a diagonal posterior and a Bernoulli likelihood.")
