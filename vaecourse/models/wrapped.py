@@ -43,7 +43,8 @@ def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance
     noise_variance: of a Gaussian likelihood: a number, or learned as "shared" or "per_dimension".
         For variances from z return a Normal.
 
-    p(z) is N(0, I). With dropout or batch normalization, call `eval()` before judging. Raises
+    p(z) is N(0, I). What judges a model puts it in evaluation for that time; with dropout or batch
+    normalization, call `eval()` before `elbo` and `log_weights`, which can be trained. Raises
     ValueError, which names the method, for what it cannot take.
     """
     check_list("shape", shape)
