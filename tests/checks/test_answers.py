@@ -1,10 +1,13 @@
 """What all checks share: what they say of anything that is handed to them, and how they say it."""
 
 import functools
+import importlib
 import inspect
 import math
 import random
 import re
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -116,7 +119,43 @@ def test_a_function_that_does_not_end_is_stopped(monkeypatch):
             except Exception:
                 return loc
 
-    assert said(fn) == "Your function is still running after 0.05 seconds."
+    assert said(fn) == "Your function is still running after 0.05 seconds of computing."
+
+
+def test_a_function_that_waits_is_not_one_that_computes(monkeypatch):
+    monkeypatch.setattr(answers, "SECONDS", 0.2)
+
+    def slow(loc, log_var):
+        time.sleep(0.3)
+        return kl(loc, log_var)
+
+    assert vc.checks.kl(slow).startswith("Right:")
+    monkeypatch.setattr(answers, "PATIENCE", 0.2)
+    assert said(slow) == "Your function is still running after 0.2 seconds."
+
+
+def test_an_import_is_let_end_and_does_not_count(monkeypatch, tmp_path):
+    work = "import time\nbegun = time.thread_time()\nwhile time.thread_time() < begun + 0.5: pass\n"
+    (tmp_path / "heavy_library.py").write_text(work + "scale = 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(answers, "SECONDS", 0.25)
+
+    def fn(loc, log_var):
+        import heavy_library
+
+        return heavy_library.scale * kl(loc, log_var)
+
+    assert vc.checks.kl(fn).startswith("Right:")
+    del sys.modules["heavy_library"]
+
+
+def test_a_file_that_asks_a_check_while_it_is_imported_is_limited(monkeypatch, tmp_path):
+    code = "import vaecourse as vc\ndef fn(loc, log_var):\n    while True: pass\nvc.checks.kl(fn)\n"
+    (tmp_path / "asks_at_once.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(answers, "SECONDS", 0.05)
+    with pytest.raises(Mistake, match="still running after 0.05 seconds of computing"):
+        importlib.import_module("asks_at_once")
 
 
 # --- what may never be -----------------------------------------------------------------------

@@ -16,6 +16,7 @@ import signal
 import sys
 import textwrap
 import threading
+import time
 import traceback
 import warnings
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-SECONDS = 20  # for one call of a student's function
+SECONDS = 20  # of computing, for one call of a student's function
+PATIENCE = 300  # seconds by the clock, for one that waits; a busy machine is slow as well
 ALONE = "For one row alone"  # of a trial that every check adds to its own
 WITHOUT_GRADIENT = " Without a gradient, though: nothing can be trained through it."
 
@@ -382,19 +384,32 @@ _ERRORS = [
 
 
 def _limited(call, explained):
-    """call(), stopped after SECONDS; whatever it raises becomes a Mistake."""
+    """call(), stopped after SECONDS of computing; whatever it raises becomes a Mistake.
 
-    def stop(*_):
-        raise _OutOfTime
+    An import is let end, and does not count: a library that is half imported breaks what follows.
+    """
+    here, begun = sys._getframe(), (time.thread_time(), time.monotonic())
+    last = begun
+    idle = 0.0  # computing time that went into imports
+
+    def stop(_, frame):
+        nonlocal last, idle
+        before, last = last[0], (time.thread_time(), time.monotonic())
+        if _is_importing(frame, here):
+            idle += last[0] - before
+        elif last[0] - begun[0] - idle >= SECONDS or last[1] - begun[1] >= PATIENCE:
+            raise _OutOfTime
 
     timed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     old = signal.signal(signal.SIGALRM, stop) if timed else None
     try:
         if timed:
-            signal.setitimer(signal.ITIMER_REAL, SECONDS, 1.0)
+            signal.setitimer(signal.ITIMER_REAL, *2 * [min(1.0, SECONDS, PATIENCE)])
         return call()
     except _OutOfTime:
-        raise Mistake(f"Your function is still running after {SECONDS:g} seconds.") from None
+        computing = last[0] - begun[0] - idle >= SECONDS
+        words = f"{SECONDS:g} seconds of computing" if computing else f"{PATIENCE:g} seconds"
+        raise Mistake(f"Your function is still running after {words}.") from None
     except (Mistake, Caught):
         raise
     except (Exception, SystemExit) as error:
@@ -403,6 +418,15 @@ def _limited(call, explained):
         if timed:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, old)
+
+
+def _is_importing(frame, end):
+    """Whether a frame is one of an import that began below the frame `end`."""
+    while frame not in (None, end):
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Caught(BaseException):
