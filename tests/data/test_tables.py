@@ -1,5 +1,6 @@
 """Arrays from files of one's own: values kept, and one sentence for what is no data."""
 
+import csv
 import re
 
 import numpy as np
@@ -98,17 +99,17 @@ def text(content):
         (
             "a.csv",
             text(b"a,b\n10%,2\n30%,4"),
-            r"'10%' is not a number \(if this column is no data, name it in data.ignore\)\.$",
+            r"'10%' is not a number \(if these are data, write digits and a decimal point alone, "
+            r"9082.5 say; if not, name their column in data.ignore\)\.$",
         ),
         ("a.csv", text(b"a\n1,5\n2,5"), r"a\.csv, line 2: 2 cells, below 1 names\.$"),
-        ("a.csv", text("a,b\n€10,2\n€30,4".encode()), r"'€10' is not a number \(if this column"),
+        ("a.csv", text("a,b\n€10,2\n€30,4".encode()), r"'€10' is not a number \(if these are"),
         (
             "a.csv",
             text(b"a,b,a\n1,2,3\n4,5,6"),
             r"a\.csv, line 1 names two columns 'a'; each needs a name of its own\.$",
         ),
-        ("a.csv", text(b'1,"2\n3,4'), "line 1 and those below cannot be read as rows of numbers"),
-        ("a.csv", text("1,2".encode("utf-16")), r"a\.csv is not text in UTF-8\.$"),
+        ("a.csv", text("1,2".encode("utf-16")), r"a\.csv is not text in UTF-8; if it is in utf-16"),
     ],
 )
 def test_what_is_no_data_gets_one_sentence(tmp_path, name, write, sentence):
@@ -186,40 +187,131 @@ def test_the_name_of_an_array_must_be_there_and_make_sense(tmp_path):
         read_rows(tmp_path / "a.npy", "x")
 
 
+class Pandas:
+    """What pandas does with the words of a cure, for the course does not need it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def read_csv(self, path, sep, decimal=".", thousands="", header=0, dtype=()):
+        rows = [
+            re.split(sep if len(sep) > 1 else re.escape(sep), line.strip(" "))
+            for line in path.read_text().splitlines()
+        ]
+        names = rows.pop(0) if header == 0 else range(len(rows[0]))
+
+        def read(name, cell):
+            if name in dtype:
+                return cell
+            plain = (cell.replace(thousands, "") if thousands else cell).replace(decimal, ".")
+            return plain if re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", plain) else cell
+
+        self.rows = [list(map(read, names, row)) for row in rows]
+        self.names = list(names)
+        return self
+
+    def to_csv(self, path, header=True, index=True):
+        assert not index
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([self.names] * header + self.rows)
+
+
+def cured(sentence, path):
+    """Do to the file at `path` what the sentence says."""
+    line = re.search(r"pandas: (read_csv\(.*?\.to_csv\(.*?\))", sentence)[1]
+    eval(line, {"read_csv": Pandas(path).read_csv, "path": path, "str": str})
+
+
+GERMAN = "ort;einwohner;flaeche\no0;1.234;12,5\no1;987;3,25\no2;45.678;101,75\no3;560;8,5\n"
+
+
 @pytest.mark.parametrize(
-    ("content", "separator"),
+    ("content", "options", "values"),
     [
-        ("a;b;c\n1;2;3\n4;5;6\n", ";"),
-        ("a;b;kind\n1,5;2;x\n4;5,5;y\n", ";"),
-        ("1,5;2,5\n3,5;4,5\n", ";"),
-        ("1,5\t2,5\n3,5\t4,5\n", "\t"),
-        ("a|b|c\n1|2|3\n4|5|6\n", "|"),
-        ("1,5 2,5\n3,5 4,5\n", " "),
-        ("a  b kind\n1  2 x\n4  5 y\n", " "),
-        (" 1.5   2.5\n13.5  14.5\n", " "),
+        ("a;b;c\n1;2;3\n4;5;6\n", "sep=';'", [[1, 2, 3], [4, 5, 6]]),
+        ("a;b;kind\n1,5;2;x\n4;5,5;y\n", "sep=';', decimal=','", [[1.5, 2], [4, 5.5]]),
+        ("1,5;2,5\n3,5;4,5\n", "sep=';', decimal=',', header=None", [[1.5, 2.5], [3.5, 4.5]]),
+        ("1,5\t2,5\n3,5\t4,5\n", "sep='\\t', decimal=',', header=None", [[1.5, 2.5], [3.5, 4.5]]),
+        ("a|b|c\n1|2|3\n4|5|6\n", "sep='|'", [[1, 2, 3], [4, 5, 6]]),
+        ("1,5 2,5\n3,5 4,5\n", "sep='\\\\s+', decimal=',', header=None", [[1.5, 2.5], [3.5, 4.5]]),
+        ("a  b kind\n1  2 x\n4  5 y\n", "sep='\\\\s+'", [[1, 2], [4, 5]]),
+        (" 1.5   2.5\n13.5  14.5\n", "sep='\\\\s+', header=None", [[1.5, 2.5], [13.5, 14.5]]),
+        (GERMAN.replace("ort", "kind"), "sep=';', decimal=',', thousands='.'", [[1234, 12.5]]),
+        ("a;b\n1.234,5;2\n0,5;7\n", "sep=';', decimal=',', thousands='.'", [[1234.5, 2], [0.5, 7]]),
+        ("a|b\n1.234.567|2,5\n5|7\n", "sep='|', decimal=',', thousands='.'", [[1234567, 2.5]]),
+        ("a;b\n1,234.5;2\n0.5;7\n", "sep=';', thousands=','", [[1234.5, 2], [0.5, 7]]),
+        ("a\tb\n1,234\t2.5\n567\t7\n", "sep='\\t', thousands=','", [[1234, 2.5], [567, 7]]),
+        (
+            "1.234;2,5\n-5.678;7,5\n",
+            "sep=';', decimal=',', thousands='.', header=None",
+            [[1234, 2.5]],
+        ),
+        ("a;b\n0.123;2.345\n1.5;2\n", "sep=';'", [[0.123, 2.345], [1.5, 2]]),
+        (
+            "tag;a;b;kind\n01.02.2024;1.234;2,5;1.x\n02.02.2024;987;3,5;2.x\n",
+            "sep=';', decimal=',', thousands='.', dtype={'tag': str, 'kind': str}",
+            [[1234, 2.5], [987, 3.5]],
+        ),
     ],
 )
-def test_cells_between_other_separators_get_a_cure_that_reads_them(tmp_path, content, separator):
-    (tmp_path / "a.csv").write_text(content)
-    shown = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}[separator]
-    sep = repr(separator if separator != " " else r"\s+")
-    no, none = ("", "") if content[0] == "a" else (", header=None", "header=False, ")
+def test_cells_between_other_separators_get_a_cure_that_reads_them(
+    tmp_path, content, options, values
+):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    shown = {"';'": "semicolons", r"'\t'": "tabs", "'|'": "bars", r"'\\s+'": "spaces"}
+    none = "header=False, " if "header" in options else ""
     sentence = (
-        f"the cells of a.csv are between {shown}; they must be between commas, and decimals behind "
-        f"a point (pandas: read_csv(path, sep={sep}, decimal=','{no}).to_csv(path, "
-        f"{none}index=False))."
+        f"the cells of a.csv are between {shown[re.match('sep=([^,]*)', options)[1]]}; they must "
+        f"be between commas, and decimals behind a point (pandas: read_csv(path, {options}).to_csv("
+        f"path, {none}index=False))."
     )
     for label in (None, "kind"):
         with pytest.raises(ValueError) as caught:
-            read_rows(tmp_path / "a.csv", label=label)
+            read_rows(path, label=label)
         assert str(caught.value) == sentence
-    lines = [line.strip(" ") for line in content.replace(",", ".").split("\n")]
-    cured = "\n".join(
-        re.sub(f"[{separator}]+", ",", line) for line in lines
-    )  # what the line of pandas writes
-    (tmp_path / "a.csv").write_text(cured)
-    label = "kind" if "kind" in cured else None
-    assert read_rows(tmp_path / "a.csv", label=label)[0][0, 0].item() in (1.0, 1.5)
+    cured(sentence, path)
+    names = path.read_text().splitlines()[0].split(",")
+    label = "kind" if "kind" in names else None
+    x = read_rows(path, label=label, ignore=["tag"] if "tag" in names else ()).x
+    assert torch.equal(x[: len(values)], torch.tensor(values, dtype=torch.float32))
+
+
+@pytest.mark.parametrize(
+    ("content", "marks", "doubt", "instead"),
+    [
+        ("a;b\n1.234;5.678\n2.345;9\n", "", "points", "decimal=',', thousands='.'"),
+        ("a;b\n1,234;5,678\n2,345;9\n", ", decimal=','", "commas", "thousands=','"),
+        ("a|b\n1,234|5\n2,345|9\n", ", decimal=','", "commas", "thousands=','"),
+    ],
+)
+def test_marks_that_may_part_thousands_are_left_to_the_reader(
+    tmp_path, content, marks, doubt, instead
+):
+    path, sep = tmp_path / "a.csv", content[1]
+    path.write_text(content)
+    with pytest.raises(ValueError) as caught:
+        read_rows(path)
+    sentence = str(caught.value)
+    place = f" in place of {marks[2:]}" if marks else ""
+    assert sentence.endswith(
+        f"(pandas: read_csv(path, sep={sep!r}{marks}).to_csv(path, index=False); if {doubt} part "
+        f"thousands, with {instead}{place})."
+    )
+    cured(sentence, path)
+    assert read_rows(path).x[0, 0].item() == pytest.approx(1.234)
+    path.write_text(content)
+    cured(sentence.replace(marks + ").to", ").to").replace(").to", f", {instead}).to"), path)
+    assert read_rows(path).x[0, 0].item() == 1234
+
+
+@pytest.mark.parametrize(
+    "content", ["a;b\n1.5;2,5\n3;4\n", "a|b\n1.234|5,678\n3|4\n", "a\tb\n0.123\t0,5\n3\t4\n"]
+)
+def test_decimals_behind_two_marks_get_no_cure_that_would_change_them(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(ValueError, match="behind points and behind commas: write them all in one"):
+        read_rows(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("between", [";", "|", " 1", ", "])
@@ -281,28 +373,61 @@ def test_a_first_row_that_may_be_data_is_read(tmp_path, content):
     assert len(read_rows(tmp_path / "a.csv")[0]) == content.count("\n")
 
 
+ROWS = np.random.default_rng(0).normal(size=(9, 2)).round(2)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize(
     ("name", "numbers"),
     [
-        ("", [0, 1, 2]),
-        ("", [7, 3, 9]),
-        ("id", [4, 6, 5]),
-        ("Unnamed: 0", [0, 2, 4]),
+        ("id", [4, 6, 5, 9, 8, 7, 1, 2, 3]),
+        ("Unnamed: 0", range(0, 18, 2)),
         ("index", [1, 2, 3]),
+        *[(name, range(1000, 1009)) for name in ("ID", "site_id", "row", "no", "#", "sample", "x")],
+        ("nr", range(9, 0, -1)),
     ],
 )
-def test_a_column_that_numbers_the_rows_is_refused_until_it_is_left_out(tmp_path, name, numbers):
+def test_a_column_that_numbers_the_rows_is_refused_until_it_is_left_out(
+    tmp_path, name, numbers, place
+):
+    path, rows = tmp_path / "a.csv", ROWS[: len(numbers)]
+
+    def write(order, name=name):
+        table = np.insert(rows, place, numbers, axis=1)[order]
+        names = ",".join(np.insert(np.array(["a", "b"], object), place, name))
+        np.savetxt(path, table, "%g", ",", header=names, comments="")
+
+    order = np.arange(len(rows))
+    write(order)
+    with pytest.raises(ValueError) as caught:
+        read_rows(path)
+    other = name.lower() in ("id", "site_id", "unnamed: 0")
+    counts = not (name == "id" or "0" in name)
+    data = "give it another name" * other + " and " * (other and counts)
+    data += "put the rows in another order" * counts
+    assert str(caught.value) == (
+        f"a.csv: column {place + 1} ({name!r}) numbers the rows; it looks like an index: name it "
+        f"in data.ignore, or, if it is data, {data}."
+    )
+    assert torch.equal(read_rows(path, ignore=[name]).x, torch.tensor(rows).float())
+    write(np.roll(order[::-1], 1) if counts else order, "size" if other else name)
+    assert read_rows(path).x.shape == (len(rows), 3)
+
+
+@pytest.mark.parametrize("numbers", [[0, 1, 2], [7, 3, 9]])
+def test_an_index_without_a_name_is_refused_until_it_is_left_out(tmp_path, numbers):
     rows = [f"{k},{a:.2f},{b:.2f}" for k, (a, b) in zip(numbers, VALUES)]
-    (tmp_path / "a.csv").write_text("\n".join([f"{name},a,b", *rows]))
-    what = f"the first column ({name!r})" if name else "the first column has no name and"
+    (tmp_path / "a.csv").write_text("\n".join([",a,b", *rows]))
     with pytest.raises(ValueError) as caught:
         read_rows(tmp_path / "a.csv")
     assert str(caught.value) == (
-        f"a.csv: {what} numbers the rows; it looks like an index: write the table without it "
-        "(pandas: to_csv(..., index=False)), or name it in data.ignore."
+        "a.csv: the first column has no name and numbers the rows; it looks like an index: write "
+        "the table without it (pandas: to_csv(..., index=False)), or name it in data.ignore."
     )
-    x = read_rows(tmp_path / "a.csv", ignore=[name])[0]
+    x = read_rows(tmp_path / "a.csv", ignore=[""])[0]
     assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
+    (tmp_path / "a.csv").write_text("\n".join(row.split(",", 1)[1] for row in [",a,b", *rows]))
+    assert torch.equal(read_rows(tmp_path / "a.csv").x, x)
 
 
 @pytest.mark.parametrize(
@@ -315,21 +440,21 @@ def test_a_first_column_that_may_be_data_is_read(tmp_path, name, numbers):
 
 @pytest.mark.parametrize("start", [0, 1])
 def test_an_index_in_a_table_without_names_is_refused(tmp_path, start):
-    def write(head="", index=True):
+    def write(index=True, shift=0):
         rows = np.column_stack([np.arange(20) + start, NORMAL]) if index else NORMAL
-        (tmp_path / "a.csv").write_text(head + table("", rows).lstrip("\n"))
+        (tmp_path / "a.csv").write_text(table("", np.roll(rows, shift, 0)).lstrip("\n"))
 
     write()
     with pytest.raises(ValueError) as caught:
         read_rows(tmp_path / "a.csv")
     assert str(caught.value) == (
         "a.csv: the first column has no name and numbers the rows; it looks like an index: write "
-        "the table without it (pandas: to_csv(..., header=False, index=False)), or put a line of "
-        "names above it if it is data."
+        "the table without it (pandas: to_csv(..., header=False, index=False)), or, if it is "
+        "data, put the rows in another order."
     )
     write(index=False)
     assert read_rows(tmp_path / "a.csv")[0].shape == (20, 12)
-    write(",".join(f"x{k}" for k in range(13)) + "\n")
+    write(shift=1)
     assert read_rows(tmp_path / "a.csv")[0].shape == (20, 13)
 
 
@@ -405,9 +530,174 @@ def test_a_word_beyond_a_short_first_line_is_named_by_its_place(tmp_path):
 
 
 def test_a_blurred_column_is_named_by_its_place_in_the_file(tmp_path):
-    lines = [f"{'ab'[k % 2]},{1_470_000_000 + k},{k / 7}" for k in range(20)]
+    lines = [f"{'ab'[k % 2]},{1_470_000_000 + 7 * k},{k / 7}" for k in range(20)]
     (tmp_path / "a.csv").write_text("\n".join(["kind,when,a", *lines]))
     with pytest.raises(
         ValueError, match=r"^column 2 \('when'\) of a.csv has values from 1470000000"
     ):
         read_rows(tmp_path / "a.csv", label="kind")
+
+
+# --- quotation marks, and what stands above a table -----------------------------------------------
+
+
+@pytest.mark.parametrize("broken", ["\n", "\r\n", "\x0b", "\x85", "\u2028", "\x0c"])
+def test_breaks_within_cells_belong_to_them(tmp_path, broken):
+    path = tmp_path / "a.csv"
+    word = f'"u{broken}v, w"'
+    for rows in ([word, "x", "y"], ["x", word, "y"], ["x", "y", word]):
+        table = [f'note,"a{broken}(cm)",b', *(f"{w},{a},{b}" for w, (a, b) in zip(rows, VALUES))]
+        path.write_bytes("\n".join(table).encode())
+        x, label, kinds = read_rows(path, label="note")
+        assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
+        assert kinds == sorted(["x", "y", f"u{broken}v, w".replace("\r", "")])
+        assert [kinds[k] for k in label] == [w.strip('"').replace("\r", "") for w in rows]
+        assert torch.equal(read_rows(path, ignore=["note"]).x, x)
+
+
+@pytest.mark.parametrize("broken", ["\x0b", "\x85", "\u2028", "\x0c"])
+def test_only_ends_of_lines_end_a_row(tmp_path, broken):
+    (tmp_path / "a.csv").write_bytes(f"note,a,b\nu{broken}v,1.5,2\nw,2.5,3\n".encode())
+    x, _, kinds = read_rows(tmp_path / "a.csv", label="note")
+    assert x.tolist() == [[1.5, 2], [2.5, 3]] and kinds == [f"u{broken}v", "w"]
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("x,oops,1", "line 7, column 2 ('a'): 'oops' is not a number"),
+        ("x,,1", "line 7, column 2 ('a') is empty"),
+        ("x,nan,1", "line 7, column 2 ('a'): nan is no finite number (1 such cells in all)"),
+        ("x,1", "line 7: 2 cells, where line 3 has 3"),
+        ('"x\n\ny",1', "line 7: 2 cells, where line 3 has 3"),
+    ],
+)
+def test_lines_are_counted_as_they_stand_in_the_file(tmp_path, row, fault):
+    table = 'note,a,b\n\n"n\nmore",1.5,2\n"n\nmore",2.5,7\n'
+    (tmp_path / "a.csv").write_text(table + row)
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv", ignore=["note"])
+    assert str(caught.value) == f"a.csv, {fault}."
+
+
+@pytest.mark.parametrize(
+    ("content", "cure"),
+    [
+        ('a,k\n1.5,"x\n2.5,y\n3.5,z\n', 'a,k\n1.5,"x"\n2.5,y\n3.5,z\n'),
+        ('a,k\n1.5,"x\n2.5,"y"\n3.5,z\n', 'a,k\n1.5,"x"\n2.5,"y"\n3.5,z\n'),
+        ('a,k\n1.5,"x"" 2\n2.5,y\n3.5,z\n', 'a,k\n1.5,"x"" 2"\n2.5,y\n3.5,z\n'),
+    ],
+)
+def test_a_quotation_mark_left_open_swallows_no_rows(tmp_path, content, cure):
+    (tmp_path / "a.csv").write_text(content)
+    for names in ({"label": "k"}, {"ignore": ["k"]}):
+        with pytest.raises(ValueError) as caught:
+            read_rows(tmp_path / "a.csv", **names)
+        assert str(caught.value) == (
+            "a.csv, line 2: the quotation marks around a cell do not match; close every cell that "
+            "they open, and write a mark within it twice."
+        )
+    (tmp_path / "a.csv").write_text(cure)
+    assert len(read_rows(tmp_path / "a.csv", label="k").x) == 3
+
+
+@pytest.mark.parametrize("word", ['5" pipe', '"say ""hi"", x"', '"x\\"y"', '"5" pipe'])
+def test_marks_within_a_word_are_read(tmp_path, word):
+    (tmp_path / "a.csv").write_text(f"k,a,b\n{word},1.5,2\n{word},2.5,3\nz,2.5,3\n")
+    assert read_rows(tmp_path / "a.csv", ignore=["k"]).x.shape == (3, 2)
+    assert len(read_rows(tmp_path / "a.csv", label="k").kinds) == 2
+
+
+TABLE = "height,width\n1.5,2\n2.5,3\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "line"),
+    [("# mine\n", "", 2), ("My lakes 2024\n", "", 2), ("", "cm,cm\n", 2), ("Lakes,\n", "", 2)],
+)
+def test_a_line_too_many_above_a_table_is_said_to_be_one(tmp_path, above, below, line):
+    (tmp_path / "a.csv").write_text(above + TABLE.replace("\n1.5", f"\n{below}1.5"))
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv")
+    assert str(caught.value).endswith(
+        f"is not a number (if line {line} is names or units, leave one line of names above the "
+        "numbers)."
+    )
+    (tmp_path / "a.csv").write_text(TABLE)
+    assert read_rows(tmp_path / "a.csv").x.tolist() == [[1.5, 2], [2.5, 3]]
+
+
+@pytest.mark.parametrize("note", ["sep=,", "sep=;", '"sep=,"', "SEP=,"])
+def test_a_note_for_spreadsheets_is_no_line_of_a_table(tmp_path, note):
+    (tmp_path / "a.csv").write_text(f"{note}\n{TABLE}")
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv")
+    assert str(caught.value) == (
+        f"a.csv, line 1 is a note for spreadsheets, {note!r}: take it out."
+    )
+    (tmp_path / "a.csv").write_text(TABLE)
+    assert read_rows(tmp_path / "a.csv").x.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "plain"),
+    [
+        (['"9,082"', '"1,024"'], ["9082", "1024"]),
+        (["9.5%", "3%"], ["9.5", "3"]),
+        (["9.5 kg", "3 kg"], ["9.5", "3"]),
+        (["\u22129.5", "\u22123"], ["-9.5", "-3"]),
+        (["9.5D+00", "3D+00"], ["9.5", "3"]),
+        (["(9.5)", "(3)"], ["-9.5", "-3"]),
+        (["<0.5", "<0.1"], ["0.5", "0.1"]),
+    ],
+)
+def test_numbers_in_other_forms_may_be_data(tmp_path, cells, plain):
+    def write(cells):
+        content = "\n".join(["a,b", *(f"{k}.5,{cell}" for k, cell in enumerate(cells))])
+        (tmp_path / "a.csv").write_bytes(content.encode())
+
+    write(cells)
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.csv")
+    assert str(caught.value).endswith(
+        "is not a number (if these are data, write digits and a decimal point alone, 9082.5 say; "
+        "if not, name their column in data.ignore)."
+    )
+    assert read_rows(tmp_path / "a.csv", ignore=["b"]).x.tolist() == [[0.5], [1.5]]
+    write(plain)
+    assert read_rows(tmp_path / "a.csv").x[:, 1].tolist() == pytest.approx(list(map(float, plain)))
+
+
+def test_truth_values_and_labels_without_a_line_of_names_get_a_cure(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1.5,True\n2.5,False\n")
+    with pytest.raises(ValueError, match=r"'True' is not a number \(write 1 and 0\)\.$"):
+        read_rows(path)
+    path.write_text("a,b\n1.5,1\n2.5,0\n")
+    assert read_rows(path).x.tolist() == [[1.5, 1], [2.5, 0]]
+    path.write_text("1.5,2,x\n2.5,3,y\n")
+    with pytest.raises(ValueError) as caught:
+        read_rows(path)
+    assert str(caught.value) == (
+        "a.csv, line 1, column 3: 'x' is not a number (if these are labels, put a line of names "
+        "above, and name theirs in data.label)."
+    )
+    path.write_text("a,b,c\n1.5,2,x\n2.5,3,y\n")
+    assert read_rows(path, label="c").kinds == ["x", "y"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_text_of_another_encoding_is_told_how_to_become_utf_8(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text("höhe,b\n1.5,2\n2.5,3\n", encoding)
+    with pytest.raises(ValueError) as caught:
+        read_rows(path)
+    assert str(caught.value) == (
+        f"a.csv is not text in UTF-8; if it is in {encoding}, Path(path).write_text(Path(path)."
+        f"read_text({encoding!r}), 'utf-8') writes it so."
+    )
+    eval(
+        str(caught.value).split(", ", 1)[1].removesuffix(" writes it so."),
+        {"Path": type(path), "path": path},
+    )
+    assert read_rows(path, ignore=["höhe"]).x.tolist() == [[2], [3]]

@@ -1,7 +1,11 @@
 """A user's own data: an array in a .npy, .npz or .csv file."""
 
 import csv
+import io
+import re
 import warnings
+from array import array
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +18,9 @@ from vaecourse._files import plain
 READERS = (".npy", ".npz", ".csv")
 KINDS = 10  # of labels, for each of which figures have a colour
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # beside the comma
+MISSING = {"na", "nan", "null", "none"}  # words for a value that is not there
 FEW = 8  # rows that may count 0, 1, 2 by chance
-INDEX = ("", "id", "unnamed: 0")  # names of a first column that tells the rows apart
+INDEX = re.compile(r"(.*[ _.-])?id_?|unnamed: 0", re.I)  # names of what tells rows apart
 
 
 class Rows(NamedTuple):
@@ -118,90 +123,160 @@ def _numbered(labels, rows, label, path):
 
 
 def _read_csv(file, label, ignore):
-    name = _name(file.name)
+    name, content = _name(file.name), file.read()
     try:
-        text = file.read().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _Refusal(f"{name} is not text in UTF-8.") from None
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    _check_separator(name, lines)
-    names = _names(name, *lines[0]) if lines else []
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+        raise _Refusal(
+            f"{name} is not text in UTF-8; if it is in {encoding}, Path(path).write_text("
+            f"Path(path).read_text({encoding!r}), 'utf-8') writes it so."
+        ) from None
+    lines = list(io.StringIO(text, newline=None))  # of every system's ends of lines
+    _check_separator(name, [line for line in lines if line.strip()])
+    records = _records(name, lines)
+    first = top = next(records, (1, []))
+    names = _names(name, *first)
     if names:
-        del lines[0]
-    if not lines:
+        top = next(records, (1, []))
+    if not top[1]:
         raise _Refusal(f"{name} has no rows of numbers.")
     for key, column in [("label", label)] * (label is not None) + [("ignore", c) for c in ignore]:
         if column not in names:
             shown = ", ".join(map(_shown, names)) or "no line of names"
-            if column in _cells(lines[0][1]):
+            if column in map(str.strip, first[1]):
                 shown = "numbers among the names of its first line; names are words"
             raise _Refusal(f"data.{key} is {column!r}; {name} has {shown}.")
-    apart, labels = None if label is None else names.index(label), []
-    # a column that is no data counts as zeros until it is taken out
-    keep = {names.index(column): lambda cell: 0.0 for column in ignore}
-    if apart is not None:
-        keep[apart] = lambda cell: labels.append(cell.strip()) or 0.0
-    try:
-        rows = [line for _, line in lines]
-        values = np.loadtxt(
-            rows, delimiter=",", quotechar='"', ndmin=2, comments=None, converters=keep or None
-        )
-        if "" in labels:
-            raise ValueError
-    except ValueError:
-        raise _Refusal(f"{name}, {_first_fault(lines, names, keep, apart)}.") from None
-    if names and len(names) != values.shape[1]:
-        first, columns = lines[0][0], values.shape[1]
-        raise _Refusal(f"{name}, line {first}: {columns} cells, below {len(names)} names.")
+    apart = None if label is None else names.index(label)
+    dropped = {apart, *map(names.index, ignore)}
+    keep = [index for index in range(len(top[1])) if index not in dropped]
+    part = len(keep) < len(top[1])
+    convert = float if text.isascii() and "_" not in text else _to_number
+    values, labels, numbers = array("d"), [], []
+    for number, cells in chain([top], records):
+        try:
+            values.extend(map(convert, [cells[index] for index in keep] if part else cells))
+            labels += [] if apart is None else [cells[apart].strip()]
+            whole = len(cells) == len(top[1]) and labels[-1:] != [""]
+        except (ValueError, IndexError):
+            whole = False
+        if not whole:
+            fault = _fault((number, cells), top, names, keep, apart, _records(name, lines))
+            raise _Refusal(f"{name}, {fault}.")
+        numbers.append(number)
+    if names and len(names) != len(top[1]):
+        raise _Refusal(f"{name}, line {top[0]}: {len(top[1])} cells, below {len(names)} names.")
+    values = np.array(values).reshape(len(numbers), len(keep))
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
         raise _Refusal(
-            f"{name}, line {lines[row][0]}, {_column(column, names)}: "
+            f"{name}, line {numbers[row]}, {_column(keep[column], names)}: "
             f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
         )
-    if 0 not in keep:
-        _check_index(name, names, values)
-    if not names and _counts_up(lines[0][1], values):
-        cells = _cells(lines[0][1])
-        shown = ", ".join(cells if len(cells) < 5 else [*cells[:2], "…", cells[-1]])
+    _check_index(name, names, values, keep)
+    if not names and _counts_up(top[1], values):
+        cells = [cell.strip() for cell in top[1]]
+        cells = cells if len(cells) < 5 else [*cells[:2], "…", cells[-1]]
         raise _Refusal(
-            f"{name}, line {lines[0][0]} rises in equal steps, {shown}, and no line below does: if "
-            "these are names, write words, or none (pandas: to_csv(..., header=False, "
+            f"{name}, line {top[0]} rises in equal steps, {', '.join(cells)}, and no line below "
+            "does: if these are names, write words, or none (pandas: to_csv(..., header=False, "
             "index=False)); if they are data, put a line of names above them."
         )
     try:
-        check_precision(name, values, lambda column: _column(column, names))
+        check_precision(name, values, lambda column: _column(keep[column], names))
     except ValueError as error:
         raise _Refusal(str(error)) from None
-    values = np.delete(values, list(keep), axis=1)
-    if apart is None:
-        return values, None
-    return values, np.array(labels)
+    return values, None if apart is None else np.array(labels)
+
+
+def _records(name, lines):
+    """The rows of a table, blank lines left out: the line each begins in, from 1, and its cells."""
+    reader, start = csv.reader(lines), 0
+    while start < len(lines):
+        try:
+            cells = next(reader)
+            if reader.line_num > start + 1:  # no mark that is left open may swallow rows
+                next(csv.reader(lines[start : reader.line_num], strict=True))
+        except csv.Error:
+            raise _Refusal(
+                f"{name}, line {start + 1}: the quotation marks around a cell do not match; close "
+                "every cell that they open, and write a mark within it twice."
+            ) from None
+        if lines[start].strip():
+            yield start + 1, cells
+        start = reader.line_num
 
 
 def _check_separator(name, lines):
     """Refuse a table whose cells stand between other separators than commas."""
-    ends = [lines[k][1] for k in (0, -1)] if lines else []
+    if not lines:
+        return
+    if lines[0].strip('"\n')[:-1].lower() == "sep=":
+        note = _shown(lines[0].strip())
+        raise _Refusal(f"{name}, line 1 is a note for spreadsheets, {note}: take it out.")
+    ends = [lines[0], lines[-1]]
     for separator, shown in SEPARATORS.items():
         if any(separator not in line for line in ends):
             continue
-        spaces = separator == " "
-        rows = [
-            line.split() if spaces else next(csv.reader([line], delimiter=separator))
-            for line in ends
-        ]
-        numbers = [cell for row in rows[1:] for cell in row if _is_number(cell.replace(",", "."))]
+        rows = _parted(ends, separator)
+        numbers = [cell for cell in rows[1] if _decimals(cell)]
         parted = numbers and len(rows[0]) == len(rows[1]) > 1
-        if parted and (not spaces or _between_spaces(ends, rows, numbers)):
-            named = any(cell and not _is_number(cell.replace(",", ".")) for cell in rows[0])
-            no, none = ("", "") if named else (", header=None", "header=False, ")
-            sep = r"\s+" if spaces else separator
+        if parted and (separator != " " or _between_spaces(ends, rows, numbers)):
             raise _Refusal(
                 f"the cells of {name} are between {shown}; they must be between commas, and "
-                f"decimals behind a point (pandas: read_csv(path, sep={sep!r}, "
-                f"decimal=','{no}).to_csv(path, {none}index=False))."
+                f"decimals behind a point{_as_commas(_parted(lines, separator), separator)}."
             )
+
+
+def _parted(lines, separator):
+    if separator == " ":
+        return [line.split() for line in lines]
+    rows = csv.reader(lines, delimiter=separator)
+    return [[cell.strip() for cell in cells] for cells in rows]
+
+
+def _decimals(cell):
+    """The marks, of "." and ",", with which `cell` is a decimal; the other one parts thousands."""
+    form = r"[-+]?(?=[.,]?\d)(\d*|[1-9]\d{{0,2}}([{1}]\d{{3}})+)([{0}]\d*)?(e[-+]?\d+)?"
+    return {marks[0] for marks in (".,", ",.") if re.fullmatch(form.format(*marks), cell, re.I)}
+
+
+def _as_commas(rows, separator):
+    """The line of pandas that writes these cells between commas; what to do where none does."""
+    marked = [cell for row in rows for cell in row if _decimals(cell) and {*".,"} & {*cell}]
+    certain = set().union(*(found for cell in marked if len(found := _decimals(cell)) == 1))
+    used = {mark for mark in ".," if any(mark in cell for cell in marked)}
+    if len(certain) == 2 or (not certain and len(used) == 2):
+        return ", which here stand behind points and behind commas: write them all in one way first"
+    decimal = next(iter(certain or used or "."))
+    other = ".,".replace(decimal, "")
+    named = any(cell and not _decimals(cell) for cell in rows[0])
+    words = {  # of which, dates say, pandas would take out the marks between thousands
+        repr(rows[0][index] if named else index): None
+        for row in rows[named:]
+        for index, cell in enumerate(row[: len(rows[0])])
+        if not _decimals(cell) and {*".,"} & {*cell}
+    }
+
+    def marks(decimal, thousands):
+        options = [f"decimal={decimal!r}"] * (decimal == ",")
+        if thousands:
+            options.append(f"thousands={thousands!r}")
+            options += [f"dtype={{{', '.join(f'{word}: str' for word in words)}}}"] * bool(words)
+        return ", ".join(options)
+
+    sep = r"\s+" if separator == " " else separator
+    options = [f"sep={sep!r}", found := marks(decimal, other if other in used else "")]
+    options += [] if named else ["header=None"]
+    none, doubt = "" if named else "header=False, ", ""
+    if used and not certain:
+        what, instead = "points" if decimal == "." else "commas", f" in place of {found}"
+        doubt = f"; if {what} part thousands, with {marks(other, decimal)}{instead * bool(found)}"
+    return (
+        f" (pandas: read_csv(path, {', '.join(filter(None, options))}).to_csv(path, "
+        f"{none}index=False){doubt})"
+    )
 
 
 def _between_spaces(ends, rows, numbers):
@@ -210,31 +285,42 @@ def _between_spaces(ends, rows, numbers):
     return whole or "," not in "".join(ends)
 
 
-def _check_index(name, names, values):
-    """Refuse a first column that only numbers the rows."""
-    column, first = values[:, 0], names[0] if names else None
-    if len(column) < 2:
-        return
-    different = len(np.unique(column)) == len(column) and not (column % 1).any()
-    counts = bool((np.diff(column) == 1).all())
-    if names:
-        found = (different and first.lower() in INDEX) or (counts and first.lower() == "index")
-        cure = "or name it in data.ignore"
-    else:  # a few rows of data may count by chance, and a table of counts throughout may mean it
-        rest = (np.diff(values[:, 1:], axis=0) == 1).all(axis=0)
-        found = counts and column[0] in (0, 1) and len(column) >= FEW and len(rest) > 0
-        found = found and not rest.any()
-        cure = "or put a line of names above it if it is data"
-    if found:
-        what = f"({_shown(first)})" if first else "has no name and"
-        no = "" if names else "header=False, "
-        raise _Refusal(
-            f"{name}: the first column {what} numbers the rows; it looks like an index: write the "
-            f"table without it (pandas: to_csv(..., {no}index=False)), {cure}."
-        )
+def _check_index(name, names, values, keep):
+    """Refuse a column that only numbers the rows."""
+    for place, column in enumerate(keep if len(values) > 1 else []):
+        x, said = values[:, place], names[column] if names else ""
+        step = x[1] - x[0]
+        counts = abs(step) == 1 and x[0] % 1 == 0 and bool((np.diff(x) == step).all())
+        long = counts and len(x) >= FEW  # a few rows of data may count by chance
+        if said and INDEX.fullmatch(said) and _tells_apart(x):
+            order = " and put the rows in another order" if long else ""
+            cure = f"name it in data.ignore, or, if it is data, give it another name{order}"
+        elif said and (long or (counts and said.lower() == "index")):
+            cure = "name it in data.ignore, or, if it is data, put the rows in another order"
+        elif names and not said and column == 0 and _tells_apart(x):
+            cure = (
+                "write the table without it (pandas: to_csv(..., index=False)), or name it in "
+                "data.ignore"
+            )
+        elif not names and column == 0 and long and x[0] in (0, 1):
+            rest = (np.diff(values[:, 1:], axis=0) == 1).all(0)
+            if len(rest) == 0 or rest.any():  # a table of counts throughout may mean it
+                return
+            cure = (
+                "write the table without it (pandas: to_csv(..., header=False, index=False)), or, "
+                "if it is data, put the rows in another order"
+            )
+        else:
+            continue
+        what = _column(column, names) if said else "the first column has no name and"
+        raise _Refusal(f"{name}: {what} numbers the rows; it looks like an index: {cure}.")
 
 
-def _counts_up(line, values):
+def _tells_apart(x):
+    return len(np.unique(x)) == len(x) and not (x % 1).any()
+
+
+def _counts_up(cells, values):
     """Whether the first row looks like names that are numbers, 0, 1, 2 or years, not like data.
 
     It rises in equal steps, which no other row does. Among whole numbers that may be chance, so
@@ -251,11 +337,7 @@ def _counts_up(line, values):
         if not ((values[0] < 2 * low - high) | (values[0] > 2 * high - low)).all():
             return False
     few = 2 if not whole.any() else 3 if not whole.all() else 8
-    return columns >= (few if all(cell.isdecimal() for cell in _cells(line)) else 8)
-
-
-def _cells(line):
-    return [cell.strip() for cell in next(csv.reader([line]))]
+    return columns >= (few if all(cell.strip().isdecimal() for cell in cells) else 8)
 
 
 def _column(index, names):
@@ -264,59 +346,83 @@ def _column(index, names):
     return f"column {index + 1}" + (f" ({_shown(name)})" if name else "")
 
 
-def _names(name, number, line):
-    """The cells of `line` where no cell is a number and it has letters, each name once; else []."""
-    cells = _cells(line)
-    if any(map(_is_number, cells)) or not any(c.isalpha() for c in line):
+def _names(name, number, cells):
+    """The `cells` where none is a number and one has letters, each name once; else []."""
+    cells = [cell.strip() for cell in cells]
+    if any(map(_is_number, cells)) or not any(c.isalpha() for cell in cells for c in cell):
         return []
     twice = next((cell for cell in cells if cell and cells.count(cell) > 1), None)
     if twice is None:
         return cells
-    if {"na", "nan", "null", "none"} >= {cell.lower() for cell in cells}:
+    if {cell.lower() for cell in cells} <= MISSING:
         return []  # no names: a row without values
     raise _Refusal(
         f"{name}, line {number} names two columns {_shown(twice)}; each needs a name of its own."
     )
 
 
+def _to_number(cell):
+    """`float`, but for the forms that only Python reads."""
+    if "_" in cell or not cell.isascii():
+        raise ValueError
+    return float(cell)
+
+
 def _is_number(cell):
     try:
-        float(cell)
+        return _to_number(cell) is not None
     except ValueError:
         return False
-    return "_" not in cell and cell.isascii()
 
 
-def _first_fault(lines, names, keep, apart):
-    """Where, by the file's own lines, the first cell stands that is no number, or is too many."""
-    first, width = lines[0][0], len(next(csv.reader([lines[0][1]])))
-    for number, line in lines:
-        cells = next(csv.reader([line]))
-        for index, cell in enumerate(cells):
-            where = f"line {number}, {_column(index, names)}"
-            if not cell.strip() and (index == apart or index not in keep):
-                return f"{where} is empty"
-            if index not in keep and not _is_number(cell):
-                hint = _hint(cell, index, lines, names, apart)
-                return f"{where}: {_shown(cell)} is not a number{hint}"
-        if len(cells) != width:
-            return f"line {number}: {len(cells)} cells, where line {first} has {width}"
-    return f"line {first} and those below cannot be read as rows of numbers"
+def _fault(row, top, names, keep, apart, rows):
+    """What is wrong with `row`: where a cell is no number, or how many cells it has.
+
+    row, top: the line of the row and of the first below the names, and their cells; keep, apart:
+    the columns of numbers, and that of labels; rows: all rows of the table, to tell what helps.
+    """
+    number, cells = row
+    for index, cell in enumerate(map(str.strip, cells)):
+        where = f"line {number}, {_column(index, names)}"
+        data = index in keep or index >= len(top[1])
+        if not cell and (data or index == apart):
+            return f"{where} is empty"
+        if data and not _is_number(cell):
+            column = [cells[index] for _, cells in rows if len(cells) > index]
+            hint = (
+                _hint(cell, column[bool(names) :], top, names, apart) if index < len(top[1]) else ""
+            )
+            return f"{where}: {_shown(cell)} is not a number{hint}"
+    if len(cells) != len(top[1]):
+        return f"line {number}: {len(cells)} cells, where line {top[0]} has {len(top[1])}"
+    return f"line {number}: {len(cells)} cells, below {len(names)} names"
 
 
-def _hint(cell, index, lines, names, apart):
-    """What to do about a cell that is no number, where the whole column tells."""
-    column = [cells[index] for _, line in lines if len(cells := _cells(line)) > index]
-    if not names:
-        whole = sum(map(_is_number, _cells(lines[0][1])))
-        words = [cell] == _cells(lines[0][1])[index : index + 1] and cell[0].isalpha() and whole
-        others = len(column) > 1 and all(map(_is_number, column[1:]))
-        return " (if line 1 is names, none of them may be a number)" if words and others else ""
-    if any(map(_is_number, column)):
+def _hint(cell, column, top, names, apart):
+    """What to do about a cell that is no number, where its whole column tells."""
+    above = len(column) > 1 and all(map(_is_number, column[1:]))  # only the first is none
+    numbers = above or any(map(_is_number, column))
+    if cell.lower() in ("true", "false"):
+        return " (write 1 and 0)"
+    if cell.lower() in MISSING:
         return ""
-    if apart is None and cell.strip()[0].isalpha():
+    if names and above:
+        return f" (if line {top[0]} is names or units, leave one line of names above the numbers)"
+    if above and cell[0].isalpha() and any(map(_is_number, top[1])):
+        return " (if line 1 is names, none of them may be a number)"
+    if numbers or not (names or cell[0].isalpha()):
+        return ""
+    if not names:
+        return " (if these are labels, put a line of names above, and name theirs in data.label)"
+    if cell[0].isalpha() and apart is None:
         return " (if these are labels, name their column in data.label; if no data, in data.ignore)"
-    return " (if this column is no data, name it in data.ignore)"
+    date = re.search(r"\d[-/:.]\d+[-/:.]\d", cell)
+    if cell[0].isalpha() or date or not any(c.isdigit() for c in cell):
+        return " (if this column is no data, name it in data.ignore)"
+    return (
+        " (if these are data, write digits and a decimal point alone, 9082.5 say; if not, name "
+        "their column in data.ignore)"
+    )
 
 
 def _shown(cell):
