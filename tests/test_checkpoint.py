@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sentences import refused
 
 import vaecourse as vc
 from vaecourse import checkpoint, experiments
@@ -135,9 +136,7 @@ def with_another_decoder():
     [(Hotter(6, 2, (5,)), "its class is Hotter"), (with_another_decoder(), "decoder.1 is another")],
 )
 def test_a_model_that_would_come_back_as_another_is_not_saved(tmp_path, model, what):
-    with pytest.raises(ValueError) as caught:
-        checkpoint.save(tmp_path / "model", model, {})
-    assert str(caught.value) == (
+    assert refused(checkpoint.save, tmp_path / "model", model, {}) == (
         f"model is not the VAE that its params describe, {what}, and would not come back as it is; "
         "keep its weights by torch.save(model.state_dict(), path)."
     )
@@ -204,9 +203,7 @@ def test_only_weights_of_one_kind_that_comes_back_are_saved(tmp_path, parts, kin
     for part in parts:
         getattr(model, part).bfloat16()
     if parts:
-        with pytest.raises(ValueError) as caught:
-            checkpoint.save(tmp_path / "model", model)
-        assert str(caught.value) == (
+        assert refused(checkpoint.save, tmp_path / "model", model) == (
             f"model has weights of {kinds}, which would come back as torch.float32; call "
             "model.float() or model.double() first, or keep them by torch.save(model.state_dict(), "
             "path)."
@@ -240,9 +237,7 @@ def test_a_record_that_cannot_be_written_leaves_the_pair_that_is_there(saved, pr
     path, model = saved
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     other = vc.models.VAE(6, 2, (5,), posterior="full", seed=1)
-    with pytest.raises(ValueError) as caught:
-        checkpoint.save(path, other, provenance)
-    assert str(caught.value) == sentence
+    assert refused(checkpoint.save, path, other, provenance) == sentence
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
     assert torch.equal(checkpoint.load(path)[0].decoder[0].weight, model.decoder[0].weight)
 
@@ -277,9 +272,7 @@ def test_tied_weights_are_refused_and_kept_by_the_cure(tmp_path):
         return model
 
     model = tied()
-    with pytest.raises(ValueError) as caught:
-        checkpoint.save(tmp_path / "tied", model)
-    assert str(caught.value) == (
+    assert refused(checkpoint.save, tmp_path / "tied", model) == (
         "encoder.0.weight and decoder.0.weight of model are one weight and would come back as two; "
         "keep them by torch.save(model.state_dict(), path)."
     )
@@ -293,11 +286,8 @@ def test_tied_weights_are_refused_and_kept_by_the_cure(tmp_path):
 
 def test_what_is_missing_is_missing_from_a_folder_by_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError) as caught:
-        checkpoint.load("nosuch")
-    assert str(caught.value) == f"nosuch.json is missing from the folder {tmp_path}."
+    told = refused(checkpoint.load, "nosuch")
+    assert told == f"nosuch.json is missing from the folder {tmp_path}."
     checkpoint.save("a", vc.models.VAE(2, 2, (3,)))
     (tmp_path / "a.safetensors").unlink()
-    with pytest.raises(ValueError) as caught:
-        checkpoint.load("a")
-    assert str(caught.value) == f"a.safetensors is missing from the folder {tmp_path}."
+    assert refused(checkpoint.load, "a") == f"a.safetensors is missing from the folder {tmp_path}."

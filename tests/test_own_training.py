@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from sentences import refused
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 import vaecourse as vc
@@ -16,12 +17,6 @@ ROWS = torch.rand(10, 4, generator=torch.Generator().manual_seed(0)).round()
 
 def vae():
     return vc.models.VAE(4, 2, [3])
-
-
-def refused(action):
-    with pytest.raises(ValueError) as caught:
-        action()
-    return str(caught.value)
 
 
 def fit(model, x=ROWS, **options):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sentences import refused
 
 from vaecourse import checkpoint, experiments
 from vaecourse._files import write_tensors
@@ -30,10 +31,8 @@ def test_snapshots_come_in_the_order_of_their_epochs(shipped):
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(shipped):
-    with pytest.raises(ValueError) as error:
-        experiments.snapshots("three_blobs")
-    assert str(error.value) == "'three_blobs' has no snapshots; there are those of: " + (
-        "three_blobs_full."
+    assert refused(experiments.snapshots, "three_blobs") == (
+        "'three_blobs' has no snapshots; there are those of: three_blobs_full."
     )
 
 

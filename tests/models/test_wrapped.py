@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sentences import refused
 from torch import nn
 from torch.distributions import Bernoulli, Normal, Poisson
 
@@ -23,12 +24,6 @@ class Own(nn.Module):
 
     def decode(self, z):
         return self.end(self.out(z))
-
-
-def refused(action):
-    with pytest.raises(ValueError) as caught:
-        action()
-    return str(caught.value)
 
 
 def normal(*shape):

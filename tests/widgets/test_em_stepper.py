@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from sentences import refused
 from widget_page import (
     PHONE,
     drag,
@@ -227,9 +228,7 @@ def test_the_kernel_has_the_mixture_that_the_page_shows():
     ],
 )
 def test_wrong_input_is_refused_in_one_sentence(arguments, message):
-    with pytest.raises(ValueError) as error:
-        EMStepper(**arguments)
-    assert str(error.value) == message
+    assert refused(EMStepper, **arguments) == message
 
 
 def test_means_outside_the_picture_are_refused_and_change_nothing():

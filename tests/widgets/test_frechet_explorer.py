@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from sentences import refused
 from torch.distributions import MultivariateNormal, kl_divergence
 from widget_page import (
     PHONE,
@@ -221,9 +222,7 @@ def test_the_kernel_has_the_numbers_of_the_page(tab):
     ],
 )
 def test_wrong_input_is_refused_in_one_sentence(arguments, message):
-    with pytest.raises(ValueError) as error:
-        FrechetExplorer(**arguments)
-    assert str(error.value) == message
+    assert refused(FrechetExplorer, **arguments) == message
 
 
 def test_a_wrong_gaussian_changes_nothing():

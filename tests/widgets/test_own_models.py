@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from sentences import refused
 from torch import nn
 
 import vaecourse as vc
@@ -47,9 +48,7 @@ def explorer_of(how, outputs=24, **settings):
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_an_own_decode_that_is_not_its_decoder_is_refused(how, likelihood):
     settings = {} if likelihood == "bernoulli" else {"noise_variance": 0.1}
-    with pytest.raises(ValueError) as caught:
-        explorer_of(how, likelihood=likelihood, **settings)
-    assert str(caught.value) == (
+    assert refused(explorer_of, how, likelihood=likelihood, **settings) == (
         "model.decode gives neither logits of pixels, nor a Gaussian, nor the sigmoid of what "
         "model.decoder gives; the page knows only these."
     )

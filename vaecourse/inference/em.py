@@ -455,17 +455,12 @@ def _data(x, n_components):
 
 
 def _binary(x):
-    for _, part in _blocks(x):
+    for part in x.split(1_000):  # so that a check needs no copy of x
         other = (part != 0) & (part != 1)
         if other.any():
             value = part[other][0].item()
             raise ValueError(f"x contains {value:g}; a Bernoulli mixture takes only 0 and 1.")
     return x
-
-
-def _blocks(x, size=1000):
-    """(first row, rows) of x a thousand at a time, so that a check needs no copy of x."""
-    return ((start, x[start : start + size]) for start in range(0, len(x), size))
 
 
 def _array(name, value, shape):
