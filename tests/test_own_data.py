@@ -486,14 +486,16 @@ def test_a_module_that_ends_in_a_sigmoid_is_told_how_to_go_on():
 
 
 @pytest.mark.parametrize(
-    ("end", "name", "limits"),
+    ("end", "values", "limits"),
     [
-        (torch.tanh, "tanh", "0.27 to 0.73"),
-        (torch.relu, "relu", "½ to 1"),
-        (softplus, "softplus", "½ to 1"),
+        (torch.tanh, "−1 to 1", "0.27 to 0.73"),
+        (torch.relu, "0 to ∞", "0.5 to 1"),
+        (softplus, "0 to ∞", "0.5 to 1"),
     ],
 )
-def test_of_logits_with_an_end_one_is_warned_and_without_it_the_bound_passes_it(end, name, limits):
+def test_of_logits_with_an_end_one_is_warned_and_without_it_the_bound_passes_it(
+    end, values, limits
+):
     class Bounded(Own):
         def decode(self, z):
             return end(super().decode(z))
@@ -502,8 +504,8 @@ def test_of_logits_with_an_end_one_is_warned_and_without_it_the_bound_passes_it(
         bounded = vc.models.wrap(Bounded(), shape=(16,))
     (words,) = told
     assert str(words.message) == (
-        f"decode ends in {name}, and its tensor is logits: no pixel's probability leaves {limits}; "
-        "without that last step it may be any."
+        f"decode gives values from {values}, and its tensor is logits: no pixel's probability "
+        f"leaves {limits}; without the step that bounds them it may be any."
     )
     assert words.filename == __file__
     cured = vc.models.wrap(Own(), shape=(16,))

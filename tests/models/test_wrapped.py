@@ -5,6 +5,7 @@ import torch
 from sentences import refused
 from torch import nn
 from torch.distributions import Bernoulli, Normal, Poisson
+from torch.nn.functional import elu, softplus
 
 import vaecourse as vc
 
@@ -60,6 +61,9 @@ ENDS = {
     "a module": nn.Sigmoid(),
     "reshaped": lambda out: out.sigmoid()[:, None].reshape(len(out), -1),
     "softmax": lambda out: out.softmax(1),
+    "clamped": lambda out: out.sigmoid().clamp(1e-6, 1 - 1e-6),
+    "turned round": lambda out: 1 - out.sigmoid(),
+    "half of a tanh": lambda out: (out.tanh() + 1) / 2,
 }
 
 
@@ -83,11 +87,11 @@ def test_a_decoder_that_ends_in_a_sigmoid_is_refused_at_any_width(dim, end):
 
 
 def test_what_is_bounded_as_a_sigmoid_is_refused_where_its_last_step_does_not_tell():
-    half = Own(16, lambda out: (out.tanh() + 1) / 2)
+    half = Own(16, lambda out: out.atan() / torch.pi + 0.5)
     assert "as a sigmoid does" in refused(lambda: vc.models.wrap(half, shape=(16,)))
 
 
-@pytest.mark.filterwarnings("ignore:decode ends in")
+@pytest.mark.filterwarnings("ignore:decode gives values from")
 @pytest.mark.parametrize("dim", WIDTHS)
 @pytest.mark.parametrize(
     "end",
@@ -113,17 +117,121 @@ def test_the_look_at_a_module_changes_nothing_of_it():
     vc.models.wrap(Own(64, lambda out: out.add_(1)), shape=(64,))  # in place
 
 
-def test_rates_where_log_rates_are_meant_are_refused():
-    def wrap(end):
-        return vc.models.wrap(Own(4, end), shape=(4,), likelihood="poisson")
+# --- what is not negative where a logarithm is meant ----------------------------------------------
 
-    assert refused(lambda: wrap(torch.exp)) == (
-        "decode ends in exp; give the log rates before it, or return torch.distributions."
-        "Poisson(rate)."
+
+POSITIVE = {
+    "exp": torch.exp,
+    "twice exp": lambda out: 2 * out.exp(),
+    "softplus": softplus,
+    "a module": nn.Softplus(),
+    "a little more": lambda out: softplus(out) + 1e-6,
+    "relu": lambda out: out.relu() + 1e-3,
+    "relu in place": lambda out: nn.ReLU(inplace=True)(out).add_(1e-3),
+    "softmax": lambda out: 100 * out.softmax(1),
+    "clamp": lambda out: out.clamp(min=1e-3),
+    "square": lambda out: out**2 + 1e-3,
+    "a product": lambda out: out.exp() * 3 / 2,
+}
+HONEST = {
+    "linear": lambda out: out,
+    "shifted": lambda out: softplus(out) - 3,
+    "less than 0": lambda out: -softplus(out),
+    "moved in place": lambda out: out.relu().sub_(3),
+    "between": lambda out: 8 * out.sigmoid() - 4,
+    "clamp": lambda out: out.clamp(-10, 10),
+    "logarithm": lambda out: softplus(out).log(),
+    "elu": elu,
+    "zeros": torch.zeros_like,
+    "a bias": lambda out: 0 * out + 0.5,
+}
+
+
+def counting(end):
+    return vc.models.wrap(Own(4, end), shape=(4,), likelihood="poisson")
+
+
+@pytest.mark.parametrize("end", POSITIVE.values(), ids=POSITIVE)
+def test_rates_where_log_rates_are_meant_are_refused(end):
+    assert refused(lambda: counting(end)) == (
+        "decode gives values that are never below 0, as rates; give their logarithms, or return "
+        "torch.distributions.Poisson(rate), for rates above 0."
     )
-    z = torch.ones(3, 2)
-    rates = [wrap(end).decode(z).mean for end in (lambda out: out, lambda out: Poisson(out.exp()))]
-    torch.testing.assert_close(*rates)
+    x = normal(30, 4).abs().round()
+    one, other = counting(lambda out: end(out).log()), counting(lambda out: Poisson(end(out)))
+    bounds = [model.elbo(x, 1, torch.Generator().manual_seed(0)) for model in (one, other)]
+    assert bounds[0].isfinite().all()
+    torch.testing.assert_close(*bounds)
+
+
+@pytest.mark.parametrize("end", HONEST.values(), ids=HONEST)
+def test_what_may_be_negative_is_taken_as_a_log_rate_and_a_log_variance(end):
+    out = Own(4).decode(torch.ones(3, 2))
+    model = counting(lambda out: end(out.clone()))
+    assert torch.equal(model.decode(torch.ones(3, 2)).log_rate, end(out.clone()))
+    pair = vc.models.wrap(Pair(lambda mean, rest: (mean, end(rest.clone()))), shape=(4,))
+    x = normal(3, 4)
+    assert torch.equal(pair.encode(x).log_var, end(Own(4).encode(x)[1].clone()))
+
+
+class Pair(Own):
+    """Its encoder gives what `of` makes of two outputs."""
+
+    def __init__(self, of):
+        super().__init__(4)
+        self.of = of
+
+    def encode(self, x):
+        return self.of(*super().encode(x))
+
+
+@pytest.mark.parametrize("end", POSITIVE.values(), ids=POSITIVE)
+def test_a_deviation_or_a_variance_where_a_log_variance_is_meant_is_refused(end):
+    def wrap(of):
+        return vc.models.wrap(Pair(of), shape=(4,))
+
+    assert refused(lambda: wrap(lambda mean, rest: (mean, end(rest.clone())))) == (
+        "encode gives a second output that is never below 0, as a deviation or a variance; give "
+        "the logarithm of the variance, or return torch.distributions.Normal(mean, deviation)."
+    )
+    x = normal(30, 4).sign().clamp(min=0)
+    cures = [
+        lambda mean, rest: (mean, end(rest.clone()).log()),
+        lambda mean, rest: Normal(mean, end(rest.clone()).sqrt()),
+    ]
+    bounds = [wrap(of).elbo(x, 1, torch.Generator().manual_seed(0)) for of in cures]
+    assert bounds[0].isfinite().all()
+    torch.testing.assert_close(*bounds)
+
+
+# --- batch normalization in training --------------------------------------------------------------
+
+
+class Normed(Own):
+    def __init__(self, method):
+        super().__init__(4)
+        self.method, self.norm = method, nn.BatchNorm1d(4)
+
+    def encode(self, x):
+        return super().encode(self.norm(x) if self.method == "encode" else x)
+
+    def decode(self, z):
+        return self.norm(super().decode(z)) if self.method == "decode" else super().decode(z)
+
+
+@pytest.mark.parametrize("method", ["encode", "decode"])
+def test_one_row_in_training_is_told_what_batch_normalization_takes(method):
+    model = vc.models.wrap(Normed(method), shape=(4,))
+    x = torch.ones(2, 4)
+    for action in (model.elbo, lambda x: model.log_weights(x, 1)):
+        assert refused(lambda action=action: action(x[:1])) == (
+            f"{method} normalizes the batch, which takes more than 1 value per channel, and has "
+            "one row: give two, or judge by the running means, after eval()."
+        )
+        assert action(x).shape[-1] == 2
+    model.eval()
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    assert torch.equal(model.elbo(x[:1], 1, generators[0]), model.elbo(x[:1], 1, generators[1]))
 
 
 # --- shapes ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -20,11 +21,10 @@ from vaecourse.distributions import (
 )
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import LatentModel, evaluating
+from vaecourse.models.ranges import range_of
 
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
-SHAPE_ONLY = ("View", "Reshape", "Unsqueeze", "Squeeze", "Permute", "Transpose", "Alias", "Clone")
-LIMITS = {"Tanh": "0.27 to 0.73", "Relu": "½ to 1", "Softplus": "½ to 1"}  # of their sigmoids
 FAMILIES = {BernoulliPixels: "bernoulli", DiagonalGaussian: "gaussian", PoissonCounts: "poisson"}
 
 
@@ -96,9 +96,11 @@ class Wrapped(LatentModel):
         weight = next(self.parameters())
         try:
             with evaluating(self):
-                q = self.encode(weight.new_zeros(2, self.data_dim))
+                x = weight.new_zeros(2, self.data_dim)
+                q = self.encode(x)
+                self._check_log_var(x)
                 p = self.decode(q.mean)
-                self._check_last_step(q.mean, p)
+                self._check_range(q.mean, p)
         except ValueError:
             raise
         except Exception as error:  # whatever a strange module does with an x or a z
@@ -112,52 +114,57 @@ class Wrapped(LatentModel):
         if not self.is_tensor:
             self.likelihood = likelihood_of(FAMILIES[type(p)], self.data_dim)
 
-    def _check_last_step(self, z, p):
+    def _check_log_var(self, x):
+        """Refuse a pair of a mean and a deviation, or a variance, where that is sure."""
+        low, _ = range_of(lambda: self._encode(x.reshape(-1, *self.shape))[1])
+        if low >= 0:
+            raise ValueError(
+                "encode gives a second output that is never below 0, as a deviation or a variance; "
+                "give the logarithm of the variance, or return torch.distributions.Normal(mean, "
+                "deviation)."
+            )
+
+    def _check_range(self, z, p):
         """Refuse a tensor of probabilities or rates where their logits or logarithms are meant, and
-        warn of logits with an end."""
+        warn of logits that leave pixels but half of the probabilities."""
         if not self.is_tensor:
             return
-        if isinstance(p, BernoulliPixels) and self._gives_probabilities(z, p.logits):
+        low, high = range_of(lambda: self._decode(z.clone()))
+        if isinstance(p, BernoulliPixels):
+            if (low >= 0 and high <= 1) or self._gives_probabilities(z, p.logits):
+                raise ValueError(
+                    "decode gives values between 0 and 1, as a sigmoid does; give the logits "
+                    "before it, or return torch.distributions.Bernoulli(probs=...)."
+                )
+            ends = torch.tensor([low, high]).sigmoid().tolist()
+            if ends[1] - ends[0] <= 0.5:
+                values = f"{low:g} to {high:g}".replace("inf", "∞").replace("-", "−")
+                warnings.warn(
+                    f"decode gives values from {values}, and its tensor is logits: no pixel's "
+                    f"probability leaves {ends[0]:.2g} to {ends[1]:.2g}; without the step that "
+                    "bounds them it may be any.",
+                    stacklevel=6,  # who called wrap
+                )
+        if isinstance(p, PoissonCounts) and low >= 0:
             raise ValueError(
-                "decode gives values between 0 and 1, as a sigmoid does; give the logits before "
-                "it, or return torch.distributions.Bernoulli(probs=...)."
-            )
-        last = self._last_step(z) if isinstance(p, BernoulliPixels) else None
-        if last in LIMITS:
-            warnings.warn(
-                f"decode ends in {last.lower()}, and its tensor is logits: no pixel's probability "
-                f"leaves {LIMITS[last]}; without that last step it may be any.",
-                stacklevel=6,  # who called wrap
-            )
-        if isinstance(p, PoissonCounts) and self._last_step(z) == "Exp":
-            raise ValueError(
-                "decode ends in exp; give the log rates before it, or return "
-                "torch.distributions.Poisson(rate)."
+                "decode gives values that are never below 0, as rates; give their logarithms, or "
+                "return torch.distributions.Poisson(rate), for rates above 0."
             )
 
     def _gives_probabilities(self, z, values):
-        """Whether decode ends in a sigmoid or a softmax, or in what is as bounded for far z."""
-        if self._last_step(z) in ("Sigmoid", "Softmax"):
-            return True
+        """Whether what decode gives is within 0 and 1 also for far z, though no step says so."""
         far = torch.full_like(z, 100.0)
         far[1:] = -100.0
         ends = self.decode(far).logits
         odds = all(bool(((v >= 0) & (v <= 1)).all()) for v in (values, ends))
         return odds and self.data_dim > 15 and not torch.equal(values, ends)
 
-    def _last_step(self, z):
-        """The name of the last step of decode that computes, as autograd has it, "Sigmoid" say."""
-        with torch.enable_grad():
-            step = self._decode(z.clone().requires_grad_().clone()).grad_fn
-        while step is not None and step.name().startswith(SHAPE_ONLY):
-            step = step.next_functions[0][0]
-        return None if step is None else step.name().split("Backward")[0]
-
     def encode(self, x):
         """q(z|x) for x [..., D] or [..., *shape]: a distribution over z [..., J]."""
         x = self.tensor(x)
         lead = x.shape[:-1] if x.shape[-1] == self.data_dim else x.shape[: -len(self.shape)]
-        q = self._encode(x.reshape(-1, *self.shape))
+        with _rows_enough("encode"):
+            q = self._encode(x.reshape(-1, *self.shape))
         if isinstance(q, tuple | list) and len(q) == 2:
             mean, log_var = q
         elif isinstance(q, MultivariateNormal):
@@ -187,7 +194,8 @@ class Wrapped(LatentModel):
         """p(x|z) for z [..., J]: a distribution over x [..., D]."""
         z = self.tensor(z)
         flat = z.reshape(-1, z.shape[-1])
-        out = self._decode(flat)
+        with _rows_enough("decode"):
+            out = self._decode(flat)
         self.is_tensor = isinstance(out, torch.Tensor)
         p = _base(out)
 
@@ -236,6 +244,20 @@ class Wrapped(LatentModel):
         x = as_rows(x, self.data_dim)
         self.likelihood.check(x)
         return x
+
+
+@contextmanager
+def _rows_enough(method):
+    """Say what batch normalization wants that has a single row."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            f"{method} normalizes the batch, which takes more than 1 value per channel, and has "
+            "one row: give two, or judge by the running means, after eval()."
+        ) from None
 
 
 def _base(p):
