@@ -261,6 +261,49 @@ def test_settings_of_numpy_are_the_numbers_they_are(tmp_path):
     assert history.epoch_loss == expected.epoch_loss
 
 
+# --- tensors that are no plain arrays -------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_a_nested_tensor_is_told_the_line_that_pads_it(layout):
+    def nested(rows):
+        return torch.nested.nested_tensor(rows, layout=layout)
+
+    sentence = (
+        "x is a nested tensor; give torch.nested.to_padded_tensor(x, 0.0), in which a padded step "
+        "counts as data, except in the bounds of a VRNN that are given lengths."
+    )
+    cure = sentence.split("give ")[1].split(", in which")[0]
+    rows = nested(list(ROWS))
+    assert refused(lambda: fit(vae(), rows)) == sentence
+    padded = eval(cure, {"torch": torch, "x": rows})
+    assert torch.equal(padded, ROWS)
+    fit(vae(), padded)
+    vrnn = vc.models.VRNN(2, 1, 4, [4])
+    steps, lengths = [torch.ones(length, 2) for length in (5, 3)], [5, 3]
+    assert refused(lambda: vrnn.elbo(nested(steps))) == sentence
+    one, other = (
+        vrnn.elbo(x, 1, torch.Generator().manual_seed(0), lengths)
+        for x in (
+            eval(cure, {"torch": torch, "x": nested(steps)}),
+            torch.nn.utils.rnn.pad_sequence(steps, batch_first=True),
+        )
+    )
+    assert torch.equal(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize.*:Warning")
+def test_a_quantized_tensor_and_one_without_values_are_told_of():
+    x = torch.quantize_per_tensor(ROWS, 0.5, 0, torch.qint8)
+    assert refused(lambda: fit(vae(), x)) == "x is a quantized tensor; give x.dequantize()."
+    assert torch.equal(x.dequantize(), ROWS)
+    for action in (lambda x: fit(vae(), x), lambda x: vae().elbo(x)):
+        assert refused(lambda action=action: action(ROWS.to("meta"))) == (
+            "x is on the device meta, where nothing has a value."
+        )
+
+
 # --- frames ---------------------------------------------------------------------------------------
 
 

@@ -240,11 +240,27 @@ def check_trainable(model):
                 "of a module with encode and decode."
             )
     weights = list(model.parameters()) if hasattr(model, "parameters") else []
+    if weights:
+        check_sized("model", model)
     if weights and not any(weight.requires_grad for weight in weights):
         raise ValueError(
             "every weight of model is frozen, as those of a loaded model are; call "
             "model.requires_grad_().train() first."
         )
+
+
+def check_sized(argument, module):
+    """Raise ValueError, naming the first, for weights without values: lazy, or on no memory."""
+    from torch.nn.parameter import is_lazy
+
+    for name, weight in [*module.named_parameters(), *module.named_buffers()]:
+        if is_lazy(weight):
+            raise ValueError(
+                f"{name} of {argument} has no size yet, as in a lazy layer; send rows through it "
+                "once first."
+            )
+        if weight.is_meta:
+            raise ValueError(f"{name} of {argument} is on the device meta and has no values.")
 
 
 def check_prior(prior, accepted, posterior):
@@ -301,8 +317,7 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
 
     if not isinstance(x, torch.Tensor):
         x = torch.as_tensor(_readable(argument, x))
-    if x.layout != torch.strided:
-        raise ValueError(f"{argument} is a sparse tensor; give {argument}.to_dense().")
+    _check_tensor(argument, x)
     if x.is_complex():
         raise ValueError(f"{argument} is of {x.dtype}; it must hold real numbers.")
     if like is not None and like.dtype not in (torch.float32, torch.float64):
@@ -312,6 +327,22 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
     if x.dtype in (torch.float32, torch.float64) or (keep_whole and not x.is_floating_point()):
         return x
     return x.float() if x.is_floating_point() else x.double()
+
+
+def _check_tensor(argument, x):
+    """Raise ValueError for a tensor that is no plain array of values, with what makes one of it."""
+    if x.is_nested:
+        raise ValueError(
+            f"{argument} is a nested tensor; give torch.nested.to_padded_tensor({argument}, 0.0), "
+            "in which a padded step counts as data, except in the bounds of a VRNN that are given "
+            "lengths."
+        )
+    if str(x.layout) != "torch.strided":
+        raise ValueError(f"{argument} is a sparse tensor; give {argument}.to_dense().")
+    if x.is_quantized:
+        raise ValueError(f"{argument} is a quantized tensor; give {argument}.dequantize().")
+    if x.is_meta:
+        raise ValueError(f"{argument} is on the device meta, where nothing has a value.")
 
 
 def check_precision(argument, x, column_name=None, beside=None):
@@ -347,8 +378,8 @@ def check_precision(argument, x, column_name=None, beside=None):
 def _columns(argument, x):
     """Data as an array of numbers [N, D]; None where they are none, or no rows of any."""
     if hasattr(x, "detach"):
-        strided = str(x.layout) == "torch.strided" and str(x.dtype) != "torch.bfloat16"
-        x = x.detach().cpu().numpy() if strided else None
+        _check_tensor(argument, x)
+        x = None if str(x.dtype) == "torch.bfloat16" else x.detach().cpu().numpy()
     elif isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
         with suppress(ValueError):  # what cannot be read is for the model to refuse
             x = _readable(argument, x)

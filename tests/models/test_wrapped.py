@@ -234,6 +234,41 @@ def test_one_row_in_training_is_told_what_batch_normalization_takes(method):
     assert torch.equal(model.elbo(x[:1], 1, generators[0]), model.elbo(x[:1], 1, generators[1]))
 
 
+# --- weights without values -----------------------------------------------------------------------
+
+
+def test_a_lazy_layer_is_told_to_see_rows_first_and_then_is_trained():
+    class Lazy(Own):
+        def __init__(self):
+            super().__init__(4)
+            self.body = nn.LazyLinear(4)
+
+    lazy = Lazy()
+    for action in (
+        lambda: vc.models.wrap(lazy, shape=(4,)),
+        lambda: vc.models.wrap(nn.Sequential(nn.LazyLinear(4)), nn.Linear(2, 4), shape=(4,)),
+    ):
+        assert refused(action).split(" of ")[1] == (
+            "encoder has no size yet, as in a lazy layer; send rows through it once first."
+        )
+    lazy.encode(normal(3, 4))
+    model = vc.models.wrap(lazy, shape=(4,))
+    before = lazy.body.weight.detach().clone()
+    vc.training.fit(model, normal(20, 4).sigmoid(), epochs=1, progress=False)
+    assert not torch.equal(before, lazy.body.weight)
+
+
+def test_a_model_on_no_memory_is_refused():
+    model = vc.models.wrap(Own(4), shape=(4,))
+    wanted = "body.weight of {} is on the device meta and has no values."
+    assert refused(
+        lambda: vc.training.fit(model.to("meta"), normal(3, 4), epochs=1)
+    ) == wanted.format("model").replace("body", "module.body")
+    assert refused(lambda: vc.models.wrap(Own(4).to("meta"), shape=(4,))) == wanted.format(
+        "encoder"
+    )
+
+
 # --- shapes ---------------------------------------------------------------------------------------
 
 

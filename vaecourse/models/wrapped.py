@@ -9,7 +9,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, Poisson
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, check_axes, check_counts, check_list
+from vaecourse._arguments import as_rows, check_axes, check_counts, check_list, check_sized
 from vaecourse._files import plain
 from vaecourse.distributions import (
     BernoulliPixels,
@@ -43,6 +43,10 @@ def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance
     noise_variance: of a Gaussian likelihood: a number, or learned as "shared" or "per_dimension".
         For variances from z return a Normal.
 
+    What is to be a log variance or a log rate, and cannot be below 0 by the last steps that make
+    it, a softplus say, is refused: it is none. Of other numbers nobody sees whether they are the
+    logarithm of a variance or that of a deviation: a Normal says it.
+
     p(z) is N(0, I). What judges a model puts it in evaluation for that time; with dropout or batch
     normalization, call `eval()` before `elbo` and `log_weights`, which can be trained. Raises
     ValueError, which names the method, for what it cannot take.
@@ -72,6 +76,9 @@ class Wrapped(LatentModel):
             self.module, self._encode, self._decode = encoder, encoder.encode, encoder.decode
         else:
             self._encode, self._decode = encoder, decoder
+        for name, part in (("encoder", encoder), ("decoder", decoder)):
+            if isinstance(part, nn.Module):
+                check_sized(name, part)
         weights = {name: list(weight.shape) for name, weight in self.named_parameters()}
         if not weights:
             raise ValueError(f"{type(encoder).__name__} has no weights to train.")
