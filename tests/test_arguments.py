@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
+from numpy.lib import recfunctions
 from torch.utils.data import TensorDataset
 
 import vaecourse as vc
@@ -215,7 +216,18 @@ class Columns(dict):
         (ROWS.to_sparse(), "x is a sparse tensor; give x.to_dense()."),
         (scipy.sparse.csr_matrix(ROWS.numpy()), "x is a sparse csr_matrix; give x.toarray()."),
         (TensorDataset(ROWS), "x is a TensorDataset; give x.tensors[0]."),
-        ((ROWS, torch.zeros(5)), "x is a tuple of two arrays; give the data alone, x[0]."),
+        *[
+            ((rows, labels), "x is a tuple of two arrays; give the data alone, x[0].")
+            for rows in (ROWS, ROWS.numpy(), ROWS.tolist())
+            for labels in (torch.zeros(5), np.zeros((5, 1)), [0, 1, 2, 3, 4], list("abcde"))
+        ],
+        (
+            np.array([(1.0, 2.0)], [("a", float), ("b", float)]),
+            "x is an array of named fields; give numpy.lib.recfunctions.structured_to_unstructured"
+            "(x).",
+        ),
+        (ROWS.numpy().astype("M8[D]"), "x holds dates or times; it must hold numbers."),
+        (ROWS.numpy().astype("m8[h]"), "x holds dates or times; it must hold numbers."),
         (ROWS.numpy().astype(str), "x holds text; it must hold numbers."),
         (
             Columns(a=Column([1.0, 2.0], [False, False]), b=Column(["u", "v"], [False, False])),
@@ -239,7 +251,10 @@ class Columns(dict):
         "sparse",
         "scipy",
         "dataset",
-        "pair",
+        *[f"pair {kind}" for kind in range(12)],
+        "fields",
+        "days",
+        "hours",
         "text",
         "words",
         "missing",
@@ -255,6 +270,8 @@ def test_what_are_no_rows_of_numbers_is_told_with_what_to_give_instead(x, words)
 def test_the_cures_that_are_named_are_cures():
     nothing_masked = np.ma.masked_greater(ROWS.numpy(), 2)
     cured = [ROWS.to_sparse().to_dense(), scipy.sparse.csr_matrix(ROWS.numpy()).toarray()]
+    fields = np.array([*map(tuple, ROWS)], [(name, np.float32) for name in "abcd"])
+    cured += [recfunctions.structured_to_unstructured(fields)]
     cured += [TensorDataset(ROWS).tensors[0], (ROWS, torch.zeros(5))[0], nothing_masked]
     for x in cured:
         assert torch.equal(trained(vae(), x), trained(vae(), ROWS))

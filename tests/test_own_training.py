@@ -1,6 +1,7 @@
 """What `fit` and its neighbours are given: taken, or refused at the door with what to do."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -79,9 +80,18 @@ class Stream(IterableDataset):
         (Later(), "x is a Later; give its rows as one array, np.stack([x[i][1] for i in range("),
         (Listed(), "x is a Listed; give its rows as one array, np.stack([x[i] for i in range("),
         (Subset(TensorDataset(ROWS), range(10)), "x is a Subset; give its rows as one array, np"),
-        (Stream(), "x is a Stream; give its rows as one array, np.stack(list(x))."),
-        (DataLoader(Endless(), 3), "x is a DataLoader; give its rows as one array, torch.cat(["),
-        (DataLoader(TensorDataset(ROWS), 3), "x is a DataLoader; give its rows as one array, t"),
+        (Stream(), "x is a Stream; give its rows as one array, np.stack([row for row in x]), or"),
+        *[
+            (x, f"x is a DataLoader; give the rows of its data set as one array, {cure}")
+            for x, cure in (
+                (DataLoader(Endless(), 3), "np.stack([x.dataset[i] for i in range(len(x.dataset))"),
+                (DataLoader(TensorDataset(ROWS), 3), "x.dataset.tensors[0]"),
+                (DataLoader(Later(), 4, shuffle=True, drop_last=True), "np.stack([x.dataset[i][1]"),
+                (DataLoader(Keyed(), 3, collate_fn=dict), "np.stack([x.dataset[i]['data'] for i"),
+                (DataLoader(Stream(), 3), "np.stack([row for row in x.dataset]), or np.stack("),
+                (DataLoader(ROWS.tolist(), 3), "np.stack([x.dataset[i] for i in range(len(x.data"),
+            )
+        ],
     ],
     ids=[
         "endless",
@@ -92,15 +102,31 @@ class Stream(IterableDataset):
         "subset",
         "stream",
         "loader",
-        "loader of pairs",
+        "loader of tensors",
+        "loader that drops rows",
+        "loader that joins them otherwise",
+        "loader of a stream",
+        "loader of a list",
     ],
 )
 def test_a_data_set_of_torch_is_not_read_but_told_the_line_that_does(x, sentence):
     Endless.asked = 0
     told = refused(lambda: fit(vae(), x))
     assert told.startswith(sentence)
-    cure = told.removesuffix(".").split("one array, ")[1]
+    cure = told.removesuffix(".").split("one array, ")[1].split(", or")[0]
     assert np.array_equal(eval(cure, {"np": np, "torch": torch, "x": x}), ROWS)
+
+
+@pytest.mark.parametrize("key", [0, "image"])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_of_a_stream_the_reader_says_where_its_rows_stand(key, loaded):
+    class Beside(IterableDataset):
+        def __iter__(self):
+            return iter([(row, 3) if key == 0 else {"label": 3, key: row} for row in ROWS])
+
+    x = DataLoader(Beside(), 4) if loaded else Beside()
+    cure = re.search(r", or (np.*\)) where a row", refused(lambda: fit(vae(), x)))[1]
+    assert np.array_equal(eval(cure, {"np": np, "x": x, "key": key}), ROWS)
 
 
 def test_of_a_dict_of_several_arrays_the_reader_says_which():
@@ -467,7 +493,13 @@ def test_one_row_has_a_bound_and_no_error_of_it(model):
 # --- what float32 blurs ---------------------------------------------------------------------------
 
 NOISE = np.random.default_rng(0).random(200)
-BLURRED = {"seconds": 1.47e9 + np.arange(200), "northings": 5.4e6 + 2 * NOISE}
+BLURRED = {
+    "seconds": 1.47e9 + np.arange(200),
+    "northings": 5.4e6 + 2 * NOISE,
+    "latitudes": 52.52 + 1e-5 * NOISE,
+    "longitudes": -3.7 - 1e-6 * NOISE,
+    "kelvins": 293.15 + 1e-3 * NOISE,
+}
 
 
 @pytest.mark.parametrize("far", BLURRED.values(), ids=BLURRED)
@@ -526,6 +558,36 @@ def test_validation_that_float32_blurs_is_refused_and_taken_where_x_spans_far_mo
 def test_a_large_or_constant_column_that_float32_keeps_is_taken(column):
     model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
     assert np.isfinite(fit(model, np.column_stack([NOISE, column])).epoch_loss).all()
+
+
+@pytest.mark.parametrize(
+    "small", [1e-40 + 1e-41 * NOISE, 10.0 ** (-40 - 40 * NOISE), -1e-300 * NOISE, 1e-39 * NOISE]
+)
+def test_a_column_of_which_float32_makes_zeros_is_named_and_reads_in_another_unit(tmp_path, small):
+    x = np.column_stack([NOISE, small])
+    what = f"has no value beyond {abs(small).max():g}, and float32 makes 0 of such: take their "
+    model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+    np.save(tmp_path / "a.npy", x)
+    np.savetxt(tmp_path / "a.csv", x, delimiter=",", header="a,p", comments="")
+    for data in (x, torch.from_numpy(x), x.tolist(), Read(x.tolist())):
+        assert refused(lambda data=data: fit(model, data)) == (
+            f"column 2 of x {what}logarithm, or another unit."
+        )
+    for name, column in (("a.npy", "column 2"), ("a.csv", "column 2 ('p')")):
+        assert refused(lambda name=name: read_rows(tmp_path / name)) == (
+            f"{column} of {name} {what}logarithm, or another unit."
+        )
+    for cure in (np.log(abs(small)), small / abs(small).max()):
+        x[:, 1] = cure
+        np.save(tmp_path / "a.npy", x)
+        assert len(np.unique(read_rows(tmp_path / "a.npy").x[:, 1])) == 200
+        fit(vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True), x)
+
+
+@pytest.mark.parametrize("x", [np.zeros(200), NOISE * 10.0 ** (-300 * NOISE), 1e-30 * NOISE])
+def test_small_values_that_are_none_beside_the_largest_are_read(tmp_path, x):
+    np.save(tmp_path / "a.npy", np.column_stack([NOISE, x]))
+    assert read_rows(tmp_path / "a.npy").x.shape == (200, 2)
 
 
 def test_probabilities_near_one_lose_nothing_that_they_mean():

@@ -346,10 +346,10 @@ def _check_tensor(argument, x):
 
 
 def check_precision(argument, x, column_name=None, beside=None):
-    """Raise ValueError where float32 blurs a column of data `x` [N, ...].
+    """Raise ValueError where float32 blurs a column of data `x` [N, ...], or makes it 0.
 
-    There it is not exact, has fewer steps from the smallest to the largest than a byte, and lies
-    beyond a thousand: pixels and probabilities near 1 lose nothing that they mean.
+    It blurs one where it is not exact, has few steps from the smallest to the largest, and they lie
+    beyond 1: pixels and probabilities near 1 lose nothing that they mean.
     beside: data that x is to be like; what is small in all that they span is no loss.
     """
     columns = _columns(argument, x)
@@ -359,7 +359,13 @@ def check_precision(argument, x, column_name=None, beside=None):
     with np.errstate(invalid="ignore"):  # infinities are refused elsewhere
         size, span = np.maximum(abs(low), abs(high)), high - low
     # below the rounding of float64 a column counts as constant
-    blurred = (size > 1_000) & (span < size * 2.0**-15) & (span > size * 2.0**-46)
+    blurred = (size > 1) & (span < size * 2.0**-15) & (span > size * 2.0**-46)
+    for column in np.flatnonzero((size > 0) & (size < np.finfo(np.float32).tiny)):
+        name = column_name(column) if column_name else _name_of(x, column)
+        raise ValueError(
+            f"{name} of {argument} has no value beyond {size[column]:g}, and float32 makes 0 of "
+            "such: take their logarithm, or another unit."
+        )
     cure = "subtract the smallest from all"
     if beside is not None and blurred.any():
         beside, cure = _columns("x", beside), f"subtract the smallest of x from x and {argument}"
@@ -460,13 +466,21 @@ def _obstacle(argument, x):
         return f"{argument} is a LazyFrame; give {argument}.collect()."
     if _beside_labels(x):
         return f"{argument} is a {kind} of two arrays; give the data alone, {argument}[0]."
+    given = getattr(x, "dtype", None)
+    if getattr(given, "names", None):
+        return (
+            f"{argument} is an array of named fields; give "
+            f"numpy.lib.recfunctions.structured_to_unstructured({argument})."
+        )
+    if getattr(given, "kind", "") in ("M", "m"):
+        return f"{argument} holds dates or times; it must hold numbers."
     for place, name in enumerate(x.columns if hasattr(x, "columns") else []):
         column = x.iloc[:, place] if hasattr(x, "iloc") else x[name]  # names may be there twice
         missing = int((column.isna() if hasattr(column, "isna") else column.is_null()).sum())
         if missing or not _are_numbers(column):
             what = f"has {missing} missing values" if missing else f"is of type {column.dtype}"
             return f"column {name!r} of {argument} {what}; it must hold numbers."
-    if getattr(x, "dtype", None) is not None and np.asarray(x).dtype.kind in "US":
+    if given is not None and np.asarray(x).dtype.kind in "US":
         return f"{argument} holds text; it must hold numbers."
     return (
         f"{argument} is a {kind} that cannot be read as numbers; it must be a torch tensor, "
@@ -485,15 +499,20 @@ def _refuse_dataset(argument, x):
     data = sys.modules.get("torch.utils.data")
     if data is None or not isinstance(x, (data.Dataset, data.DataLoader)):
         return
-    loaded = isinstance(x, data.DataLoader)
-    part, which = _part(x.dataset if loaded else x)
-    if loaded:
-        joined = f"torch.cat([batch{part} for batch in {argument}])"
-    elif hasattr(x, "__len__"):
-        joined = f"np.stack([{argument}[i]{part} for i in range(len({argument}))])"
+    loaded = isinstance(x, data.DataLoader)  # it may shuffle, drop rows and put them otherwise
+    rows, name = (x.dataset, f"{argument}.dataset") if loaded else (x, argument)
+    if hasattr(rows, "tensors"):
+        joined = f"{name}.tensors[0]"
+    elif hasattr(rows, "__len__"):
+        part, which = _part(rows)
+        joined = f"np.stack([{name}[i]{part} for i in range(len({name}))]){which}"
     else:
-        joined = f"np.stack(list({argument}))"
-    raise ValueError(f"{argument} is a {kind}; give its rows as one array, {joined}{which}.")
+        joined = (
+            f"np.stack([row for row in {name}]), or np.stack([row[key] for row in {name}]) where a "
+            "row stands among other things, under the key 0, say"
+        )
+    whose = "the rows of its data set" if loaded else "its rows"
+    raise ValueError(f"{argument} is a {kind}; give {whose} as one array, {joined}.")
 
 
 def _part(dataset):
@@ -524,8 +543,13 @@ def _are_numbers(column):
 
 def _beside_labels(x):
     """Whether x is a pair of data and one number for each row, as scikit-learn gives them."""
-    shapes = [getattr(part, "shape", ()) for part in x] if isinstance(x, (tuple, list)) else []
-    return len(shapes) == 2 and len(shapes[0]) > 1 and tuple(shapes[1]) == (shapes[0][0],)
+    try:
+        data, labels = (
+            map(np.shape, x) if isinstance(x, (tuple, list)) and len(x) == 2 else ((), ())
+        )
+    except ValueError:  # rows of different length
+        return False
+    return len(data) > 1 and tuple(labels) in ((data[0],), (data[0], 1))
 
 
 def _integer(value):

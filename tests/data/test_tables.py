@@ -179,6 +179,76 @@ def test_labels_of_arrays_must_be_there_and_match_their_rows(tmp_path):
         read_rows(tmp_path / "a.npy", label="kind")
 
 
+WORDS = ["né", "b", "né"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "what", "cure"),
+    [
+        (
+            np.array(WORDS, object),
+            "Python objects: save it as text, labels.astype(str)",
+            lambda labels: labels.astype(str),
+        ),
+        (
+            np.array([2, 1, 2], object),
+            "Python objects: save it as text, labels.astype(str)",
+            lambda labels: labels.astype(str),
+        ),
+        (
+            np.array([word.encode() for word in WORDS]),
+            "bytes: save it as text, numpy.char.decode(labels, 'utf-8')",
+            lambda labels: np.char.decode(labels, "utf-8"),
+        ),
+    ],
+)
+def test_labels_that_numpy_saves_as_objects_are_told_how_to_become_text(
+    tmp_path, labels, what, cure
+):
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=labels)
+    with pytest.raises(ValueError) as caught:
+        read_rows(tmp_path / "a.npz", label="kind")
+    assert str(caught.value) == f"data.label: 'kind' in a.npz is an array of {what}."
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=cure(labels))
+    assert read_rows(tmp_path / "a.npz", label="kind").label.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1.0, np.nan, 2.0]),
+        np.array(["1", "nan", "2"]),
+        np.array(["2024-01-01", "NaT", "2024-01-02"], "datetime64[D]"),
+    ],
+)
+def test_a_label_without_a_value_is_no_kind(tmp_path, labels):
+    def write(labels):
+        np.savez(tmp_path / "a.npz", x=VALUES, kind=labels)
+        rows = [f"{word},{a},{b}" for word, (a, b) in zip(labels.astype(str), VALUES)]
+        (tmp_path / "a.csv").write_text("\n".join(["kind,a,b", *rows]))
+
+    write(labels)
+    for name in ("a.npz", "a.csv"):
+        with pytest.raises(ValueError) as caught:
+            read_rows(tmp_path / name, label="kind")
+        assert str(caught.value) == (
+            f"data.label: 'kind' in {name} has no value in 1 of 3 rows; leave them out, or give a "
+            "value, none say, to all."
+        )
+    words = labels.astype(str)
+    write(np.where((words == "nan") | (words == "NaT"), "none", words))
+    for name in ("a.npz", "a.csv"):
+        assert read_rows(tmp_path / name, label="kind").label.tolist() == [0, 2, 1]
+
+
+def test_numbers_among_objects_are_told_how_to_be_saved(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES.astype(object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"an array of objects: save numbers by x.astype\(float\)"):
+        read_rows(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", VALUES.astype(object).astype(float))
+    assert read_rows(tmp_path / "a.npy").x.shape == (3, 2)
+
+
 def test_the_name_of_an_array_must_be_there_and_make_sense(tmp_path):
     np.savez(tmp_path / "a.npz", x=VALUES)
     with pytest.raises(ValueError, match=r"data.array is 'z'; a\.npz holds 'x'"):

@@ -69,7 +69,10 @@ def read_rows(path, array=None, label=None, ignore=()):
     except Exception as error:  # numpy raises nearly anything on a damaged file
         reason = plain(error).rstrip(".") or type(error).__name__
         if reason.startswith("Object arrays"):
-            reason = "its rows differ in length, or hold other things than numbers; " + UNEQUAL
+            reason = (
+                "its rows differ in length, or hold other things than numbers, or it is an array "
+                f"of objects: save numbers by x.astype(float); {UNEQUAL}"
+            )
         elif "pickle" in reason:  # what numpy takes all for that it does not know
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
@@ -97,10 +100,21 @@ def _read_archive(file, array, label):
         raise _Refusal(f"{_name(file.name)} holds {shown or 'no array'}; name one with data.array.")
     if array is not None and array not in names:
         raise _Refusal(f"data.array is {array!r}; {_name(file.name)} holds {shown or 'no array'}.")
-    labels = None if label is None else archive[label]
-    if label is not None and labels.dtype.kind not in "biuf":
-        labels = labels.astype(str)
+    labels = None if label is None else _read_labels(archive, label, _name(file.name))
     return archive[array or names[0]], labels
+
+
+def _read_labels(archive, label, name):
+    try:
+        labels = archive[label]
+        return labels if labels.dtype.kind in "biuf" else labels.astype(str)
+    except UnicodeDecodeError:
+        form = "bytes: save it as text, numpy.char.decode(labels, 'utf-8')"
+    except ValueError as error:
+        if not str(error).startswith("Object arrays"):
+            raise
+        form = "Python objects: save it as text, labels.astype(str)"
+    raise _Refusal(f"data.label: {label!r} in {name} is an array of {form}.")
 
 
 def _numbered(labels, rows, label, path):
@@ -111,6 +125,12 @@ def _numbered(labels, rows, label, path):
         )
     if labels.dtype.kind == "U" and all(map(_is_number, labels)):
         labels = labels.astype(float)  # so that 9 comes before 10
+    none = labels != labels if labels.dtype.kind == "f" else labels.astype(str) == "NaT"
+    if none.any():
+        raise ValueError(
+            f"data.label: {label!r} in {_name(path)} has no value in {none.sum()} of {rows} rows; "
+            "leave them out, or give a value, none say, to all."
+        )
     kinds, index = np.unique(labels, return_inverse=True)
     if len(kinds) > KINDS:
         raise ValueError(
