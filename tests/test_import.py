@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+import vaecourse as vc
+
 PROBE = """
 import random, socket, sys, warnings
 
@@ -46,3 +50,12 @@ def test_import_loads_nothing_heavy_and_touches_nothing():
 
 def test_every_submodule_loads_without_touching_random_state_style_or_filters():
     assert run(NUMERIC_PROBE) == ""
+
+
+def test_a_package_lists_its_names_and_refuses_others():
+    for package in (vc.data, vc.inference, vc.widgets):
+        assert dir(package) == package.__all__
+        with pytest.raises(AttributeError) as told:
+            _ = package.nothing
+        assert str(told.value) == f"module {package.__name__!r} has no attribute 'nothing'"
+    assert vc.data.synthetic is vc.data.synthetic_sets.synthetic

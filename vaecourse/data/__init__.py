@@ -4,7 +4,7 @@ The names below are loaded when they are first used, so that listing or download
 does not wait for torch.
 """
 
-from importlib import import_module
+from vaecourse._lazy import lazy
 
 _MODULE = {
     "DataError": "files",
@@ -25,15 +25,4 @@ _MODULE = {
 }
 
 __all__ = sorted(_MODULE)
-
-
-def __getattr__(name):
-    if name in _MODULE:
-        return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
-    if name in _MODULE.values():
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'vaecourse.data' has no attribute {name!r}")
-
-
-def __dir__():
-    return __all__
+__getattr__, __dir__ = lazy(__name__, _MODULE)

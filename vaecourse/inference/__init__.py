@@ -3,7 +3,7 @@
 The names below are loaded when they are first used.
 """
 
-from importlib import import_module
+from vaecourse._lazy import lazy
 
 _MODULE = {
     "BernoulliMixture": "em",
@@ -22,15 +22,4 @@ _SUBMODULES = (
 )
 
 __all__ = sorted([*_MODULE, *_SUBMODULES])
-
-
-def __getattr__(name):
-    if name in _MODULE:
-        return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
-    if name in _SUBMODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'vaecourse.inference' has no attribute {name!r}")
-
-
-def __dir__():
-    return __all__
+__getattr__, __dir__ = lazy(__name__, _MODULE, _SUBMODULES)

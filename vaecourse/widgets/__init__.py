@@ -1,6 +1,6 @@
 """The widgets of the course: figures that answer. Each is loaded when it is first used."""
 
-from importlib import import_module
+from vaecourse._lazy import lazy
 
 _MODULES = {
     "BandwidthExplorer": "bandwidth_explorer",
@@ -21,13 +21,4 @@ _MODULES = {
 }
 
 __all__ = sorted(_MODULES)
-
-
-def __getattr__(name):
-    if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'vaecourse.widgets' has no attribute {name!r}")
-
-
-def __dir__():
-    return __all__
+__getattr__, __dir__ = lazy(__name__, _MODULES)
