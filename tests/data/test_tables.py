@@ -123,20 +123,20 @@ def test_what_is_no_data_gets_one_sentence(tmp_path, name, write, sentence):
 def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
     rows = b'width,kind,height\n1.5,pear,-2\n.25,"apple, red",3\n4, pear ,5\n'
     (tmp_path / "a.csv").write_bytes(rows)
-    x, label, kinds = read_rows(tmp_path / "a.csv", label="kind")
+    x, label, kinds, *_ = read_rows(tmp_path / "a.csv", label="kind")
     assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
     assert label.tolist() == [1, 0, 1] and kinds == ["apple, red", "pear"]
     (tmp_path / "b.csv").write_text("kind,x\n10,1\n9,2\n10.0,3\n")  # numbers, not words
     assert read_rows(tmp_path / "b.csv", label="kind").label.tolist() == [1, 0, 1]
     assert read_rows(tmp_path / "b.csv", label="kind").kinds == ["9", "10"]
     np.savez(tmp_path / "a.npz", x=VALUES, kind=np.array(["pear", "apple", "pear"]))
-    x, label, _ = read_rows(tmp_path / "a.npz", label="kind")
+    x, label, *_ = read_rows(tmp_path / "a.npz", label="kind")
     assert x.shape == (3, 2) and label.tolist() == [1, 0, 1]
     days = np.array(["2020-02-01", "2020-01-01", "2020-02-01"], "datetime64[D]")
     for given, order in [(["10", "9", "10"], ["9", "10"]), (["b", "a", "b"], ["a", "b"])]:
         for kind in (np.array(given), np.array(given, "S")):
             np.savez(tmp_path / "a.npz", x=VALUES, kind=kind)
-            _, label, kinds = read_rows(tmp_path / "a.npz", label="kind")
+            _, label, kinds, *_ = read_rows(tmp_path / "a.npz", label="kind")
             assert label.tolist() == [1, 0, 1] and kinds == order
     np.savez(tmp_path / "a.npz", x=VALUES, kind=days)
     assert read_rows(tmp_path / "a.npz", label="kind").kinds == ["2020-01-01", "2020-02-01"]
@@ -387,7 +387,7 @@ def test_decimals_behind_two_marks_get_no_cure_that_would_change_them(tmp_path, 
 def test_words_and_commas_may_have_other_separators_beside_them(tmp_path, between):
     first, last = (f'"x{between}{end}"' for end in "yz")
     (tmp_path / "a.csv").write_text(f"a a, b b,kind\n1, 2,{first}\n3, 4,{last}\n")
-    x, label, _ = read_rows(tmp_path / "a.csv", label="kind")
+    x, label, *_ = read_rows(tmp_path / "a.csv", label="kind")
     assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
 
 
@@ -542,7 +542,7 @@ def test_columns_that_are_no_data_are_left_out_by_name(tmp_path):
     (tmp_path / "a.csv").write_text("when,a,b,kind\n2020-01-01,1,2,x\n,3,4,y\n")
     with pytest.raises(ValueError, match=r"column 1 \('when'\): '2020-01-01' is not a number \(if"):
         read_rows(tmp_path / "a.csv", label="kind")
-    x, label, _ = read_rows(tmp_path / "a.csv", label="kind", ignore=["when"])
+    x, label, *_ = read_rows(tmp_path / "a.csv", label="kind", ignore=["when"])
     assert x.tolist() == [[1, 2], [3, 4]] and label.tolist() == [0, 1]
     x, *_ = read_rows(tmp_path / "a.csv", ignore=["when", "kind", "a"])
     assert x.tolist() == [[2], [4]]
@@ -609,7 +609,7 @@ def test_breaks_within_cells_belong_to_them(tmp_path, broken):
     for rows in ([word, "x", "y"], ["x", word, "y"], ["x", "y", word]):
         table = [f'note,"a{broken}(cm)",b', *(f"{w},{a},{b}" for w, (a, b) in zip(rows, VALUES))]
         path.write_bytes("\n".join(table).encode())
-        x, label, kinds = read_rows(path, label="note")
+        x, label, kinds, *_ = read_rows(path, label="note")
         assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
         assert kinds == sorted(["x", "y", f"u{broken}v, w".replace("\r", "")])
         assert [kinds[k] for k in label] == [w.strip('"').replace("\r", "") for w in rows]
@@ -619,7 +619,7 @@ def test_breaks_within_cells_belong_to_them(tmp_path, broken):
 @pytest.mark.parametrize("broken", ["\x0b", "\x85", "\u2028", "\x0c"])
 def test_only_ends_of_lines_end_a_row(tmp_path, broken):
     (tmp_path / "a.csv").write_bytes(f"note,a,b\nu{broken}v,1.5,2\nw,2.5,3\n".encode())
-    x, _, kinds = read_rows(tmp_path / "a.csv", label="note")
+    x, _, kinds, *_ = read_rows(tmp_path / "a.csv", label="note")
     assert x.tolist() == [[1.5, 2], [2.5, 3]] and kinds == [f"u{broken}v", "w"]
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -364,9 +365,40 @@ def test_what_is_complete_is_not_trained_again(own, capsys, monkeypatch):
     Path("own.json").write_text(json.dumps({**OWN, "seeds": [0, 1]}))
     assert cli.main([*own, "--resume"]) == 0
     assert "own_seed0: complete" in capsys.readouterr().out
-    Path("own.json").write_text(json.dumps({**OWN, "training": {"epochs": 2}}))
-    assert cli.main([*own, "--resume"]) == 0
-    assert "complete" not in capsys.readouterr().out
+
+
+def test_what_another_run_has_completed_is_not_written_over(own, capsys):
+    assert cli.main(own) == 0
+    written = {file.name: file.read_bytes() for file in Path("out").iterdir()}
+    rows = np.load("rows.npy")
+    for settings, data in ((OWN, rows[::-1]), ({**OWN, "training": {"epochs": 2}}, rows)):
+        Path("own.json").write_text(json.dumps(settings))
+        np.save("rows.npy", data)
+        capsys.readouterr()
+        assert cli.main([*own, "--resume"]) == 2
+        assert capsys.readouterr().err == (
+            "own_seed0 there is of other settings, data or code; name another folder, or leave out "
+            "--resume to write over it.\n"
+        )
+        assert {file.name: file.read_bytes() for file in Path("out").iterdir()} == written
+        assert cli.main([*own[:-1], "other", "--resume"]) == 0
+        shutil.rmtree("other")
+    assert cli.main(own) == 0
+    assert Path("out/own_seed0.json").read_bytes() != written["own_seed0.json"]
+
+
+def test_a_width_that_is_not_the_models_is_told_with_the_names_of_the_columns(own, capsys):
+    settings = {**OWN, "data": {"name": "file", "path": "rows.csv", "ignore": ["d"]}}
+    Path("own.json").write_text(json.dumps(settings))
+    rows = np.random.default_rng(0).random((20, 5))
+    np.savetxt("rows.csv", rows, delimiter=",", header="a,id b,c,d,e", comments="")
+    assert cli.main(own) == 2
+    assert capsys.readouterr().err == (
+        "model.data_dim is 3; the data have 4 columns: 'a', 'id b', 'c', 'e'.\n"
+    )
+    settings["data"]["ignore"] += ["id b"]
+    Path("own.json").write_text(json.dumps(settings))
+    assert cli.main(own) == 0
 
 
 def test_a_disk_that_is_full_at_the_figures_costs_no_training(own, capsys, monkeypatch):

@@ -24,11 +24,13 @@ INDEX = re.compile(r"(.*[ _.-])?id_?|unnamed: 0", re.I)  # names of what tells r
 
 
 class Rows(NamedTuple):
-    """x [N, ...], float32; of a column of labels their numbers [N], and the kinds they number."""
+    """x [N, ...], float32; of a column of labels their numbers [N], and the kinds they number; the
+    names of the columns of x, where the file has some."""
 
     x: torch.Tensor
     label: torch.Tensor | None = None
     kinds: list[str] | None = None
+    columns: list[str] | None = None
 
 
 def read_rows(path, array=None, label=None, ignore=()):
@@ -57,10 +59,10 @@ def read_rows(path, array=None, label=None, ignore=()):
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # what numpy warns of here, it could not read
             if kind == ".csv":
-                values, labels = _read_csv(file, label, ignore)
+                values, labels, names = _read_csv(file, label, ignore)
             else:
                 read = _read_archive if kind == ".npz" else _read_plain
-                values, labels = read(file, array, label)
+                values, labels, names = *read(file, array, label), None
     except OSError as error:
         folder, why = plain(path.absolute().parent), error.strerror or error
         raise ValueError(f"Cannot read {_name(path)} in the folder {folder}: {why}.") from None
@@ -77,7 +79,8 @@ def read_rows(path, array=None, label=None, ignore=()):
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
     values = _checked(values, path)
-    return Rows(values, *([] if label is None else _numbered(labels, len(values), label, path)))
+    numbered = (None, None) if label is None else _numbered(labels, len(values), label, path)
+    return Rows(values, *numbered, names)
 
 
 class _Refusal(Exception):
@@ -207,7 +210,8 @@ def _read_csv(file, label, ignore):
         check_precision(name, values, lambda column: _column(keep[column], names))
     except ValueError as error:
         raise _Refusal(str(error)) from None
-    return values, None if apart is None else np.array(labels)
+    labels = None if apart is None else np.array(labels)
+    return values, labels, [names[index] for index in keep] if names else None
 
 
 def _records(name, lines):

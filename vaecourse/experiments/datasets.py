@@ -26,12 +26,13 @@ class TestData(NamedTuple):
 
 
 class OwnData(NamedTuple):
-    """The SHA-256 of a user's own data, the axes of a row, [3, 32, 32] say, and what the labels
-    0, 1, … stand for, None where there are none."""
+    """The SHA-256 of a user's own data, the axes of a row, [3, 32, 32] say, what the labels 0, 1, …
+    stand for, and the names of the columns; None where there are none."""
 
     sha256: str
     axes: list[int]
     kinds: list[str] | None
+    columns: list[str] | None = None
 
 
 def train_data(params, seed, labels=False):
@@ -73,9 +74,9 @@ def own_data(params):
     """What `OwnData` tells of a user's own file; None for the data sets of the course."""
     if params.name != "file":
         return None
-    x, label, kinds = _own_rows(params)
+    x, label, kinds, columns = _own_rows(params)
     sha256 = digest({"x": x} if label is None else {"x": x, "label": label})
-    return OwnData(sha256, list(x.shape[1:]), kinds)
+    return OwnData(sha256, list(x.shape[1:]), kinds, columns)
 
 
 def stand_in(params, labels=False):
@@ -115,7 +116,7 @@ def _own_rows(params):
 
 
 def _file(params):
-    x, label, kinds = _own_rows(params)
+    x, label, kinds, _ = _own_rows(params)
     n_test = max(2, round(params.test_fraction * len(x)))  # a standard error needs two
     if n_test >= len(x):
         raise ValueError(

@@ -274,12 +274,14 @@ def check_covariances(params, rows):
             )
 
 
-def check_width(model, columns, data="the data"):
-    """Raise ValueError unless rows of that many columns are data for `model`."""
+def check_width(model, columns, data="the data", names=None):
+    """Raise ValueError, with the `names` there are, unless rows of that many columns are data for
+    `model`."""
     try:
         model.check_width(columns, data)
     except ValueError as error:
-        raise ValueError(f"model.{error}") from None
+        shown = f": {plain(', '.join(map(repr, names)))}." if names else "."
+        raise ValueError(f"model.{str(error)[:-1]}{shown}") from None
 
 
 def weightless(section):

@@ -76,7 +76,7 @@ def _run_all(tasks, folder, command, backend, workers, resume, ship, report):
     records = {}
     if resume:
         for job in jobs:
-            records |= job.resume(report)
+            records |= job.resume(report, ship)
         jobs = [job for job in jobs if not job.complete]
         if not jobs:
             return records
@@ -213,8 +213,11 @@ class _Job:
         """A stand-in for how long a slice takes, to start the longest first."""
         return self.epochs * getattr(self.task.params.data, "n_train", 60_000)
 
-    def resume(self, report):
-        """Go on from what lies in the folder; returns the records, if they are all there."""
+    def resume(self, report, over=False):
+        """Go on from what lies in the folder; returns the records, if they are all there.
+
+        over: write over what another run has completed there, which otherwise is a ValueError.
+        """
         records = self._written()
         self.complete = bool(records)
         if self.complete:
@@ -225,6 +228,12 @@ class _Job:
             self.state, self.snapshots = below(tensors, "state."), below(tensors, "snapshot.")
         else:
             there = [name for name in self._names if (self.folder / f"{name}.json").exists()]
+            others = [name for name in there if self._run_of(name) not in (None, self._run)]
+            if others and not over:
+                raise ValueError(
+                    f"{' and '.join(others)} there is of other settings, data or code; name "
+                    "another folder, or leave out --resume to write over it."
+                )
             if there:
                 report(
                     f"{' and '.join(there)}: trained again, for what is there is damaged, or of "
@@ -237,12 +246,19 @@ class _Job:
         records = {}
         for name in self._names:
             try:
-                if checkpoint.record(self.folder / name).get("run_sha256") != self._run:
+                if self._run_of(name) != self._run:
                     return {}
                 _, records[name] = checkpoint.load(self.folder / name)
             except ValueError:
                 return {}
         return records
+
+    def _run_of(self, name):
+        """The run that the record `name` is of, or None where it cannot be told."""
+        try:
+            return checkpoint.record(self.folder / name).get("run_sha256")
+        except ValueError:
+            return None
 
     @property
     def _names(self):
