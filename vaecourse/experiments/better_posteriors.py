@@ -111,12 +111,12 @@ def encoded(model, x):
 
 
 @torch.no_grad()
-def exact_bound(posterior, model, x, seen=None, nodes=20):
+def exact_bound(posterior, model, x, seen=None):
     """E_q[log p(x, z) − log q(z)] by Gauss–Hermite quadrature over the base of q, [B] nats.
 
     posterior: a `FreePosterior` over two latents, one for each row of x [B, D]; no draw is made.
     """
-    base, weights = (part.to(x) for part in gauss_hermite(nodes, 2))
+    base, weights = (part.to(x) for part in gauss_hermite(20, 2))
     base = base[:, None].expand(-1, len(x), -1)
     q = posterior()
     if isinstance(q, NormalizingFlow):
@@ -261,7 +261,7 @@ def small(x):
     return nn.functional.avg_pool2d(x.view(-1, 1, 28, 28), 2).flatten(1)
 
 
-def labels(count, seed, steps, rows=10_000, latent_dim=10):
+def labels(count, seed, steps, rows=10_000):
     """Test accuracy of M2 from `count` labels and `rows` small images, and of the labels alone.
 
     Both train the same q(y|x), from the same weights, for as many steps.
@@ -273,7 +273,7 @@ def labels(count, seed, steps, rows=10_000, latent_dim=10):
     known = balanced(label, count, generator)
     found = {"labels": count, "seed": seed, "steps": steps}
     for name in ("m2", "labels_alone"):
-        model = M2(196, latent_dim, (64,), label_weight=LABEL_WEIGHT, seed=seed)
+        model = M2(196, 10, (64,), label_weight=LABEL_WEIGHT, seed=seed)
         adam = torch.optim.Adam(model.parameters(), lr=3e-3)
         slower = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
         for _ in range(steps):
