@@ -287,6 +287,99 @@ def test_settings_of_numpy_are_the_numbers_they_are(tmp_path):
     assert history.epoch_loss == expected.epoch_loss
 
 
+# --- what a checkpoint keeps ----------------------------------------------------------------------
+
+
+class Tied(torch.nn.Module):
+    """One whose decoder uses a weight twice."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = torch.nn.Linear(4, 4)
+        self.one, self.other = torch.nn.Linear(2, 4), torch.nn.Linear(2, 4)
+        self.other.weight = self.one.weight
+
+    def encode(self, x):
+        return self.body(x).chunk(2, dim=1)
+
+    def decode(self, z):
+        return self.one(z) + self.other(z).tanh()
+
+
+class Dropped(Tied):
+    """One that drops units, from torch's own generator."""
+
+    def decode(self, z):
+        return torch.nn.functional.dropout(super().decode(z), training=self.training)
+
+
+def states(model):
+    return [value.clone() for value in model.state_dict().values()]
+
+
+@pytest.mark.parametrize("kind", [Tied, Dropped])
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_an_own_model_stopped_and_resumed_ends_with_the_bits_of_the_unbroken_run(
+    tmp_path, kind, optimizer
+):
+    settings = {"batch_size": 4, "optimizer": optimizer}
+    whole, first, second = (vc.models.wrap(kind(), shape=(4,)) for _ in range(3))
+    torch.manual_seed(5)
+    expected = fit(whole, epochs=5, **settings)
+    end = torch.get_rng_state()
+    torch.manual_seed(5)
+    fit(first, epochs=2, checkpoint=tmp_path / "run", **settings)
+    torch.manual_seed(99)  # in another process
+    other = torch.get_rng_state()
+    history = fit(second, epochs=3, checkpoint=tmp_path / "run", resume=True, **settings)
+    torch.manual_seed(98)
+    history = fit(second, epochs=5, checkpoint=tmp_path / "run", resume=True, **settings)
+    assert history.batch_loss == expected.batch_loss
+    assert all(map(torch.equal, states(second), states(whole)))
+    assert second.module.other.weight is second.module.one.weight
+    if kind is Dropped:
+        assert torch.equal(torch.get_rng_state(), end)
+    else:  # a run that draws nothing from torch's own generator leaves it alone
+        assert not torch.equal(torch.get_rng_state(), other)
+        assert torch.equal(torch.get_rng_state(), torch.manual_seed(98).get_state())
+
+
+class Counting(Tied):
+    """One that keeps what is no tensor."""
+
+    def get_extra_state(self):
+        return {"seen": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
+class Sparse(Tied):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("links", torch.eye(3).to_sparse())
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (Counting, "module._extra_state of model is a dict"),
+        (Sparse, "module.links of model is a T"),
+    ],
+)
+def test_what_a_checkpoint_cannot_hold_is_told_before_training(tmp_path, kind, what):
+    model = vc.models.wrap(kind(), shape=(4,))
+    before = [weight.clone() for weight in model.parameters()]
+    told = refused(lambda: fit(model, checkpoint=tmp_path / "run"))
+    assert told.startswith(what)
+    assert told.endswith(" that a checkpoint cannot hold; fit without checkpoint.")
+    assert all(map(torch.equal, before, model.parameters()))
+    assert not (tmp_path / "run").exists()
+    fit(model)
+    assert not all(map(torch.equal, before, model.parameters()))
+
+
 # --- tensors that are no plain arrays -------------------------------------------------------------
 
 

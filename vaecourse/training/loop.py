@@ -1,9 +1,10 @@
 """Training, top to bottom: data in memory, one generator, one loop, one resumable file.
 
 Taught in chapter 09. Everything random in a run (the order of the data, dynamic
-binarization, corruption, ε) comes from one generator, whose state is saved with the weights;
-so a run that was killed and resumed gives bit for bit what the unbroken run gives, on the
-same machine with the same number of threads.
+binarization, corruption, ε) comes from one generator, whose state is saved with the weights; where
+a module draws from torch's own generator, as dropout does, that one's state is saved too. So a run
+that was killed and resumed gives bit for bit what the unbroken run gives, on the same machine with
+the same number of threads. What a module keeps outside of its `state_dict` is not saved.
 """
 
 import copy
@@ -23,7 +24,7 @@ from vaecourse._arguments import (
     check_trainable,
     said_of,
 )
-from vaecourse._files import below, check_writable
+from vaecourse._files import below, check_writable, digest, tensor_bytes
 from vaecourse.models.base import evaluating
 from vaecourse.training.broken import what_broke
 from vaecourse.training.optimizers import (
@@ -65,13 +66,14 @@ def fit(
         in evaluation.
     checkpoint: a file that is rewritten, whole, after each epoch.
     resume: go on from `checkpoint` if it is there. The settings, the data and the code must be
-        those it was made with, except that `epochs` may be larger.
+        those it was made with, except that `epochs` may be larger. With dropout it sets torch's own
+        generator as the file has it.
     device: "cpu", "cuda" ("cuda:1" say) or "mps", to which the model is moved, and the data with
         it; by default they stay where the model is. What judges the model afterwards follows it.
 
-    Raises ValueError for data the model cannot take, a model that is frozen, settings out of range,
-    a checkpoint of another run, or torch.autocast around it; FloatingPointError when the loss stops
-    being finite.
+    Raises ValueError for data the model cannot take, a model that is frozen or that `checkpoint`
+    cannot hold, settings out of range, a checkpoint of another run, or torch.autocast around it;
+    FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate, seed)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's are none to torch
@@ -94,6 +96,7 @@ def fit(
     run.check_last_batch()
     if checkpoint is not None:
         check_writable(checkpoint)
+        run.check_kept()
         run.settings |= {"data": named(x), "validation": named(validation)}
         if resume and Path(checkpoint).exists():
             run.restore(checkpoint, epochs)
@@ -127,6 +130,7 @@ class Run:
         }
         self.optimizer = build_optimizer(optimizer, model.parameters(), learning_rate)
         self.generator = torch.Generator(device=x.device).manual_seed(seed)
+        self.untouched = _own_states(x.device)
         self.history = History()
         self.schedule("constant", 1)
 
@@ -218,7 +222,9 @@ class Run:
 
     def state(self):
         """Everything that the next epoch depends on, as a dict of tensors."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        # a copy of each: of two names for one weight a file must hold both
+        weights = self.model.state_dict().items()
+        tensors = {f"model.{name}": value.clone() for name, value in weights}
         memory = optimizer_state(self.optimizer)
         tensors |= {f"optimizer.{name}": value for name, value in memory.items()}
         return tensors | {"generator": self.generator.get_state()}
@@ -229,11 +235,37 @@ class Run:
         load_optimizer(self.optimizer, below(state, "optimizer."))
         self.generator.set_state(state["generator"])
 
+    def check_kept(self):
+        """Raise ValueError, naming it, for a part of the model that a file cannot hold."""
+        for name, value in self.model.state_dict().items():
+            try:
+                kept = {name: value.clone()}
+                tensor_bytes(kept), digest(kept)
+            except Exception:  # whatever a strange module calls its state
+                raise ValueError(
+                    f"{name} of model is a {type(value).__name__} that a checkpoint cannot hold; "
+                    "fit without checkpoint."
+                ) from None
+
     def save(self, path):
         """Write everything to one file, whole or not at all."""
-        write_state(path, self.settings, self.state(), self.history)
+        states = _own_states(self.x.device)
+        drawn = any(not torch.equal(states[name], self.untouched[name]) for name in states)
+        own = {f"own.{name}": state for name, state in states.items()} if drawn else {}
+        write_state(path, self.settings, self.state() | own, self.history)
 
     def restore(self, path, epochs):
         """Read what `save` wrote; raise ValueError if it belongs to another run."""
         tensors, self.history = read_state(path, self.settings, epochs)
         self.load(tensors)
+        for name, state in below(tensors, "own.").items():
+            if name == "cpu":
+                torch.set_rng_state(state)
+            else:
+                torch.cuda.set_rng_state(state, self.x.device)
+
+
+def _own_states(device):
+    """The states of torch's own generators, on the CPU and on a CUDA device."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})

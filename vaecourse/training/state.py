@@ -1,8 +1,9 @@
 """The file from which a killed run goes on, one format for `fit` and for `vaecourse train`.
 
 It holds what the run was asked for, by which code, how far it came, and every tensor that the next
-epoch depends on, all under one SHA-256. It is taken up again only by the same run, on the same data
-and by the same code: so what is resumed gives what the unbroken run gives.
+epoch depends on, all under one SHA-256: weights and buffers, what the optimizer remembers, and the
+generators of torch that were drawn from. It is taken up again only by the same run, on the same
+data and by the same code: so what is resumed gives what the unbroken run gives.
 """
 
 import json
@@ -37,7 +38,8 @@ def named(what):
         return f"{list(what.shape)} {digest({'x': what})[:16]}"
     if what is None or hasattr(what, "params"):
         return None if what is None else what.params
-    shapes = {name: list(value.shape) for name, value in what.state_dict().items()}
+    parts = what.state_dict().items()
+    shapes = {name: list(getattr(value, "shape", ())) for name, value in parts}
     return {"kind": type(what).__name__, "weights": shapes}
 
 
