@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+import yaml
+from PIL import Image
 
 from vaecourse import checkpoint, cli
 
@@ -62,13 +64,68 @@ def test_the_parameter_file_of_the_page_trains_on_the_table(cells, tmp_path, mon
     assert Path("wine/wine_seed0_latent.png").exists()
 
 
-def test_a_folder_of_pictures_becomes_an_array_of_the_page(tmp_path, monkeypatch):
+def test_a_table_is_read_in_python_by_the_lines_of_the_page(cells, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names, wine = {}, cells[0]["wine"]
+    words = wine.target_names[wine.target]
+    lines = [",".join([*map(str, row), word]) for row, word in zip(wine.data, words)]
+    Path("wine.csv").write_text("\n".join([",".join([*wine.feature_names, "cultivar"]), *lines]))
+    for line in re.findall(r"`((?:from vaecourse|x, labels)[^`]*)`", PAGE):
+        exec(line, names)
+    assert np.array_equal(names["x"], wine.data.astype(np.float32))
+    assert names["columns"] == wine.feature_names
+    assert [names["kinds"][label] for label in names["labels"]] == words.tolist()
+    train = cells[0]["order"][:130]
+    explorer = cells[0]["vc"].widgets.LatentExplorer
+    explorer(cells[0]["strips"], cells[0]["rows"], names["labels"][train], image_shape=(1, 13))
+
+
+def test_a_page_of_an_explorer_needs_the_line_and_the_file_that_the_page_names():
+    course = Path(__file__).parents[1]
+    line, file = re.search(r"`(nb_ipywidgets_js: [^`]*)`.*?`(_ext/[^`]*)`", PAGE, re.S).groups()
+    config = yaml.safe_load((course / "_config.yml").read_text(encoding="utf-8"))
+    assert yaml.safe_load(line).items() <= config["sphinx"]["config"].items()
+    assert (course / file).exists()
+
+
+LEVELS = np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3)
+GREY = LEVELS[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pictures"),
+    [
+        ("png", [Image.fromarray(x) for x in LEVELS]),
+        ("tif", [Image.fromarray(x) for x in LEVELS]),
+        ("png", [Image.fromarray(np.dstack([x, np.full((4, 5), 9, np.uint8)])) for x in LEVELS]),
+        ("png", [Image.fromarray(x) for x in GREY]),
+        ("png", [Image.fromarray(np.stack([x, x], -1), "LA") for x in GREY]),
+        ("png", [Image.fromarray(x).quantize(256) for x in GREY]),
+        ("jpg", [Image.new("CMYK", (5, 4), (0, 255 - v, 255, 0)) for v in (0, 100, 255)]),
+        ("png", [Image.fromarray(x.astype(np.uint16) * 257) for x in GREY]),
+        ("tif", [Image.fromarray(x.astype(np.uint16) * 257) for x in GREY]),
+    ],
+    ids=["rgb", "tiff", "rgba", "grey", "grey with alpha", "palette", "cmyk", "16 bits", "16 tiff"],
+)
+def test_a_folder_of_pictures_becomes_an_array_of_the_page(tmp_path, monkeypatch, kind, pictures):
     monkeypatch.chdir(tmp_path)
     Path("pictures").mkdir()
-    levels = np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3)
-    for k, picture in enumerate(levels):
-        plt.imsave(f"pictures/{k}.png", picture)
-    names = {"np": np, "plt": plt, "Path": Path}
-    for line in re.findall(r"`((?:files|images) = .*?)`", PAGE):
+    for k, picture in enumerate(pictures):
+        picture.save(f"pictures/{k}.{kind}")
+    found, names = [], {"np": np, "Path": Path}
+    for line in re.findall(r"`((?:from PIL|files = |images = )[^`]*)`", PAGE):
         exec(line, names)
-    assert np.array_equal(names["images"], np.moveaxis(levels, -1, 1) / np.float32(255))
+        found += [names["images"]] if "images" in names else []
+    colour, grey, deep = found
+    if pictures[0].mode == "I;16":
+        np.testing.assert_allclose(deep, GREY / 255, rtol=1e-6)
+        assert grey.max() == colour.max() == 1 > GREY.max() / 255  # what is bright is cut off
+        return
+    levels = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
+    assert colour.shape == (3, 3, 4, 5) and grey.shape == (3, 4, 5)
+    if kind == "jpg":  # white ink is none, magenta and yellow are red
+        np.testing.assert_allclose(colour, np.moveaxis(levels, -1, 1) / 255, atol=0.02)
+        return
+    assert np.array_equal(colour, np.moveaxis(levels, -1, 1) / 255)
+    if pictures[0].mode in ("L", "LA", "P"):
+        assert np.array_equal(grey, GREY / 255)

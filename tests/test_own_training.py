@@ -537,6 +537,25 @@ def test_words_that_label_an_explorer_are_told_how_to_become_numbers():
     vc.widgets.LatentExplorer(vae(), ROWS, np.unique(words, return_inverse=True)[1])
 
 
+@pytest.mark.parametrize("form", [str, int, float])
+def test_more_than_ten_kinds_and_none_are_told_of_labels(form):
+    x = ROWS.repeat(2, 1)
+    kinds = np.array([form(k) for k in range(11)] + [form(3)] * 9)
+    assert refused(lambda: vc.widgets.LatentExplorer(vae(), x, kinds)) == (
+        "labels has 11 different values, and colours are there for ten: join some of them."
+    )
+    kinds[kinds == form(10)] = form(3)
+    vc.widgets.LatentExplorer(vae(), x, np.unique(kinds, return_inverse=True)[1])
+    for none in (np.nan, None):
+        missing = kinds.astype(object)
+        missing[2] = none
+        assert refused(lambda missing=missing: vc.widgets.LatentExplorer(vae(), x, missing)) == (
+            "labels has no value in 1 of 20 rows; leave them out, or give them a kind of their own."
+        )
+        missing[2] = form(9)
+        vc.widgets.LatentExplorer(vae(), x, np.unique(missing, return_inverse=True)[1])
+
+
 def test_a_standardized_model_is_told_why_the_explorer_does_not_show_it():
     x = 50 + 9 * torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
     settings = {"likelihood": "gaussian", "noise_variance": "shared"}

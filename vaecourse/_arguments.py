@@ -116,6 +116,17 @@ def check_classes(argument, label, rows, of="x"):
             f"{argument} has shape {list(label.shape)}; it must be [{rows}], as {of} has."
         )
     if not np.isin(label, range(10)).all():
+        values = label.tolist()
+        if missing := sum(value is None or value != value for value in values):
+            raise ValueError(
+                f"{argument} has no value in {missing} of {rows} rows; leave them out, or give "
+                f"them a kind of their own."
+            )
+        if len(set(values)) > 10:
+            raise ValueError(
+                f"{argument} has {len(set(values))} different values, and colours are there for "
+                "ten: join some of them."
+            )
         raise ValueError(
             f"{argument} has values other than the integers 0 to 9; at most ten kinds, words say, "
             f"become such numbers by np.unique({argument}, return_inverse=True)[1]."
