@@ -1,10 +1,13 @@
 """The shipped models: their numbers come again from their weights."""
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import vaecourse as vc
 from vaecourse import experiments
-from vaecourse.experiments import datasets, runs
+from vaecourse.checkpoint import PRETRAINED
+from vaecourse.experiments import datasets, rounding, runs
 
 SHIPPED = [(name, seed) for name in experiments.names() for seed in experiments.params(name).seeds]
 
@@ -44,6 +47,31 @@ def test_the_record_says_how_it_came_to_be(name, seed):
     assert type(params.data)(**record["data"]) == params.data
     described = vc.models.build({**params.model.model_dump(), "seed": seed})
     assert described.params == vc.models.build(record["params"]).params
+
+
+@pytest.mark.parametrize(("name", "seed"), SHIPPED)
+def test_a_file_of_halves_loads_as_the_same_numbers_and_its_record_tells_of_the_rounding(
+    name, seed
+):
+    model, record = vc.checkpoint.pretrained(name, seed)
+    stored = load_file(PRETRAINED / f"{name}_seed{seed}.safetensors")
+    kinds = {weight.dtype for weight in stored.values()}
+    before = record.get("before_rounding")
+    assert kinds == {torch.float32 if before is None else torch.float16}
+    for key, weight in model.state_dict().items():
+        assert weight.dtype == torch.float32 and torch.equal(weight, stored[key].float())
+    if before is not None:
+        assert 2 * sum(weight.nbytes for weight in stored.values()) >= rounding.LARGE
+        assert before["metrics"].keys() == record["metrics"].keys()
+        for key, value in before["metrics"].items():
+            assert not rounding.moved(record["metrics"][key], value), key
+
+
+def test_what_ships_of_data_is_at_most_100_megabytes():
+    folders = (PRETRAINED.parent / name for name in ("mnist", "pretrained", "results"))
+    files = [file for folder in folders for file in folder.iterdir()]
+    shipped = [file for file in files if not file.name.endswith(".training.safetensors")]
+    assert sum(file.stat().st_size for file in shipped) <= 100e6
 
 
 @pytest.mark.parametrize("seed", experiments.params("mnist_vae_2d").seeds)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import vaecourse as vc
-from vaecourse import checkpoint
+from vaecourse import checkpoint, cli, experiments
 from vaecourse.experiments import parameters, rounding, runs, schedule
 
 
@@ -67,18 +67,28 @@ def test_runs_are_rounded_where_they_are_to_ship_and_nowhere_else(tmp_path, monk
             "training": {"epochs": 1, "batch_size": 32},
         }
     )
-    loaded = {}
-    for ship in (False, True):
-        folder, quiet = tmp_path / str(ship), {"workers": 1, "report": lambda line: None}
-        schedule.run_all(runs.tasks("small", params), folder, "again {}", ship=ship, **quiet)
-        loaded[ship] = checkpoint.load(folder / "small_seed0")
-    (exact, first), (shipped, second) = loaded[False], loaded[True]
+    loaded, quiet = {}, {"workers": 1, "report": lambda line: None}
+    for name, ship in (("small", False), ("small", True), ("mnist_vae_2d", True)):
+        folder = tmp_path / f"{name}_{ship}"
+        schedule.run_all(runs.tasks(name, params), folder, "again {}", ship=ship, **quiet)
+        loaded[name, ship] = checkpoint.load(folder / f"{name}_seed0")
+    (exact, first), (shipped, second), (excepted, third) = loaded.values()
     weights = exact.state_dict()
     assert same(shipped, {name: weight.half().float() for name, weight in weights.items()})
     assert not same(shipped, weights)
-    assert "before_rounding" not in first
+    assert same(excepted, weights)
+    assert "before_rounding" not in first and "before_rounding" not in third
     assert second["before_rounding"] == {
         "weights_sha256": first["weights_sha256"],
         "metrics": first["metrics"],
     }
     assert second["metrics"] == runs.metrics(shipped, params.data) != first["metrics"]
+
+
+def test_reproduce_asks_for_it_and_train_does_not(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(schedule, "run_all", lambda *_, **options: asked.append(options) or {})
+    assert cli.main(["reproduce", "mnist_vae_2d", "--output", str(tmp_path)]) == 0
+    file = experiments.FOLDER / "mnist_vae_2d.json"
+    assert cli.main(["train", str(file), "--output", str(tmp_path)]) == 0
+    assert [options.get("ship", False) for options in asked] == [True, False]
