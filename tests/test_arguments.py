@@ -165,7 +165,7 @@ def test_numbers_keep_or_change_their_type_by_one_rule():
         ([[1.0, 2.0], [3.0]], "x has rows of different length; cut sequences to one length"),
         ([["a", "b"]], "x is a list that cannot be read as numbers"),
         ([{"a": 1}], "x is a list that cannot be read as numbers"),
-        (np.array(["2020-01-01"], dtype="datetime64[D]"), "x is a ndarray that cannot be read"),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), "x holds dates or times"),
         (1j * torch.ones(2, 4), "x is of torch.complex64; it must hold real numbers"),
         (np.array([[1j] * 4]), "x is of torch.complex128; it must hold real numbers"),
         (torch.ones(4), r"x has shape \[4\]; it must be \[N, 4\]"),

@@ -595,6 +595,49 @@ def test_the_column_of_a_value_that_cannot_be_is_named(likelihood, value, senten
     assert refused(lambda: fit(vc.models.VAE(4, 2, [3], likelihood=likelihood), x)) == sentence
 
 
+SHARES = torch.tensor([[0.0, 1.0, 0.3, 0.6], [0.2, 0.9, 1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "x", "hint", "cure"),
+    [
+        *[
+            (
+                "bernoulli",
+                (top * SHARES).round(),
+                f"if these are levels from 0 to {top}, divide by {top}.",
+                lambda x, top=top: x / top,
+            )
+            for top in (1_023, 4_095, 16_383, 65_535)
+        ],
+        (
+            "bernoulli",
+            2 * SHARES - 1,
+            "if these are levels from -1 to 1, give (x + 1) / 2.",
+            lambda x: (x + 1) / 2,
+        ),
+        (
+            "discretized_logistic",
+            SHARES.sqrt(),
+            "(255 * x).round() / 255 are such.",
+            lambda x: (255 * x).round() / 255,
+        ),
+    ],
+)
+def test_levels_of_images_are_told_how_to_become_those_of_the_likelihood(likelihood, x, hint, cure):
+    model = vc.models.VAE(4, 2, [3], likelihood=likelihood)
+    assert refused(lambda: fit(model, x)).endswith(f"; {hint}")
+    fit(model, cure(x))
+
+
+def test_an_explorer_is_told_of_channels_that_come_last():
+    x = ROWS.view(10, 2, 2, 1).expand(-1, -1, -1, 3)
+    model = vc.models.VAE(12, 2, [3])
+    told = refused(lambda: vc.widgets.LatentExplorer(model, x))
+    assert told.endswith("(move the channel axis first: numpy.moveaxis(x, -1, 1)).")
+    vc.widgets.LatentExplorer(model, np.moveaxis(x.numpy(), -1, 1))
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("model", [vae(), vc.models.VQVAE(4, 2, 3)], ids=["vae", "vq_vae"])
 def test_one_row_has_a_bound_and_no_error_of_it(model):

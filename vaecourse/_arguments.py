@@ -290,11 +290,16 @@ def check_prior(prior, accepted, posterior):
 
 
 def bytes_hint(x):
-    """What to do about 8-bit images that nobody divided yet; else an empty text."""
+    """What to do about images whose levels are not yet from 0 to 1; else an empty text."""
     low, high = x.min().item(), x.max().item()
+    whole = "whole numbers" if bool((x == x.round()).all()) else "numbers"
+    if -1 <= low < 0 < high <= 1:
+        return "; if these are levels from -1 to 1, give (x + 1) / 2"
+    if low >= 0 and 255 < high <= 65_535 and whole == "whole numbers":
+        top = next(top for top in (1_023, 4_095, 16_383, 65_535) if high <= top)
+        return f"; if these are levels from 0 to {top}, divide by {top}"
     if low < 0 or not 16 < high <= 255:
         return ""
-    whole = "whole numbers" if bool((x == x.round()).all()) else "numbers"
     return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
 
 

@@ -73,7 +73,9 @@ class DiscretizedLogisticLikelihood(Likelihood):
         levels = 255 * x
         off = (levels - levels.round().clamp(0, 255)).abs().max().item()
         if off > 1e-3:
+            inside = x.min() >= 0 and x.max() <= 1
+            hint = "; (255 * x).round() / 255 are such" if inside else bytes_hint(x)
             raise ValueError(
                 f"x has values that are {off:.2g} grey levels from the nearest of 0, 1/255, …, 1; "
-                f"a discretized logistic likelihood takes only those{bytes_hint(x)}."
+                f"a discretized logistic likelihood takes only those{hint}."
             )

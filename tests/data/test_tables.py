@@ -554,6 +554,8 @@ def test_columns_that_are_no_data_are_left_out_by_name(tmp_path):
 
 
 def test_a_path_is_read_from_home_and_the_folder_of_what_is_missing_is_named(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"^\. is not a file that is read; accepted are \.npy"):
+        read_rows(".")
     monkeypatch.setenv("HOME", str(tmp_path))
     np.save(tmp_path / "a.npy", VALUES)
     assert read_rows("~/a.npy")[0].shape == (3, 2)

@@ -472,5 +472,5 @@ def _checked(values, path):
 
 def _name(path):
     """The file's name, on one line whatever it is."""
-    name = Path(path).name
+    name = Path(path).name or str(path)
     return name if name.isprintable() else repr(name)

@@ -10,7 +10,7 @@ import torch
 import traitlets
 from torch import nn
 
-from vaecourse._arguments import as_tensor, check_classes
+from vaecourse._arguments import as_tensor, check_axes, check_classes
 from vaecourse.models import M2, VRNN
 from vaecourse.models.base import evaluating
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
@@ -171,6 +171,9 @@ def _check_x(model, x, image_shape):
     """x [N, D] as the model's tensor, and the shape of its images."""
     weight = model.decoder[0].weight
     x = as_tensor(x, like=weight)
+    if image_shape is None and x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+        height, width, channels = x.shape[1:]
+        check_axes("x", x.shape[1:], (channels, height, width))
     if x.ndim in (3, 4):
         image_shape, x = x.shape[1:] if image_shape is None else image_shape, x.flatten(1)
     dim = getattr(model, "data_dim", x.shape[-1] if x.ndim else "D")
