@@ -12,7 +12,9 @@ rule, not from marks in its cells; each of these makes one:
 - "What to take away" and "What goes wrong";
 - a section that has none of these, by its first two sentences.
 
-What folds away on the page (derivations, solutions, code) stays off the slides.
+What folds away on the page (derivations, solutions, code) stays off the slides. The explorer itself
+is shown on its slide out of the built page, `../html/chapters`. The paragraphs of a section are
+the speaker's notes of the slide that they follow, or, before its first, of that.
 """
 
 import re
@@ -44,9 +46,13 @@ ONCE = "The mistake everybody makes once"
 CITED = re.compile(r"\s*\{cite(?::p)?\}`[^`]*`")
 TARGET = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)
 LINK = re.compile(r"\[([^\]\n]+)\]\((?!http)[^)]*\)")
-# A sentence that begins with what only the one before it names.
-REFERS = re.compile(r"(They|Both|These|Those)\b|(\w+ ){0,5}(them|these|those)\b")
+# A sentence that begins with what only the one before it names, or that is a single word.
+BACK = r"(They|Both|These|Those|It|Its|This|So|Then|Here)\b"
+REFERS = re.compile(rf"{BACK}|(\w+ ){{0,5}}(them|these|those|their)\b|\w+:?$")
 BETWEEN = {"formula", "table", "quote"}
+LIVE = """<p class="live"><button type="button">Show the explorer here</button>
+<a href="{}" target="_blank">Open it in the chapter</a></p>
+"""
 LISTS = {"": "title", "What to take away": "list", "What goes wrong": "list"}
 
 
@@ -66,12 +72,14 @@ class Slide:
     heading: str
     parts: list = field(default_factory=list)
     over: str = ""  # the section, where the heading is that of a part of it
+    explorer: str = ""  # what its page calls it in the address
+    notes: list = field(default_factory=list)
 
 
 def blocks(notebook, markdown, bibliography):
     """The pieces of an executed chapter, in order."""
     plain = Plain(notebook, bibliography)
-    found = []
+    found, widgets = [], 0
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             source = TARGET.sub("", CITED.sub("", cell.source))
@@ -79,7 +87,8 @@ def blocks(notebook, markdown, bibliography):
             nodes = SyntaxTreeNode(markdown.parse(source)).children
             pieces = [piece for node in nodes for piece in _prose(node, markdown)]
         elif "vc.widgets." in cell.source:
-            pieces = [Block("explorer")]
+            widgets += 1
+            pieces = [Block("explorer", address(cell, widgets))]
         elif alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
             pieces = [_figure(cell, alt)]
         else:
@@ -88,6 +97,13 @@ def blocks(notebook, markdown, bibliography):
             piece.cell = number
         found += pieces
     return found
+
+
+def address(cell, number):
+    """What the page calls the explorer of a cell, its `number`-th, in the address."""
+    name = re.search(r"vc\.widgets\.(\w+)", cell.source)[1]
+    words = re.findall("[A-Z]+(?![a-z])|[A-Z][a-z]+", name)
+    return "-".join([word.lower() for word in words] + [str(number)] * (number > 1))
 
 
 def _prose(node, markdown):
@@ -158,11 +174,16 @@ def _figure(cell, alt):
 def slides(found, markdown):
     """The slides of a chapter's blocks, by the rule at the head of this file."""
     deck, section, heading, first, bare, start = [], "", "", "", False, 0
+    waiting = []  # notes of a section that has no slide yet
 
     def add(kind, *parts, title=None):
         over = section if not title and heading != section else ""
         texts = [markdown.renderInline(text) for text in (title or heading, over)]
         deck.append(Slide(kind, texts[0], [part for part in parts if part], texts[1]))
+        deck[-1].notes, waiting[:] = waiting[:], []
+
+    def note(html):
+        (deck[-1].notes if len(deck) > start else waiting).append(html)
 
     def line(words):
         return f"<p>{markdown.renderInline(words)}</p>" if words else ""
@@ -176,10 +197,12 @@ def slides(found, markdown):
             section = heading = block.words
             start = len(deck)
             first, bare = "", section not in LEFT_OUT | {"Exercises"}
+            waiting.clear()
         elif kind in ("h1", "h3"):
             heading = block.words
         elif kind == "words":
             first = first or block.words
+            note(line(block.words))
         elif kind == "exercise":
             add(kind, block.html, title=f"Exercise: {block.words}")
         elif kind == "mistake":
@@ -189,6 +212,8 @@ def slides(found, markdown):
         elif kind == "list" and section in LISTS:
             add(LISTS[section], block.html)
             bare = False
+        elif kind == "list":
+            note(block.html)
         elif kind in BETWEEN and section not in LEFT_OUT:
             add(kind, line(lead(found, index)), block.html, line(reading(found, index)))
             bare = False
@@ -197,6 +222,7 @@ def slides(found, markdown):
             bare = False
         elif kind == "explorer" and not (deck and deck[-1].kind == kind):
             add(kind, line(" ".join(sentences(words_before(found, index))[:3])))
+            deck[-1].explorer = block.words
             bare = False
     return deck
 
@@ -288,12 +314,14 @@ def page(name, title, deck):
     sections = []
     for number, slide in enumerate(deck, start=1):
         over = f'<p class="over">{slide.over}</p>' if slide.over else ""
+        live = f"../html/chapters/{name}.html#{slide.explorer}=%7B%7D" if slide.explorer else ""
         sections.append(
             f'<section class="slide {slide.kind}" id="{number}"'
             f' aria-label="Slide {number} of {len(deck)}">\n'
             f"<header>{over}<h2>{slide.heading}</h2></header>\n"
             '<div class="body"><div class="content">\n'
-            f"{unbroken(''.join(slide.parts))}\n</div></div>\n"
+            f"{unbroken(''.join(slide.parts))}\n{LIVE.format(live) if live else ''}</div></div>\n"
+            f'<aside class="notes" aria-label="Notes">{"".join(slide.notes)}</aside>\n'
             f"<footer><span>{name[:2]} {title}</span>"
             f"<span>{number} / {len(deck)}</span></footer>\n</section>"
         )

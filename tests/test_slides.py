@@ -6,7 +6,16 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from build_slides import blocks, deck_of, markdown_parser, opening, script, sentences, unbroken
+from build_slides import (
+    address,
+    blocks,
+    deck_of,
+    markdown_parser,
+    opening,
+    script,
+    sentences,
+    unbroken,
+)
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_versions import Bibliography
 
@@ -89,6 +98,30 @@ def test_the_rule_says_which_slides_there_are(deck):
     ]
 
 
+def test_an_explorer_is_named_as_its_page_names_it(deck):
+    assert {slide.explorer for slide in deck if slide.kind != "explorer"} == {""}
+    (shown,) = [slide for slide in deck if slide.kind == "explorer"]
+    assert shown.explorer == "latent-explorer"
+    cells = [new_code_cell(f"vc.widgets.{name}(x)") for name in ("EMStepper", "KLExplorer")]
+    names = [address(cell, number) for number, cell in enumerate(cells, start=1)]
+    assert names == ["em-stepper", "kl-explorer-2"]
+
+
+def test_notes_are_the_paragraphs_of_the_section(deck):
+    assert deck[3].notes == [
+        "<p>It is flat. And so on, as one can see from the picture above. Third.</p>",
+        "<p>Here is a table:</p>",
+    ]
+    assert deck[1].notes[0].startswith("<p>It is asked. Kingma and Welling (2014) answer:")
+    assert deck[1].notes[1:] == [
+        "<p>This is <strong>the answer</strong>. More follows.</p>",
+        "<p>For us,</p>",
+    ]
+    assert deck[2].notes == ["<p>or not.</p>"]
+    assert deck[6].notes == ["<p>One, see 02. Two. Three.</p>"]
+    assert deck[10].notes == ["<p>Drag the point.</p>"]
+
+
 def test_a_formula_stands_between_its_sentences(deck):
     assert deck[1].parts[0] == "<p>Kingma and Welling (2014) answer:</p>"
     assert "\\[\\boxed{a &lt; b}\\]" in deck[1].parts[1]
@@ -106,11 +139,17 @@ def test_a_figure_has_its_alt_text_and_what_is_read_in_it(deck):
 
 
 def test_a_sentence_that_refers_back_brings_what_it_refers_to():
-    words = "Left out. Take a and b. Both are ours. Two more things follow from them:"
-    text = new_markdown_cell(f"# T\n\n## S\n\n{words}\n\n$$\nc\n$$")
-    (slide,) = deck_of(new_notebook(cells=[text]), BIBLIOGRAPHY)[1]
-    expected = "<p>Take a and b. Both are ours. Two more things follow from them:</p>"
-    assert slide.parts[0] == expected
+    for words, expected in [
+        (
+            "Left out. Take a and b. Both are ours. Two more things follow from them:",
+            "Take a and b. Both are ours. Two more things follow from them:",
+        ),
+        ("Left out. Take a. So", "Take a. So"),
+        ("Take a. Its root is", "Take a. Its root is"),
+    ]:
+        text = new_markdown_cell(f"# T\n\n## S\n\n{words}\n\n$$\nc\n$$")
+        (slide,) = deck_of(new_notebook(cells=[text]), BIBLIOGRAPHY)[1]
+        assert slide.parts[0] == f"<p>{expected}</p>"
 
 
 def test_a_paragraph_that_announces_others_is_no_caption():

@@ -1,11 +1,14 @@
-/* Shows one slide at a time, scaled to the window; keys, buttons, a swipe or the address turn. */
+/* Shows one slide at a time, scaled to the window; keys, buttons, a swipe or the address turn. N
+ * opens the speaker's window, in which each slide has its notes; the two turn together. */
 (function () {
   "use strict";
 
   const SMALLEST = 0.5; // of the size that the style gives
   const slides = [...document.querySelectorAll(".slide")];
   const stage = document.querySelector("main");
+  const speaker = location.search === "?notes";
   let current = 0;
+  let other = opener; // the window that turns with this one
 
   /** Show the slide of that number, from 0; keep it in the address. */
   function show(number) {
@@ -16,10 +19,17 @@
     window.scrollTo(0, 0);
   }
 
+  /** The same, in both windows. */
+  function turn(number) {
+    show(number);
+    other?.postMessage({ slide: current }, "*");
+  }
+
   function scale() {
-    const factor = Math.min(innerWidth / 1280, innerHeight / 720);
+    const height = speaker ? 1440 : 720;
+    const factor = Math.min(innerWidth / 1280, innerHeight / height);
     const left = (innerWidth - 1280 * factor) / 2;
-    const top = (innerHeight - 720 * factor) / 2;
+    const top = (innerHeight - height * factor) / 2;
     stage.style.transform = `translate(${left}px, ${top}px) scale(${factor})`;
   }
 
@@ -45,26 +55,46 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === "n" || event.key === "N") return openNotes();
     const onButton = event.target.tagName === "BUTTON";
     if (onButton && (event.key === " " || event.key === "Enter")) return;
     const step = event.key === " " ? (event.shiftKey ? -1 : 1) : turns[event.key];
     if (!step) return;
     event.preventDefault();
-    show(current + step);
+    turn(current + step);
   });
+
+  function openNotes() {
+    if (speaker) return;
+    const address = location.href.replace(/[?#].*/, "");
+    other = window.open(`${address}?notes#${current + 1}`, "notes", "width=1000,height=1125");
+  }
+  addEventListener("message", (event) => {
+    if (other && event.source === other && Number.isInteger(event.data?.slide)) show(event.data.slide);
+  });
+
+  // An explorer comes out of the built page, when it is asked for.
+  for (const button of document.querySelectorAll(".live button"))
+    button.addEventListener("click", () => {
+      const frame = document.createElement("iframe");
+      frame.title = "The explorer, in its chapter";
+      frame.src = button.parentElement.querySelector("a").href;
+      button.closest(".body").replaceChildren(frame);
+    });
 
   let down = null;
   document.addEventListener("pointerdown", (event) => (down = event.clientX));
   document.addEventListener("pointerup", (event) => {
     const moved = event.clientX - down;
-    if (event.pointerType === "touch" && Math.abs(moved) > 50) show(current - Math.sign(moved));
+    if (event.pointerType === "touch" && Math.abs(moved) > 50) turn(current - Math.sign(moved));
   });
-  document.querySelector("#back").addEventListener("click", () => show(current - 1));
-  document.querySelector("#on").addEventListener("click", () => show(current + 1));
+  document.querySelector("#back").addEventListener("click", () => turn(current - 1));
+  document.querySelector("#on").addEventListener("click", () => turn(current + 1));
   addEventListener("resize", scale);
-  addEventListener("hashchange", () => show(parseInt(location.hash.slice(1), 10) - 1 || 0));
+  addEventListener("hashchange", () => turn(parseInt(location.hash.slice(1), 10) - 1 || 0));
 
   document.documentElement.classList.add("deck");
+  document.documentElement.classList.toggle("speaker", speaker);
   scale();
   show(parseInt(location.hash.slice(1), 10) - 1 || 0);
 

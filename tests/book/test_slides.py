@@ -19,6 +19,7 @@ LOOK = """() => {
     const frame = slide.getBoundingClientRect();
     const floor = slide.querySelector("footer").getBoundingClientRect().top;
     const parts = "h2, .over, p, li, table, img, mjx-container > svg";
+    slide.querySelector(".notes").remove(); // hidden, but in the speaker's window
     for (const part of slide.querySelectorAll(parts)) {
       const { left, right, top, bottom, width } = part.getBoundingClientRect();
       const out = left < frame.left || right > frame.right || top < frame.top || bottom > floor;
@@ -157,6 +158,66 @@ def test_keys_buttons_and_the_address_turn_the_slides(chromium, decks, folder):
     assert box["width"] == pytest.approx(1000, abs=1)
     assert box["height"] == pytest.approx(562.5, abs=1)
     context.close()
+
+
+def test_the_speaker_has_notes_and_both_windows_turn(chromium, decks, folder):
+    chapter = "08_gradient_estimators"
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    tab = context.new_page()
+    tab.goto((folder / f"{chapter}.html").as_uri() + "#5")
+    tab.evaluate("MathJax.startup.promise")
+    assert not tab.locator(".shown .notes").is_visible()
+    with context.expect_page() as opened:
+        tab.keyboard.press("n")
+    speaker = opened.value
+    speaker.evaluate("MathJax.startup.promise")
+    both = "document.querySelector('.shown')?.id === '{}'"
+    speaker.wait_for_function(both.format(5))
+    notes = speaker.locator(".shown .notes")
+    assert notes.is_visible()
+    raw = BeautifulSoup("".join(decks[chapter][4].notes), "html.parser")
+    assert notes.locator("p").count() == len(raw.select("p")) > 0
+    slide, below = speaker.locator(".shown").bounding_box(), notes.bounding_box()
+    assert below["y"] == pytest.approx(slide["y"] + slide["height"], abs=1)
+    speaker.keyboard.press("ArrowRight")
+    tab.wait_for_function(both.format(6))
+    tab.keyboard.press("Home")
+    speaker.wait_for_function(both.format(1))
+    context.close()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_an_explorer_opens_on_its_slide(new_tab, decks, folder, chapter):
+    tab = new_tab(viewport={"width": 1280, "height": 720})
+    numbers = [number for number, slide in enumerate(decks[chapter], start=1) if slide.explorer]
+    assert numbers
+    for number in numbers:
+        live = decks[chapter][number - 1].explorer
+        address = f"../html/chapters/{chapter}.html#{live}=%7B%7D"
+        tab.goto((folder / f"{chapter}.html").as_uri() + f"#{number}")
+        assert tab.locator(".shown .live a").get_attribute("href") == address
+        tab.get_by_role("button", name="Show the explorer here").click()
+        frame = tab.locator(".shown iframe")
+        assert frame.evaluate("frame => frame.src") == f"{folder.parent.as_uri()}/{address[3:]}"
+    tab.close()
+
+
+def test_an_explorer_on_its_slide_is_that_of_the_address(new_tab, decks, folder):
+    chapter = "09_variational_autoencoder"
+    (folder.parent / "html").symlink_to(ROOT / "_build" / "html")
+    tab = new_tab(viewport={"width": 1280, "height": 720})
+    number = max(n for n, slide in enumerate(decks[chapter], start=1) if slide.explorer)
+    tab.goto((folder / f"{chapter}.html").as_uri() + f"#{number}")
+    tab.get_by_role("button", name="Show the explorer here").click()
+    hosts = tab.frame_locator(".shown iframe").locator(".anywidget-static")
+    hosts.nth(1).locator(".vw-tools").wait_for()
+    top = "host => host.getBoundingClientRect().top"
+    height = tab.locator(".shown iframe").bounding_box()["height"]
+    hosts.nth(1).evaluate(
+        f"host => new Promise((seen) => {{ const look = () => Math.abs(({top})(host)) < {height}"
+        " ? seen() : requestAnimationFrame(look); look(); })"
+    )
+    tab.close()
 
 
 def test_on_paper_each_slide_is_a_page(chromium, decks, folder, tmp_path):
