@@ -336,6 +336,85 @@ def test_every_model_that_breaks_gets_a_sentence(model, term):
     assert term in str(caught.value)
 
 
+def standardizing(**settings):
+    return vc.models.VAE(3, 2, [8], likelihood="gaussian", standardize=True, **settings)
+
+
+@pytest.mark.parametrize("noise_variance", [None, "shared", 1e-4])
+@pytest.mark.parametrize(
+    ("power", "kind"), [(20, "float32"), (-24, "float32"), (155, "float64"), (-130, "float64")]
+)
+def test_a_deviation_whose_square_overflows_is_named_and_divided_the_column_trains(
+    power, kind, noise_variance
+):
+    def train(x):
+        model = standardizing(noise_variance=noise_variance).to(getattr(torch, kind))
+        return vc.training.fit(model, x, epochs=3, learning_rate=1e-2, progress=False).epoch_loss
+
+    plain = normal(60, 3).double()
+    x = plain * torch.tensor([1.0, 10.0**power, 1.0], dtype=torch.float64)
+    with pytest.raises(ValueError) as caught:
+        train(x)
+    size = f"{x[:, 1].abs().max():.3g}"
+    assert str(caught.value) == (
+        f"column 2 of x has values up to {size} in size, whose squares {kind} hardly holds: divide "
+        f"the column by {size} first."
+    )
+    x[:, 1] /= float(size)
+    plain[:, 1] *= 10.0**power / float(size)
+    assert train(x) == pytest.approx(train(plain), rel=1e-4)
+    edge = 14 if kind == "float32" else 120
+    for near in (10.0**edge, 10.0**-edge):  # what is taken trains as the same in other units
+        losses = train(plain * torch.tensor([1.0, near, 1.0], dtype=torch.float64))
+        assert losses[-1] - math.log(near) == pytest.approx(train(plain)[-1], abs=0.05)
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e-9])
+def test_other_data_than_those_a_model_standardizes_by_are_refused_and_a_new_model_takes_them(rate):
+    x = normal(60, 3)
+    model = standardizing()
+    settings = {"epochs": 2, "learning_rate": rate, "progress": False}
+    vc.training.fit(model, x, **settings)
+    before = [value.clone() for value in model.state_dict().values()]
+    other = 100 * x + 5000
+    far = ((other - x.mean(0)) / x.std(0, correction=0)).abs().max(dim=0).values
+    with pytest.raises(ValueError) as caught:
+        vc.training.fit(model, other, **settings)
+    assert str(caught.value) == (
+        f"column {int(far.argmax()) + 1} of x lies {far.max():.3g} standard deviations from the "
+        "data of the model's first fit, by which it standardizes: train a new model on x."
+    )
+    assert all(map(torch.equal, before, model.state_dict().values()))
+    losses = vc.training.fit(standardizing(), other, **settings).epoch_loss
+    wanted = vc.training.fit(standardizing(), x, **settings).epoch_loss
+    assert losses == pytest.approx([loss + 3 * math.log(100) for loss in wanted], rel=1e-3)
+    vc.training.fit(model, 3 * x + 10, **settings)  # near enough, in the units of the first
+
+
+def test_before_the_first_step_no_rate_is_blamed_and_after_a_resumed_one_it_is(tmp_path):
+    x = normal(60, 3)
+    sentence = "No step of this run was taken: look at x and the model, not at the learning_rate."
+
+    def fit(model, **settings):
+        vc.training.fit(model, x, batch_size=20, progress=False, **settings)
+
+    told = []
+    for rate in (1e-3, 1e-12):
+        model = standardizing()
+        with torch.no_grad():
+            model.encoder[0].weight.mul_(1e30)
+        with pytest.raises(FloatingPointError) as caught:
+            fit(model, epochs=1, learning_rate=rate)
+        told.append(str(caught.value))
+    assert told[0] == told[1] and told[0].endswith(sentence)
+    file, settings = tmp_path / "run", {"learning_rate": 1e30, "batch_size": 60}
+    vc.training.fit(standardizing(), x, epochs=1, checkpoint=file, progress=False, **settings)
+    with pytest.raises(FloatingPointError, match=r"A smaller learning_rate may help\.$"):
+        vc.training.fit(
+            standardizing(), x, epochs=2, checkpoint=file, resume=True, progress=False, **settings
+        )
+
+
 # --- a module of one's own ------------------------------------------------------------------------
 
 

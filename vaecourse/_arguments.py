@@ -322,6 +322,37 @@ def check_range(x):
         raise ValueError(f"x has values up to {high[column]:g}{hint}, or use standardize.")
 
 
+def check_deviations(x, scale):
+    """Raise ValueError for standard deviations [D] of x [N, D] whose squares the type hardly
+    holds.
+
+    With a margin: noise may be learned a thousand times smaller than the data.
+    """
+    import torch
+
+    most, high = torch.finfo(scale.dtype).max ** 0.4, x.abs().amax(dim=0)
+    wrong = (scale > most) | (scale < 1 / most)
+    wrong &= scale > 1e-12 * high  # below it a column counts as constant
+    if wrong.any():
+        column, kind = first_column(wrong), str(scale.dtype).removeprefix("torch.")
+        size = f"{high[column - 1]:.3g}"
+        raise ValueError(
+            f"column {column} of x has values up to {size} in size, whose squares {kind} hardly "
+            f"holds: divide the column by {size} first."
+        )
+
+
+def check_units(scaled):
+    """Raise ValueError for x in units of the data of a first fit that is far from such data."""
+    high = scaled.abs().amax(dim=0)
+    column = int(high.argmax())
+    if high[column] > max(LARGEST, len(scaled) ** 0.5):  # which no data are in units of their own
+        raise ValueError(
+            f"column {column + 1} of x lies {high[column]:.3g} standard deviations from the data "
+            "of the model's first fit, by which it standardizes: train a new model on x."
+        )
+
+
 def as_tensor(x, like=None, argument="x", *, keep_whole=False):
     """Data as a tensor: a torch tensor, a numpy array, nested lists, or a pandas frame.
 

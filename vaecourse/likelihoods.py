@@ -11,7 +11,15 @@ import torch
 from annotated_types import Gt
 from torch import nn
 
-from vaecourse._arguments import bytes_hint, check_positive, check_range, chosen, first_column
+from vaecourse._arguments import (
+    bytes_hint,
+    check_deviations,
+    check_positive,
+    check_range,
+    check_units,
+    chosen,
+    first_column,
+)
 from vaecourse.discretized_logistic import DiscretizedLogisticLikelihood
 from vaecourse.distributions import (
     BernoulliPixels,
@@ -139,15 +147,19 @@ class GaussianLikelihood(nn.Module):
     def prepare(self, x):
         """Take mean and standard deviation of the columns of x [N, D], if that is still to be done.
 
-        A constant column keeps a scale of 1. Without `standardize`, raise ValueError where x is
-        far beyond what the networks can take.
+        A constant column keeps a scale of 1. A model that is trained again keeps the units of the
+        first time. Raises ValueError where x is far beyond what the networks can take.
         """
         if not self.standardize:
             check_range(x)
         elif not self.shift.any() and (self.scale == 1).all():
             scale, shift = torch.std_mean(x.cpu().double(), dim=0, correction=0)
+            scale = torch.where(scale > 0, scale, 1).to(self.scale.dtype)
+            check_deviations(x, scale)
             self.shift.copy_(shift)
-            self.scale.copy_(torch.where(scale > 0, scale, 1))
+            self.scale.copy_(scale)
+        else:
+            check_units(self.scaled(x))
 
     def check(self, x):
         """Every finite x is possible under a Gaussian: nothing to refuse."""

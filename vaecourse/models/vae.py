@@ -47,8 +47,8 @@ class VAE(LatentModel):
         reversed.
     decoder_activation: of the decoder; by default the encoder's.
     standardize: of a Gaussian likelihood: let the networks work on columns of mean 0 and variance
-        1, which `fit` takes from the training data. Samples and bounds are those of x itself;
-        variances and their floor are in the standardized units.
+        1, which the first `fit` takes from its training data. Samples and bounds are those of x
+        itself; variances and their floor are in the standardized units.
     encoder_input: "scaled", log(1 + x) for a Poisson likelihood and x for the others but for
         `standardize`; or "raw", x itself, as models before version 0.2 see it.
     seed: of the initial weights.

@@ -130,6 +130,7 @@ class Run:
         }
         self.optimizer = build_optimizer(optimizer, model.parameters(), learning_rate)
         self.generator = torch.Generator(device=x.device).manual_seed(seed)
+        self.steps = 0
         self.untouched = _own_states(x.device)
         self.history = History()
         self.schedule("constant", 1)
@@ -171,10 +172,12 @@ class Run:
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
             raise FloatingPointError(
-                f"The loss became {value} in epoch {epoch}: {what_broke(self.model, batch)}"
+                f"The loss became {value} in epoch {epoch}: "
+                f"{what_broke(self.model, batch, self.steps)}"
             )
         loss.backward()
         self.optimizer.step()
+        self.steps += 1
         return value
 
     def check_last_batch(self):
@@ -234,6 +237,7 @@ class Run:
         self.model.load_state_dict(below(state, "model."))
         load_optimizer(self.optimizer, below(state, "optimizer."))
         self.generator.set_state(state["generator"])
+        self.steps += 1  # or more: there were some before
 
     def check_kept(self):
         """Raise ValueError, naming it, for a part of the model that a file cannot hold."""
