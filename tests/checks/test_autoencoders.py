@@ -185,7 +185,7 @@ WRONG_MASKS = {
     "reseeded": (from_the_seed_of_the_generator, "the same mask"),
     "the mask alone": (
         lambda x, level, g: (uniform(x, g) >= level).to(x.dtype),
-        "You return the mask itself",
+        "What is kept becomes 1: multiply x by the mask",
     ),
     "to one half": (
         lambda x, level, g: torch.where(uniform(x, g) < level, 0.25, x),
@@ -193,7 +193,7 @@ WRONG_MASKS = {
     ),
     "noise": (
         lambda x, level, g: x + level * torch.randn(x.shape, generator=g, dtype=x.dtype),
-        "adding noise or dimming is another",
+        "leaves it as it is",
     ),
     "half the level": (
         lambda x, level, g: x * (uniform(x, g) >= level / 2),

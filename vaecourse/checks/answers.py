@@ -1026,7 +1026,7 @@ def _edge(tried, off):
 
 
 def _ranges(tried, off, names):
-    """Between which values of one argument the answers are right, if that divides them."""
+    """Between which values of one argument the answers are right, if that divides them all."""
     if not all(tried[k][2].where for k in off):
         return None  # wrong for common numbers, and right in a range to the tolerance only
     for k in off:
@@ -1037,15 +1037,41 @@ def _ranges(tried, off, names):
         for name, value in [trial.along] if trial.along else zip(names, trial.arguments):
             if not (isinstance(value, torch.Tensor) and value.numel() == len(good)):
                 continue
-            low, high = value.flatten()[good].min().item(), value.flatten()[good].max().item()
-            outside = (value.flatten() < low) | (value.flatten() > high)
+            value = value.flatten()
+            low, high = value[good].min().item(), value[good].max().item()
+            below, above = value[value < low], value[value > high]
+            outside = (value < low) | (value > high)
             if low < high and outside.sum() >= 2 and bool((outside == ~good).all()):
                 text = first_difference(answer, right, trial.rtol, trial.atol)
                 ends = " to ".join(f"{end:.3g}".replace("-", "−") for end in (low, high))
-                found.append(f"Right for {name} from {ends}, wrong beyond: {text}.")
+                first = (below.max() if len(below) else -math.inf, low)
+                last = (high, above.min() if len(above) else math.inf)
+                words = f"Right for {name} from {ends}, wrong beyond: {text}."
+                place = None if trial.along else names.index(name)
+                found.append((words, place, (*first, *last)))
         if len(found) == 1:  # else it may be any of them
-            return found[0]
+            words, place, ends = found[0]
+            others = [item for j, item in enumerate(tried) if j != k]
+            if place is None or not any(_contradicts(item, place, ends) for item in others):
+                return words
     return None
+
+
+def _contradicts(item, place, ends):
+    """Whether a trial has a row that is right where it should be wrong by a range, or wrong where
+    it should be right; `ends` are the last wrong, the first right, the last right, the next wrong
+    value of the argument at `place`."""
+    answer, right, trial = item
+    value = trial.arguments[place]
+    below, low, high, above = ends
+    good = torch.isclose(answer, right, trial.rtol, trial.atol)
+    if not isinstance(value, torch.Tensor):
+        value = torch.tensor(value, dtype=torch.float64)
+    rows = len(value) if value.ndim and good.ndim and len(value) == len(good) else 1
+    value, good = value.reshape(rows, -1), good.reshape(rows, -1).all(1)
+    inside = ((value >= low) & (value <= high)).all(1)
+    outside = ((value <= below) | (value >= above)).any(1)
+    return bool((inside & ~good).any() or (outside & good).any())
 
 
 # --- gradients -------------------------------------------------------------------------------

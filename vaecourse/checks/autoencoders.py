@@ -23,6 +23,9 @@ def _pairs():
     yield 3 * uniform(2, 6, seed=2), -uniform(2, 6, seed=3)
     yield Trial((uniform(1, 3), uniform(1, 3, seed=1)), "For a batch of one image")
     yield Trial((uniform(4, 1), uniform(4, 1, seed=1)), "For images of one pixel")
+    yield Trial((uniform(4, 4, seed=4), uniform(4, 4, seed=5)), "For as many images as pixels")
+    small = 1e-3 * uniform(3, 4, seed=6), 1e-3 * uniform(3, 4, seed=7)
+    yield Trial(small, "For values near 0.001", atol=1e-10)
     column = torch.linspace(-30, 30, 25, dtype=torch.float64)[:, None]
     where, along = "For one pixel and differences from −30 to 30", ("x − x_hat", column)
     yield Trial((column, 0 * column), where, along=along)
@@ -165,15 +168,14 @@ def _check_what_is_kept(masked, x, level):
                 "pixels exactly as they are."
             )
     if (kept == 1).all():
-        raise Mistake("You return the mask itself: multiply x by it.")
+        raise Mistake("What is kept becomes 1: multiply x by the mask, so that it stays as it is.")
     if any(torch.equal(kept, whole(original)) for whole in (torch.round, torch.trunc)):
         raise Mistake("What is kept is made a whole number; leave it as it is.")
     values = masked[changed].unique()
     if len(values) == 1:
         raise Mistake(f"A masked pixel becomes {values.item():.4g}, and should become 0.")
     raise Mistake(
-        "Pixels take new values other than 0: a mask sets a pixel to zero or leaves it alone, "
-        "and adding noise or dimming is another corruption."
+        "Pixels take new values other than 0: a mask sets a pixel to zero or leaves it as it is."
     )
 
 
@@ -190,6 +192,12 @@ def _check_draws(hidden):
         )
 
 
+def _check_images(hidden):
+    rows, share = hidden.double().mean(1), hidden.double().mean()
+    if (rows - share).abs().max() > 6 * (share * (1 - share) / hidden.shape[1]).sqrt():
+        raise Mistake("Some images lose more pixels than others: every pixel has the same chance.")
+
+
 def _check_pattern(hidden):
     share = hidden.double().mean()
     deviations = hidden.double() - share
@@ -203,11 +211,10 @@ def _check_pattern(hidden):
         raise Mistake("Some images lose the same pixels; every image needs draws of its own.")
     if len(hidden) > 100 and hidden.unique(dim=1).shape != hidden.shape:
         raise Mistake("Some pixels are always lost together; every pixel needs a draw of its own.")
-    rows, columns = hidden.double().mean(1), hidden.double().mean(0)
-    if (columns - share).abs().max() > 6 * (share * (1 - share) / len(rows)).sqrt():
+    columns = hidden.double().mean(0)
+    if (columns - share).abs().max() > 6 * (share * (1 - share) / len(hidden)).sqrt():
         raise Mistake("Some places of an image are set to zero more often than others.")
-    if (rows - share).abs().max() > 6 * (share * (1 - share) / len(columns)).sqrt():
-        raise Mistake("Some images lose more pixels than others: every pixel has the same chance.")
+    _check_images(hidden)
     if related.abs() > 7 / hidden.numel() ** 0.5:
         raise by_neighbour
     turned = (deviations * deviations.flip(0, 1)).mean() / (share * (1 - share))
@@ -253,6 +260,8 @@ def _name_shares(masks):
 def _check_share(hidden, level):
     if not _fits(hidden, level):
         share = hidden.double().mean().item()
+        if share > 0.1:
+            _check_images(hidden)
         raise Mistake(f"At level {level} a share of {share:.3g} of the pixels is set to zero.")
 
 

@@ -30,6 +30,13 @@ def _lines():
     ):
         values = torch.tensor([0.3, scale, 1.2, noise, 0.7], dtype=torch.float64)
         yield Trial(tuple(values), where)
+    for values, where in (
+        ([-500.25, 0.8, 1.7, 2.3, 812.5], "With loc −500 and x 812"),
+        ([0.0, 1.0, 1.2, 0.9, 0.0], "With the prior for q, and x = 0"),
+        ([1.5, 0.7, 200.0, 1.1, 0.3], "With weight 200"),
+        ([1.5, 0.7, 1e-3, 1.1, 0.3], "With weight 0.001"),
+    ):
+        yield Trial(tuple(torch.tensor(values, dtype=torch.float64)), where)
     nothing = torch.tensor([0.3, 0.8, 0.0, 0.9, 0.7], dtype=torch.float64)
     yield Trial(tuple(nothing), "With weight 0, where the posterior is the prior")
 

@@ -28,6 +28,12 @@ def _mixtures():
     thin = torch.tensor([[1.0, 0.95], [0.95, 1.0]], dtype=torch.float64).expand(3, 2, 2).clone()
     yield Trial((x, weights, means, thin), "With narrow covariances", advice)
     yield Trial((x, weights[:1] / 0.5, means[:1], covariances[:1]), "With one component")
+    tilted = torch.eye(3).double() + 0.4 * uniform(3, 3, 3, seed=7)
+    three = normal(8, 3, seed=8), weights, normal(3, 3, seed=9), tilted @ tilted.mT
+    yield Trial(three, "With as many components as dimensions")
+    yield Trial((x[[0, 0, 1, 2, 2, 2, 3, 4, 4]], weights, means, covariances), "With equal points")
+    large = 1000 * x, weights, 1000 * means, 1e6 * covariances
+    yield Trial(large, "With points near 1,000")
     rare = torch.tensor([0.5, 0.4995, 0.0005], dtype=torch.float64)
     yield Trial((x, rare, means, covariances), "With a component of small weight")
     many = 1.5 * normal(150, 2, seed=6), weights, means, covariances

@@ -16,6 +16,9 @@ def _samples():
     yield Trial((1e4 + normal(20, seed=3),), "With draws near 10,000", atol=1e-4)
     yield Trial((1e-3 * normal(20, seed=4),), "With draws near 0.001", atol=1e-8)
     yield Trial((3 + normal(2, seed=5),), "With two draws")
+    equal = torch.full((5,), -2.5, dtype=torch.float64)
+    yield Trial((equal,), "With draws that are all equal")
+    yield Trial((torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0]).double(),), "With draws of 0 and 1")
 
 
 def _divided_by_s(answers, trials):

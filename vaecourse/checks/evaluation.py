@@ -20,6 +20,8 @@ def _gaussian_pairs():
     yield Trial((*wide, 2 * scales, torch.diag(scales**2)), "With columns of very unlike size")
     mean, covariance = normal(3), _covariance(3, 3)
     yield Trial((mean, covariance, mean, covariance), "For two equal Gaussians", atol=1e-4)
+    equal = mean, covariance, mean + 1.25, covariance
+    yield Trial(equal, "For two equal covariances", atol=1e-4)
     advice = "Use no inverse, and clamp eigenvalues at zero before their roots."
     mean, line = torch.zeros(3, dtype=torch.float64), torch.tensor([2.0, 1.0, 0.0]).double()
     flat = torch.outer(line, line)
@@ -145,7 +147,26 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
             "C₁^½ C₂ C₁^½ is.",
         ),
         (_kl(mean1, cov1, mean2, cov2), "This is KL(1 ‖ 2), another divergence."),
+        (_kl(mean2, cov2, mean1, cov1), "This is KL(2 ‖ 1), another divergence."),
+        (right - means + (mean1 + mean2).square().sum(), "The means are added; subtract them."),
+        (
+            means + (_factor(cov1) - _factor(cov2)).square().sum(),
+            "Cholesky factors stand where the roots of the covariances belong.",
+        ),
+        *(
+            (
+                _frechet(mean1, cov1 + small, mean2, cov2 + small),
+                "A small number is added to the variances; singular covariances need none.",
+            )
+            for small in (size * torch.eye(dim).double() for size in (1e-2, 1e-3, 1e-4, 1e-6))
+        ),
     ]
+
+
+def _factor(cov):
+    """The Cholesky factor, NaN for a singular matrix."""
+    factor, failed = torch.linalg.cholesky_ex(cov)
+    return torch.full_like(cov, math.nan) if failed else factor
 
 
 def _roots(cov):
@@ -224,6 +245,8 @@ def _weights():
     yield Trial((log_joint + shift, log_q), "With rows far apart", advice)
     yield Trial((log_joint - 3000, log_q - 3000), "With both densities near e⁻³⁰⁰⁰", advice)
     yield Trial((log_joint[:1], log_q[:1]), "With a single draw")
+    yield Trial(weights(4, 4, 6), "With as many draws as data")
+    yield Trial((log_q + 2.345678, log_q), "With weights that are equal")
 
 
 def _log_mean_weight(log_joint, log_q):
@@ -305,6 +328,8 @@ def _measurements():
         ([30.0, 60.0, 90.0, 120.0, 150.0, 1e6], 0.0, 700.0, "With a limit of 0"),
         ([40.0, 100.0, 250.0], 0.1673, 90.0, "With a limit below 0.5"),
         ([500.0, 1000.0, 3000.0], 2.5, 300.0, "With sizes up to 3,000"),
+        ([50.0, 50.0, 200.0, 800.0], 1234.56789, 4e4, "With a size that comes twice"),
+        ([25.0, 100.0], -5432.1, 1.5, "With a limit near −5,000"),
     ):
         sizes = torch.tensor(sizes, dtype=torch.float64)
         yield Trial((sizes, limit + slope / sizes), where, rtol=1e-4, atol=1e-4)

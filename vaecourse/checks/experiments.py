@@ -12,10 +12,11 @@ from vaecourse.checks.answers import Trial, check, normal, uniform
 def _outputs():
     yield tuple(normal(3, 4, 2))
     yield tuple(normal(3, 2, 5, seed=1))
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    yield Trial((0 * column, 0 * column + 0.01, column), "With log_var from −12 to 12")
-    along = ("x − mean", column)
-    yield Trial((column, 0 * column, 0 * column), "With x − mean from −12 to 12", along=along)
+    yield Trial(tuple(normal(3, 4, 4, seed=3)), "With as many rows as dimensions")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    yield Trial((0 * column, 0.01 * normal(41, 1), column), "With log_var from −20 to 20")
+    along = ("x − mean", 2 * column)
+    yield Trial((2 * column, 0 * column, 0 * column), "With x − mean from −40 to 40", along=along)
     x, mean, log_var = normal(3, 5, 3, seed=2)
     apart = torch.tensor([0.0, 1e4, -1e4])
     yield Trial((x + apart, mean + apart, log_var), "With columns 10,000 apart")
@@ -28,6 +29,7 @@ def _right_outputs(x, mean, log_var):
 
 
 _ASCENT = "The sign is turned: this is the derivative of +log p; the loss is −log p."
+_SPREAD = "The derivative is summed, and one sum spread over its row; each entry has its own."
 _SQUARED = "Divided by exp(2 log_var), as if log_var were log σ; the variance is exp(log_var)."
 
 
@@ -39,6 +41,7 @@ def _wrong_by_mean(x, mean, log_var):
         ((error / var).sum(1), shape),
         ((error / var).sum(0), shape),
         ((error / var).sum(), shape),
+        ((error / var).sum(1, keepdim=True).expand_as(error), _SPREAD),
         (-error / var, _ASCENT),
         (error / (2 * log_var).exp(), _SQUARED),
         (error / (0.5 * log_var).exp(), "The error is divided by σ; divide by σ²."),
@@ -61,6 +64,7 @@ def _wrong_by_log_var(x, mean, log_var):
         (right.sum(1), shape),
         (right.sum(0), shape),
         (right.sum(), shape),
+        (right.sum(1, keepdim=True).expand_as(error), _SPREAD),
         (-0.5 * (1 - scaled), _ASCENT),
         (0.5 * (1 - error**2 / (2 * log_var).exp()), _SQUARED),
         (1 - error**2 / (2 * log_var).exp(), _SQUARED),
@@ -112,6 +116,9 @@ def _factors():
     yield Trial((normal(1, 60), factor(1, 60, 4)), "For 60 latents")
     large = factor(4, 3, 5) + 10 * normal(4, 3, 3, seed=6).tril(-1)
     yield Trial((normal(4, 3), large), "With large entries below the diagonal")
+    yield Trial((1000 * normal(4, 3, seed=7), factor(4, 3, 7)), "With means near 1,000")
+    same = torch.zeros(2, 3).double(), torch.eye(3).double().expand(2, 3, 3).clone()
+    yield Trial(same, "Where q is p")
     tiny = torch.diag_embed(torch.full((1, 200), 1e-3, dtype=torch.float64))
     advice = "A determinant is rounded to 0; sum the logarithms of the diagonal of L."
     yield Trial((normal(1, 200), tiny), "For 200 latents with σ = 0.001", advice)

@@ -43,6 +43,12 @@ def _factor_problems():
     yield Trial(quiet, "With noise variances of 0.0001", atol=1e-6)
     flat = normal(5, 1, seed=3) @ normal(1, 3, seed=4)
     yield Trial((10 * normal(2, 5), 10 * flat, normal(5), noise[:5]), "With a W of rank one")
+    square = normal(3, 3, seed=8), normal(3, 3, seed=9), normal(3, seed=10), noise[:3]
+    yield Trial(square, "With as many latents as variables")
+    loud = normal(3, 4), normal(4, 2, seed=1), normal(4), 1e4 * noise[:4]
+    yield Trial(loud, "With noise variances near 10,000")
+    equal = normal(4).expand(2, 4).clone(), normal(4, 2, seed=1), normal(4), 1 + 0 * noise[:4]
+    yield Trial(equal, "With equal noise variances of 1, and x at μ")
     weight = normal(4, 2, seed=1)
     far = 20 * normal(3, 2) @ weight.T, weight, normal(4, seed=2), noise[:4]
     yield Trial(far, "With z far from 0")
@@ -167,6 +173,9 @@ def _labels():
     certain = (1000.0 * torch.eye(4, dtype=torch.float64), log_likelihood[:4], kl_z[:4])
     yield Trial(certain, "Where q(y|x) is certain", advice, gradients=False)
     yield Trial(labels(3, 1, 8), "With a single label", gradients=False)
+    yield Trial(labels(4, 4, 14), "With as many rows as labels")
+    yield Trial((logits, 300 - log_likelihood, 0 * kl_z), "With log-likelihoods near 300, no KL")
+    yield Trial((-logits, log_likelihood, 1000 * kl_z), "With a KL of z near 1,000")
     yield labels(1, 10, 9)
     yield labels(30, 2, 11)
 

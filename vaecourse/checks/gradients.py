@@ -28,9 +28,12 @@ def _draws():
     values, z, loc, log_var = draws(5, 1, 7)
     yield Trial((values - 1e4, z, loc, log_var), "With values near −10,000", atol=1e-4)
     yield Trial((values[:2], z[:2], loc, log_var), "With two samples")
-    wide = torch.linspace(-12, 12, 25, dtype=torch.float64)
-    z = normal(4, 25) * (0.5 * wide).exp()
-    yield Trial((normal(4), z, 0 * wide, wide), "With log_var from −12 to 12")
+    yield Trial(draws(3, 3, 8, "below"), "With as many samples as latents")
+    values, z, loc, log_var = draws(5, 2, 9)
+    yield Trial((values, z + 1000, loc + 1000, log_var), "With a loc near 1,000", atol=1e-4)
+    wide = torch.linspace(-20, 20, 41, dtype=torch.float64)
+    z = normal(4, 41) * (0.5 * wide).exp()
+    yield Trial((normal(4), z, 0 * wide, wide), "With log_var from −20 to 20")
 
 
 def _right_gradient(values, z, loc, log_var):
@@ -140,9 +143,10 @@ def _encoder_outputs():
     yield tuple(output(2, 4, 6))
     loc, log_var, raw, eps = output(4, 3, 7)
     yield Trial((loc, -log_var, raw, eps), "With negative log_var")
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    one = normal(25, 1, 1, seed=9), uniform(25, 1, seed=9, low=0.5, high=1.5)
-    yield Trial((0 * column, column, *one), "For one latent, with log_var from −12 to 12")
+    yield Trial(tuple(output(3, 3, 10)), "With as many rows as latents")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    one = normal(41, 1, 1, seed=9), uniform(41, 1, seed=9, low=0.5, high=1.5)
+    yield Trial((0 * column, column, *one), "For one latent, with log_var from −20 to 20")
     apart = loc + torch.tensor([0.0, 1e4, -1e4])
     yield Trial((apart, log_var, raw, eps), "With columns 10,000 apart", atol=1e-4)
     yield Trial(tuple(output(2, 40, 8)), "For 40 latents")

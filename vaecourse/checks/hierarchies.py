@@ -12,8 +12,12 @@ from vaecourse.checks.answers import Trial, check, normal, uniform
 def _two_gaussians():
     yield tuple(normal(4, 4, 2))
     yield tuple(normal(4, 3, 5, seed=1))
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    yield Trial((0 * column - 1, column, 0 * column + 2, -column), "With log_vars from −12 to 12")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    yield Trial((0 * column - 1, column, 0 * column + 2, -column), "With log_vars from −20 to 20")
+    loc_1, log_var_1, loc_2, log_var_2 = normal(4, 3, 3, seed=2)
+    yield Trial((loc_1, log_var_1, loc_2, log_var_2), "With as many rows as latents")
+    yield Trial((1e4 * loc_1, log_var_1, 1e4 * loc_2, log_var_2), "With means near 10,000")
+    yield Trial((loc_1, log_var_1, loc_1, log_var_1), "With two equal Gaussians")
 
 
 def _product(loc_1, log_var_1, loc_2, log_var_2):
@@ -90,6 +94,10 @@ def _noisy_points():
     for log_snr, seed in ((0.0, 0), (2.5, 1), (-3.0, 2), (8.0, 3)):
         yield (*normal(2, 4, 2, seed=seed), log_snr)
     yield Trial((*normal(2, 3, 5, seed=4), 1.0), "For five dimensions")
+    y, score = normal(2, 3, 3, seed=5)
+    yield Trial((1e4 * y, 100 * score, 2.345678), "For points near 10,000")
+    yield Trial((y, score, -12.0), "With a log SNR of −12")
+    yield Trial((y, 0 * score, 15.0), "With a log SNR of 15, and no score")
 
 
 def _denoised(y, score, log_snr):
@@ -147,6 +155,11 @@ def _chains():
     fine = torch.linspace(3, -4, 200, dtype=torch.float64), uniform(200, seed=6), 3, 0.1
     yield Trial(fine, "With 200 levels")
     yield Trial((bent, uniform(4, seed=3), 2, 4.0), "With a KL to the prior of 4")
+    equal = torch.tensor([2.0, 2.0, 0.5, -3.0], dtype=torch.float64)
+    errors = torch.tensor([0.5, 0.5, 0.0, 1.234567], dtype=torch.float64)
+    yield Trial((equal, errors, 784, 0.0), "With equal levels, 784 dimensions and no KL")
+    large = (bent, 1e3 * uniform(4, seed=7), 4, 1234.567)
+    yield Trial(large, "With errors up to 1,000 and a KL of 1,235")
     one = torch.tensor([2.0], dtype=torch.float64)
     yield Trial((one, uniform(1, seed=4), 2, 0.2), "With a single level")
 

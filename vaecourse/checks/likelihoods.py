@@ -19,11 +19,15 @@ def _gaussians():
     yield Trial(
         (normal(5, 3), normal(5, 3, seed=1), -uniform(5, 3, seed=2)), "With negative log_var"
     )
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
+    square = normal(3, 4, 4, seed=6)
+    yield Trial((*square[:2], square[2].abs()), "With as many rows as dimensions")
+    # gaussian_nll_loss takes no variance below 1e-6, e⁻¹³·⁸
+    column = torch.linspace(-12, 20, 33, dtype=torch.float64)[:, None]
     point = torch.zeros_like(column)
-    yield Trial((point, 0.01 + point, column), "For one dimension, with log_var from −12 to 12")
-    far = 4 * column
-    where, along = "For one dimension, with x − loc from −48 to 48", ("x − loc", far)
+    yield Trial((point, 0.01 + point, column), "For one dimension, with log_var from −12 to 20")
+    far = torch.linspace(-40, 40, 41, dtype=torch.float64)[:, None]
+    point = torch.zeros_like(far)
+    where, along = "For one dimension, with x − loc from −40 to 40", ("x − loc", far)
     yield Trial((far, point, 1 + point), where, along=along)
     apart = torch.tensor([0.0, 1e4, -1e4], dtype=torch.float64)
     yield Trial(
@@ -150,8 +154,9 @@ def _counts():
     yield Trial((x, -log_rate), "With log rates below zero")
     advice = "exp(log_rate) has become 0: use log_rate itself where its logarithm is needed."
     yield Trial((x, torch.full_like(x, -800.0)), "At a log rate of −800", advice)
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    yield Trial((0 * column + 2, column), "For one dimension, with log rates from −12 to 12")
+    yield Trial((none[:3], normal(3, 3, seed=4)), "With as many rows as dimensions")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    yield Trial((0 * column + 2, column), "For one dimension, with log rates from −20 to 20")
     many = torch.tensor([1, 4, 10, 50, 100, 169, 175, 300, 600, 1000], dtype=torch.float64)[:, None]
     advice = "x! leaves the range of floating-point numbers; take lgamma(x + 1)."
     yield Trial((many, (many + 3).log()), "For one dimension, with counts up to 1,000", advice)
@@ -244,8 +249,9 @@ def _rates():
     yield (uniform(5, 3, seed=2, low=0.2, high=1.4),)
     yield (uniform(2, 6, seed=3, low=0.2, high=1.4),)
     yield Trial((-uniform(5, 3, seed=2, low=0.2, high=1.4),), "With negative log_rate")
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    yield Trial((column,), "For one latent, with log_rate from −12 to 12")
+    yield Trial((normal(4, 4, seed=4),), "With as many rows as latents")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    yield Trial((column,), "For one latent, with log_rate from −20 to 20")
     yield Trial((normal(1, 784),), "For 784 latents")
 
 

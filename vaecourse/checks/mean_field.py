@@ -14,6 +14,11 @@ def _sweeps():
         yield torch.tensor(x, dtype=torch.float64), *settings
     one = torch.tensor([1.3], dtype=torch.float64)
     yield Trial((one, 0.0, 1.0, 1.0, 1.0, 1.0), "With one observation, and ones")
+    equal = torch.tensor([0.0, 0.0, -1.2345678, 2.3456789], dtype=torch.float64)
+    settings = -0.7654321, 1e-3, 0.1234567, 0.0123456, 456.789
+    yield Trial((equal, *settings), "With equal observations and many decimals")
+    sure = torch.tensor([0.5, 1.5, 2.5], dtype=torch.float64)
+    yield Trial((sure, 3.0, 5e3, 40.0, 250.0, 0.16), "With a prior of 5,000 observations")
     many = torch.linspace(9_999, 10_003, 1000, dtype=torch.float64)
     yield Trial((many, 9_998.0, 3.0, 0.5, 4.0, 0.02), "With 1,000 observations near 10,000")
 

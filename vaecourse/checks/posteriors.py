@@ -13,6 +13,11 @@ def _problems():
     yield Trial(few, "With fewer observations than latents")
     yield Trial((normal(5, seed=1), normal(5, 1, seed=2), 0.3, 1.4), "With one latent")
     yield Trial((normal(1, seed=1), normal(1, 2, seed=2), 2.0, 0.7), "With one observation")
+    square = normal(3, seed=7), normal(3, 3, seed=8), 0.654321, 1.876543
+    yield Trial(square, "With as many latents as observations")
+    nothing = torch.zeros(4, 2, dtype=torch.float64)
+    yield Trial((normal(4, seed=9), nothing, 0.4, 1.3), "With a W of zeros")
+    yield Trial((normal(4), normal(4, 2), 0.02, 50.0), "With α = 0.02 and β = 50")
     flat = normal(5, 1, seed=3) @ normal(1, 3, seed=4)
     yield Trial((normal(5), flat, 0.8, 1.3), "With a W of rank one")
     scales = torch.tensor([1.0, 100.0, 0.01], dtype=torch.float64)
@@ -89,6 +94,15 @@ def _wrong_covariances(x, weight, alpha, beta):
         ),
         (torch.linalg.cholesky(right), "This is the Cholesky factor L; the covariance is L Lᵀ."),
         (right.abs().sqrt(), "You took the square root; the covariance holds variances."),
+        (
+            _inverse(alpha * beta * eye + beta * gram),
+            "β is taken out of the inverse, so α must be divided by it: β⁻¹ ((α/β)I + WᵀW)⁻¹.",
+        ),
+        (right + eye / beta, "The noise variance 1/β is added; it belongs to x, not to z."),
+        (
+            eye / alpha - alpha * (eye / alpha - right),
+            "What x takes away is α times too large: the gain is Wᵀ C⁻¹ / α.",
+        ),
     ]
 
 
@@ -117,6 +131,7 @@ def _wrong_means(x, weight, alpha, beta):
             "Only the diagonal of the covariance enters your mean; use the whole matrix.",
         ),
         (beta**2 * covariance @ pull, "β enters twice: the mean is β Σ Wᵀ x."),
+        (alpha * right, "The mean is multiplied by α: the gain is Wᵀ C⁻¹ / α."),
         (
             beta / (alpha + beta) * predicted,
             "This shrinks least squares by β/(α + β), which is right for f(z) = z only.",

@@ -21,6 +21,10 @@ def _layers():
     yield Trial((0.3 * normal(4, 2, seed=8), 4 * w, w, 0.0), "With a uᵀw of 5")
     folding = -0.95 * w / w.square().sum()
     yield Trial((0.3 * normal(4, 2, seed=8), folding, w, 0.0), "With a uᵀw of −0.95")
+    u = 0.3 * normal(3, seed=9).abs()
+    square = normal(3, 3, seed=9), u, normal(3, seed=10).abs(), -2.345678
+    yield Trial(square, "With as many rows as dimensions")
+    yield Trial((normal(4, 3, seed=11), u, 0 * u, 0.5), "For a w of zero")
 
 
 def _wrong_log_dets(z, u, w, b):
@@ -85,6 +89,9 @@ def _grids():
     advice = "exp(800) is infinite: sigmoid takes any logit."
     yield Trial((normal(3, 6), 800 * normal(6, 4).sign()), "With logits of ±800", advice)
     yield Trial((torch.zeros(1, 5).double(), normal(5, 3, seed=8)), "For a flat posterior")
+    yield Trial((normal(4, 4, seed=12), normal(4, 4, seed=13)), "With as many images as z")
+    yield Trial((normal(3, 1, seed=14), normal(1, 4, seed=15)), "With one z")
+    yield Trial((normal(3, 5, seed=16), normal(5, 1, seed=17)), "With one pixel")
 
 
 def _wrong_fillings(log_joint, logits):
@@ -138,6 +145,9 @@ def _labels():
     yield 3 * normal(5, 4) - 90, normal(5, 4, seed=1).log_softmax(1)
     yield 2 * normal(3, 10, seed=2) - 40, (3 * normal(3, 10, seed=3)).log_softmax(1)
     yield normal(4, 2, seed=4), normal(4, 2, seed=5).log_softmax(1)
+    square = normal(4, 4, seed=9) - 5000, normal(4, 4, seed=10).log_softmax(1)
+    yield Trial(square, "With as many images as labels, and bounds near −5,000")
+    yield Trial((normal(3, 1, seed=11), torch.zeros(3, 1).double()), "With one label")
     even = torch.full((3, 6), -math.log(6)).double()
     yield Trial((5 * normal(3, 6, seed=6), even), "For a q(y|x) that knows nothing")
     sure = Trial(

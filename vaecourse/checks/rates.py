@@ -18,6 +18,21 @@ def _levels():
     yield Trial((variances, 5.0), "With a level above all variances")
     yield Trial((variances[:1], 1.5), "With one direction")
     yield Trial((variances.flip(0), 0.7), "With the variances from small to large")
+    for some, level in ((variances[2:], 0.5), (variances[:3], 2.0)):  # two, to name a mistake
+        yield Trial((some, level), "With a variance equal to the level")
+    equal = torch.tensor([2.0, 2.0, 0.3, 2.0, 0.3], dtype=torch.float64)
+    for some, level in ((equal, 0.8), (equal[1:] / 3, 0.2)):
+        yield Trial((some, level), "With variances that are equal")
+    large = torch.tensor([1e4, 250.756789, 3.0, 0.123456], dtype=torch.float64)
+    yield Trial((large, 0.754321), "With variances up to 10,000")
+    small = torch.tensor([0.0912345, 1e-4, 0.0034567, 0.0512345], dtype=torch.float64)
+    yield Trial((small, 0.0123456), "With variances from 0.0001 to 0.1")
+    advice = "The logarithm of 0 is no number: such a direction is left out, and its rate is 0."
+    none = torch.tensor([3.0, 0.0, 0.6], dtype=torch.float64)
+    yield Trial((none, 0.4), "With a variance of 0", advice)
+
+
+_EQUAL = "Variances that are equal count once; every direction counts."
 
 
 def _wrong_rates(variances, level):
@@ -51,6 +66,7 @@ def _wrong_rates(variances, level):
             "The first directions count, as if the variances were sorted; they need not be.",
         ),
         (0.5 * ratio.clamp(min=0), "The directions are not summed yet."),
+        (0.5 * ratio.unique().clamp(min=0).sum(), _EQUAL),
         (0.5 * ratio.clamp(min=0).mean(), "You averaged over the directions; sum over them."),
     ]
 
@@ -76,6 +92,11 @@ def _wrong_errors(variances, level):
             "What stands out of the water is described; the error is what lies under water.",
         ),
         (variances.clamp(max=level), "The directions are not summed yet."),
+        (variances.unique().clamp(max=level).sum(), _EQUAL),
+        (
+            variances[variances != level].clamp(max=level).sum(),
+            "A variance equal to the level is left out; its error is the level.",
+        ),
         (variances.clamp(max=level).mean(), "You averaged over the directions; sum over them."),
         (variances.sum(), "This is the whole variance: the error of a code that says nothing."),
     ]
@@ -90,8 +111,8 @@ def _wrong_errors(variances, level):
 def water_filling(variances, level):
     """Check `fn(variances, level) -> (rate, distortion)`, one number each [CT06, section 10.3].
 
-    `variances` [K] of Gaussian data in their own directions; the rate in nats, the distortion the
-    squared error, both summed over directions.
+    `variances` [K], none below 0, of Gaussian data in their own directions; the rate in nats, the
+    distortion the squared error, both summed over directions.
     """
     rate = 0.5 * (variances / level).log().clamp(min=0).sum()
     return rate, variances.clamp(max=level).sum()
@@ -110,6 +131,10 @@ def _tables():
     yield Trial((equal, entropy), "With two latents that tell the same")
     one = torch.tensor([[1.5, 1.0], [0.0, 0.0], [0.0, 0.2]], dtype=torch.float64)
     yield Trial((one, entropy[:2]), "With one latent that tells nearly all")
+    unlike = torch.tensor([0.0123456, 6.789012], dtype=torch.float64)
+    yield Trial((uniform(4, 2, seed=6) * unlike, unlike), "With entropies of very unlike size")
+    all_ = torch.diag(unlike)
+    yield Trial((all_, unlike), "With latents that tell all of one factor, and nothing else")
 
 
 def _wrong_gaps(information, entropy):
@@ -172,6 +197,11 @@ def _likelihoods():
     yield Trial((normal(1, 3, seed=3), torch.tensor([2])), "With one row")
     low = 400 * normal(5, 3, seed=4) - 2_000
     yield Trial((low, low.argmax(1)), "With log-likelihoods near −2,000", "Use logsumexp.")
+    some = normal(4, 4, seed=5), torch.tensor([3, 0, 0, 2])
+    yield Trial(some, "With as many rows as words")
+    equal = torch.full((2, 3), 345.678, dtype=torch.float64)
+    where = "With words that are equally likely, near 346"
+    yield Trial((equal, torch.tensor([2, 1])), where, "Use logsumexp.")
 
 
 def _wrong_evidence(log_likelihood, chosen):
@@ -234,6 +264,12 @@ def _choices():
     yield 2 * normal(3, 6, seed=2), normal(3, 6, seed=3) - 4
     yield Trial((normal(4, 2, seed=4), 50 + normal(4, 2, seed=5)), "With values near 50", rtol=1e-4)
     yield Trial((normal(1, 3, seed=6), normal(1, 3, seed=7)), "With one row")
+    yield Trial((normal(4, 4, seed=8), normal(4, 4, seed=9)), "With as many rows as words")
+    far = 400 * normal(5, 3, seed=10)
+    advice = "exp(800) is infinite: softmax takes any logits."
+    yield Trial((far, normal(5, 3, seed=11)), "With logits from −800 to 800", advice)
+    equal = torch.zeros(2, 4).double(), torch.tensor([[5.0, 5.0, -1.0, 0.0], [2.0] * 4]).double()
+    yield Trial(equal, "With logits and values that are equal")
 
 
 def _wrong_slopes(logits, values):

@@ -28,17 +28,21 @@ def _posteriors():
     yield normal(5, 3), uniform(5, 3, seed=1, low=0.2, high=1.4)  # mistaken readings stay numbers
     yield normal(2, 7, seed=2), uniform(2, 7, seed=3, low=0.2, high=2.0)
     yield Trial((normal(5, 3), uniform(5, 3, seed=1, low=-2)), "With negative log_var")
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    yield Trial((normal(25, 1), column), "For one latent, with log_var from −12 to 12")
-    means = torch.linspace(-40, 40, 25, dtype=torch.float64)[:, None]
-    yield Trial((means, uniform(25, 1)), "For one latent, with means from −40 to 40")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    yield Trial((normal(41, 1), column), "For one latent, with log_var from −20 to 20")
+    yield Trial((3 * column, uniform(41, 1)), "For one latent, with means from −60 to 60")
+    yield Trial((column[:1] + 500, column[:1] / 10), "For one latent, with a mean of 480")
     yield Trial((normal(1, 784), normal(1, 784, seed=1)), "For one row of 784 latents")
+    yield Trial((normal(4, 4, seed=4), normal(4, 4, seed=5)), "With as many rows as latents")
+    nothing = torch.zeros(2, 3, dtype=torch.float64)
+    yield Trial((nothing, nothing), "Where q is the prior", gradients=False)
 
 
-def _wrong_kl(loc, log_var):
+def wrong_kl(loc, log_var):
     """(what a mistake gives [B], the sentence that names it), …"""
     right, j = _kl(loc, log_var), loc.shape[-1]
     square, var = loc.square(), log_var.exp()
+    each = 0.5 * (var + square - 1 - log_var)
 
     def half_sum(terms):
         return 0.5 * terms.sum(-1)
@@ -101,13 +105,19 @@ def _wrong_kl(loc, log_var):
             (0.5 * (var + square) - 1 - log_var).sum(-1),
             "The ½ reaches only some of the terms; it belongs before the whole sum.",
         ),
+        *(
+            (each.clamp(min=floor).sum(-1), "Each latent costs at least a floor, as by free bits.")
+            for floor in (0.05, 0.1, 0.125, 0.2, 0.25, 0.5, 1.0, 2.0)
+        ),
+        (each[..., 0], "Only the first latent counts; sum over all of them."),
+        (each[..., -1], "Only the last latent counts; sum over all of them."),
     ]
 
 
 @check(
     _posteriors,
     "one KL a row, summed over latents, zero only where q is the prior.",
-    _wrong_kl,
+    wrong_kl,
     gradients=("loc", "log_var"),
     parts=lambda loc, log_var: {
         "The term σ²": 0.5 * log_var.exp().sum(-1),
@@ -216,7 +226,7 @@ def _noise_is_standard_normal(z, loc, log_var):
 
 def _noise_is_scaled_everywhere(student):
     """With the same noise, the deviation must follow log_var, and loc must only be added."""
-    log_var = torch.linspace(-12, 12, 26, dtype=torch.float64).reshape(13, 2)
+    log_var = torch.linspace(-20, 20, 26, dtype=torch.float64).reshape(13, 2)
     zero = torch.zeros_like(log_var)
     eps = as_tensor(student(zero, zero, seeded(3)))
     locs = {
@@ -265,9 +275,12 @@ def _noise_lets_gradients_through(student, loc, log_var):
     if not (isinstance(z, torch.Tensor) and z.requires_grad):
         raise Mistake("z is detached: no gradient reaches loc and log_var.")
     to_loc, to_log_var = torch.autograd.grad(z.sum(), (loc, log_var), allow_unused=True)
-    if to_loc is None or not to_loc.any():
+    loc_is_lost, log_var_is_lost = (g is None or not g.any() for g in (to_loc, to_log_var))
+    if loc_is_lost and log_var_is_lost:
         raise Mistake("No gradient reaches loc: z was drawn, where loc + σ ⊙ ε must be computed.")
-    if to_log_var is None or not to_log_var.any():
+    if loc_is_lost:
+        raise Mistake("No gradient reaches loc: it is detached.")
+    if log_var_is_lost:
         raise Mistake("No gradient reaches log_var: σ is detached.")
     right = 0.5 * (z - loc).detach()
     if not (close(to_loc, torch.ones_like(loc), 1e-3) and close(to_log_var, right.double(), 1e-3)):
@@ -285,11 +298,14 @@ def _batches():
         yield x, logits, loc, log_var
     yield x, uniform(3, 4, seed=4, low=0.05, high=0.95), loc, log_var
     yield Trial((x, logits, loc, -3 * log_var), "With negative log_var")
-    column = torch.linspace(-12, 12, 25, dtype=torch.float64)[:, None]
-    nothing = torch.zeros(25, 1, dtype=torch.float64)
-    yield Trial((nothing, nothing, nothing + 0.5, column), "For log_var from −12 to 12")
-    ends = (column, nothing + 0.5, nothing)
-    yield Trial((nothing, *ends), "For one black pixel and logits from −12 to 12")
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
+    nothing = torch.zeros(41, 1, dtype=torch.float64)
+    one = "For one pixel and one latent, with "
+    yield Trial((nothing, nothing, nothing + 0.5, column), f"{one}log_var from −20 to 20")
+    yield Trial((nothing, nothing, 3 * column, nothing + 0.3), f"{one}means from −60 to 60")
+    for white, name in ((nothing, "For one black pixel"), (nothing + 1, "For one white pixel")):
+        ends = (white, column, nothing + 0.5, nothing)
+        yield Trial(ends, f"{name} and logits from −20 to 20")
     advice = "Work from the logits: where sigmoid is rounded to 0 or 1 a logarithm is lost."
     for size in (200, 1000):  # the exponential of the larger is infinite
         for sign, name in ((1, "black pixels and logits of "), (-1, "white and logits of −")):
@@ -299,25 +315,30 @@ def _batches():
     x = torch.bernoulli(torch.full((1, 784), 0.3, dtype=torch.float64), generator=seeded(3))
     wide = (x, 2 * normal(1, 784), normal(1, 20), normal(1, 20, seed=1))
     yield Trial(wide, "For one row of 784 pixels and 20 latents")
+    x = torch.bernoulli(torch.full((3, 3), 0.5, dtype=torch.float64), generator=seeded(6))
+    yield Trial((x, *normal(3, 3, 3, seed=6)), "With as many rows as pixels and as latents")
 
 
 _CUT = "Logits or probabilities are cut off; work from the logits as they are."
+_ADDED = "A small number is added inside the logarithm; work from the logits as they are."
 
 
 def _log_likelihood(x, logits):
     return -binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
 
 
-def _wrong_elbo(x, logits, loc, log_var):
-    """(what a mistake gives [B], the sentence that names it), …"""
-    likelihood, divergence = _log_likelihood(x, logits), _kl(loc, log_var)
-    pixels, latents = x.shape[-1], loc.shape[-1]
-    squared_error = (x - logits.sigmoid()).square().sum(-1)
-    as_probabilities = (x * logits.log() + (1 - x) * (1 - logits).log()).sum(-1)
+def wrong_likelihoods(x, logits):
+    """(what a mistake gives for log p(x|z) [B], the sentence that names it), …"""
+    likelihood, pixels = _log_likelihood(x, logits), x.shape[-1]
     p = logits.sigmoid()
+    squared_error = (x - p).square().sum(-1)
     clipped = binary_cross_entropy(p, x, reduction="none")
     entropies = binary_cross_entropy_with_logits(logits, x, reduction="none")
-    wrong_likelihood = [
+
+    def by(white, black):
+        return (x * white.log() + (1 - x) * black.log()).sum(-1)
+
+    return [
         (-clipped.sum(-1), "log p is cut off at −100 a pixel: work from the logits themselves."),
         (-entropies.mean(), "binary_cross_entropy takes the mean of all unless told otherwise."),
         (
@@ -352,17 +373,28 @@ def _wrong_elbo(x, logits, loc, log_var):
             (-binary_cross_entropy(p.clamp(eps, 1 - eps), x, reduction="none").sum(-1), _CUT)
             for eps in (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
         ),
-        *((_log_likelihood(x, logits.clamp(-c, c)), _CUT) for c in (10, 15, 20, 30, 50)),
+        *((_log_likelihood(x, logits.clamp(-c, c)), _CUT) for c in (5, 10, 15, 20, 30, 50)),
+        *((by(p + e, 1 - p + e), _ADDED) for e in (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
         (-squared_error, "This is a squared error; the decoder gives logits of Bernoulli pixels."),
         (
             -0.5 * squared_error,
             "This is half a squared error; the decoder gives logits of Bernoulli pixels.",
         ),
-        (
-            as_probabilities,
-            "The logits are used as probabilities; a pixel is 1 with probability sigmoid(logit).",
+        *(
+            (
+                by(value, 1 - value),
+                "The logits are used as probabilities; a pixel is 1 with probability "
+                "sigmoid(logit).",
+            )
+            for value in (logits, *(logits.clamp(e, 1 - e) for e in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)))
         ),
     ]
+
+
+def _wrong_elbo(x, logits, loc, log_var):
+    """(what a mistake gives [B], the sentence that names it), …"""
+    likelihood, divergence = _log_likelihood(x, logits), _kl(loc, log_var)
+    pixels, latents = x.shape[-1], loc.shape[-1]
     return [
         (likelihood + divergence, "The KL is added; the bound is log p(x|z) minus the KL."),
         (divergence - likelihood, "The sign is wrong: this is the loss; the ELBO is minus that."),
@@ -374,10 +406,10 @@ def _wrong_elbo(x, logits, loc, log_var):
             likelihood / pixels - divergence / latents,
             "Both terms are averaged over dimensions; sum over pixels and over latents.",
         ),
-        *((value - divergence, sentence) for value, sentence in wrong_likelihood),
+        *((value - divergence, sentence) for value, sentence in wrong_likelihoods(x, logits)),
         *(
             (likelihood - value, f"In the KL: {sentence}")
-            for value, sentence in _wrong_kl(loc, log_var)
+            for value, sentence in wrong_kl(loc, log_var)
             if not sentence.startswith("The sign")
         ),
     ]
@@ -419,6 +451,10 @@ def _minibatches():
     ):
         yield torch.tensor(terms, dtype=torch.float64), n
     yield Trial((normal(200).exp(), 1000), "For a minibatch of 200, a few of them large")
+    small = torch.tensor([1.2345678e-3, -2.3456789e-4, 5.4321e-4], dtype=torch.float64)
+    yield Trial((small, 10), "With terms near 0.001", atol=1e-9)
+    yield Trial((torch.tensor([0.5, -0.25]).double(), 1_281_167), "For more than a million data")
+    yield Trial((torch.tensor([-1.75]).double(), 1), "For one data point")
 
 
 def _wrong_totals(terms, n):
@@ -450,6 +486,8 @@ def _wrong_totals(terms, n):
         (total + n / m * total, "The minibatch counts twice: N has its M terms in it."),
         (n / m * terms.abs().sum(), "Absolute values are summed; the sign of a term counts."),
         (n / m * terms, "The terms are scaled, not yet added up: a total is one number."),
+        (n / (m + 1) * total, "M + 1 stands where M belongs."),
+        (math.sqrt(n / m) * total, "The root of N/M is taken; a total grows with N/M itself."),
     ]
 
 

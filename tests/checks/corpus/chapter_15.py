@@ -9,7 +9,19 @@ import torch
 
 
 def fill(v, level):
-    return sum(max(0, 0.5 * math.log(s / level)) for s in v.tolist()), v.clamp(max=level).sum()
+    return sum(0.5 * math.log(max(s / level, 1)) for s in v.tolist()), v.clamp(max=level).sum()
+
+
+def fill_with_log_of_0(v, w):
+    return sum(max(0, 0.5 * math.log(s / w)) for s in v.tolist()), v.clamp(max=w).sum()
+
+
+def fill_without_equal_ones(v, w):
+    return 0.5 * (v[v > w] / w).log().sum(), w * (v > w).sum() + v[v < w].sum()
+
+
+def fill_of_a_set(v, w):
+    return fill(torch.tensor(sorted(set(v.tolist())), dtype=v.dtype), w)
 
 
 WATER = {
@@ -35,6 +47,15 @@ WATER = {
             "In rate: The first directions count, as if the variances were sorted",
         ),
         (lambda v, w: fill(v.requires_grad_(), w), "requires_grad or grad of variances"),
+        (fill_with_log_of_0, "With a variance of 0: .* its rate is 0.$"),
+        (lambda v, w: (0.5 * ((v > w) * (v / w).log()).sum(), fill(v, w)[1]), "variance of 0.*NaN"),
+        (fill_without_equal_ones, "A variance equal to the level is left out"),
+        (fill_of_a_set, "equal count once"),
+        (lambda v, w: (0.5 * (v / w).log().clamp(0, 4).sum(), fill(v, w)[1]), "In rate|n rate"),
+        (lambda v, w: fill(v.clamp(min=0.1), w), "from 0.0001 to 0.1"),
+        (lambda v, w: fill(v, round(w, 1)), "ariances"),
+        (lambda v, w: fill(v, max(w, 0.05)), "from 0.0001 to 0.1"),
+        (lambda v, w: (fill(v, w)[0], fill(v, w)[1].round(decimals=2)), "rounded to 2 decimals"),
     ],
     "right": [
         fill,

@@ -73,7 +73,39 @@ def clamped_in_place(x, f, m, v):
     return -bce(x, f).sum(1) - kl(m, v)
 
 
+def with_kl(kl_of):
+    return lambda x, a, m, v: -bce(x, a).sum(1) - kl_of(m, v)
+
+
+def each(m, v):
+    return 0.5 * (v.exp() + m**2 - 1 - v)
+
+
+def white_with_eps(eps):
+    def fn(x, a, m, v):
+        white = torch.where(a > -50, (a.sigmoid() + eps).log(), a)
+        return (x * white + (1 - x) * functional.logsigmoid(-a)).sum(1) - kl(m, v)
+
+    return fn
+
+
+def as_probabilities(x, a, m, v):
+    p = a.clamp(1e-6, 1 - 1e-6)
+    return (x * p.log() + (1 - x) * (1 - p).log()).sum(1) - kl(m, v)
+
+
 WRONG = [
+    (with_kl(lambda m, v: kl(m.clamp(-3, 3), v)), "Right for loc from −3 to 3, wrong beyond"),
+    (with_kl(lambda m, v: kl(m.clamp(-9, 9), v)), "Right for loc from −9 to 9, wrong beyond"),
+    (with_kl(lambda m, v: kl(m, v.clamp(-15, 15))), "Right for log_var from −15 to 15"),
+    (with_kl(lambda m, v: kl(m, v).clamp(max=5)), "^For .* your answer is"),
+    (with_kl(lambda m, v: kl(m, v).clamp(max=20)), "^For .* your answer is"),
+    (with_kl(lambda m, v: each(m, v).clamp(min=0.5).sum(1)), "as by free bits"),
+    (with_kl(lambda m, v: each(m, v)[:, 0]), "Only the first latent counts"),
+    (white_with_eps(1e-7), "^For one white pixel .* your answer is"),
+    (white_with_eps(1e-8), "^For one white pixel .* your answer is"),
+    (as_probabilities, "The logits are used as probabilities"),
+    (with_kl(lambda m, v: kl(m, v) + 0.5 * m.shape[1]), "your answer|−1"),
     (lambda x, f, m, v: -bce(x, f).sum(1) + kl(m, v), "The KL is added; the bound is log"),
     (lambda x, f, m, v: bce(x, f).sum(1) + kl(m, v), "The sign is wrong: this is the loss"),
     (lambda x, f, m, v: bce(x, f).sum(1) - kl(m, v), "sign"),
@@ -137,14 +169,14 @@ WRONG = [
         "Numbers outside",
     ),
     (lambda x, a, m, v: bound(x, 0.5 * a + (0.5 * a).detach(), m, v), "not the gradient"),
-    (lambda x, a, m, v: bound(x, a.clamp(-5, 5), m, v), "your answer is"),
+    (lambda x, a, m, v: bound(x, a.clamp(-5, 5), m, v), "are cut off"),
     (lambda x, a, m, v: bound(x, a, m.detach(), v), "No gradient reaches loc"),
     (
         lambda x, a, m, v: (
             (x * (a.sigmoid() + 1e-8).log() + (1 - x) * (1 - a.sigmoid() + 1e-8).log()).sum(1)
             - plain_kl(m, v)
         ),
-        "your answer is",
+        "A small number is added inside the logarithm",
     ),
     (lambda x, a, m, v: bound(x, a, m, v).mean(), "one number"),
     (lambda x, a, m, v: bound(a, x, m, v), "swapped"),

@@ -114,6 +114,13 @@ def every_second(model, x, generator):
     return sum(model.elbo(b, 1, generator).sum() for b in parts) / sum(len(b) for b in parts)
 
 
+def half_of_the_weight(model, x, generator, which):
+    q = model.encode(x)
+    z = q.sample((), generator)
+    other = (-q.log_prob(z), model.prior.log_prob(z))[which]
+    return (model.decode(z).log_prob(x) + other).mean().item()
+
+
 def with_terms(combine, at=lambda q, g: q.rsample((), g)):
     def evaluation(model, x, generator):
         q = model.encode(x)
@@ -170,6 +177,12 @@ def padded(model, x, generator):
 
 
 WRONG = [
+    (lambda m, x, g: m.elbo(x, 1, g).mean().item() + 1, "The answer is 1 too large, everywhere"),
+    (
+        lambda m, x, g: half_of_the_weight(m, x, g, 0),
+        r"log p\(z\) is missing: this is log p\(x\|z\) − log q",
+    ),
+    (lambda m, x, g: half_of_the_weight(m, x, g, 1), r"log q\(z\|x\) is missing"),
     (batched(of=functools.partial(rows, z_of=lambda q: q.mean)), "mean"),
     (
         batched(finish=lambda s, c: sum(a / b for a, b in zip(s, c)) / len(s)),

@@ -31,6 +31,7 @@ def exponential(a):
 
 
 WRONG = [
+    (lambda f: exact(f.clamp(-15, 15)), "Right for log_rate from −15 to 15"),
     (lambda f: exact(f).squeeze(), "number without axes"),
     (lambda f: -exact(f), "sign"),
     (lambda f: (-f + f.exp() - 1).sum(1), r"This is KL\(p ‖ q\), the wrong"),
@@ -52,7 +53,7 @@ WRONG = [
     (lambda f: f.add_((-f).exp() - 1).sum(1), "in place"),
     (by_draws, "random"),
     (lambda f: exact(f.clamp(-10, 10)), "Right for log_rate from"),
-    (lambda f: (f + 1 / (f.exp() + 1e-6) - 1).sum(1), "Right for log_rate from −1 to"),
+    (lambda f: (f + 1 / (f.exp() + 1e-6) - 1).sum(1), "with log_rate from −20 to 20"),
     (lambda f: exact(f).relu() + 1e-2, "too large"),
     (lambda a: (a + a.exp() - 1).sum(1), "rate stands where the mean"),
     (lambda a: (a + (-a).detach().exp() - 1).sum(1), "not the gradient"),

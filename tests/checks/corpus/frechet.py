@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from scipy import linalg
+from torch.distributions import MultivariateNormal, kl_divergence
 
 
 def root(c):
@@ -101,7 +102,32 @@ def by_rows(c):
     return values.clamp(min=0).sqrt()[:, None] * vectors @ vectors.T
 
 
+def by_factors(m, c, n, d):
+    small = 1e-12 * torch.eye(len(m), dtype=c.dtype)
+    apart = torch.linalg.cholesky(c + small) - torch.linalg.cholesky(d + small)
+    return (m - n).square().sum() + apart.square().sum()
+
+
+def backward_kl(m, c, n, d):
+    small = 1e-9 * torch.eye(len(m), dtype=c.dtype)
+    one, two = MultivariateNormal(m, c + small), MultivariateNormal(n, d + small)
+    return kl_divergence(two, one).item()
+
+
+def padded(size):
+    def fn(m, c, n, d):
+        small = size * torch.eye(len(m), dtype=c.dtype)
+        return exact(m, c + small, n, d + small)
+
+    return fn
+
+
 WRONG = [
+    (by_factors, "Cholesky factors stand where the roots"),
+    (backward_kl, "This is KL.2 ‖ 1."),
+    (lambda m, c, n, d: exact(m, c, -n, d), "The means are added; subtract"),
+    (padded(1e-3), "A small number is added to the variances"),
+    (padded(1e-6), "For a Gaussian of no width"),
     (lambda *a: exact(*a).sqrt(), "This is the root of the distance; it"),
     (lambda *a: -exact(*a), "sign"),
     (lambda m1, c1, m2, c2: (m1 - m2).square().sum(), "Only the means are compared; the"),
@@ -162,7 +188,7 @@ WRONG = [
     ),
     (unclamped, "NaN"),
     (by_cholesky_of_first, "For two Gaussians on one line, with"),
-    (with_jitter, "our answer is"),
+    (with_jitter, "A small number is added"),
     (in_place, "in place"),
     (lambda *a: exact(*a) / len(a[0]), "divided"),
     (lambda *a: exact(*a).clamp(max=10), "The answer is cut off at"),

@@ -146,7 +146,7 @@ WRONG = [
         lambda m, L: (
             full(m, L) + log_det(L) / 2 - L.diagonal(dim1=1, dim2=2).clamp(min=1e-4).log().sum(1)
         ),
-        "Right for scale_tril",
+        "For one latent, with L from",
     ),
     (
         lambda m, L: (

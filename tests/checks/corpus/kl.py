@@ -78,6 +78,10 @@ def kl_by_expm1(m, v):
 
 
 WRONG = [
+    (lambda m, v: exact(m, v.clamp(-15, 15)), "Right for log_var from −15 to 15, wrong beyond"),
+    (lambda m, v: exact(m.clamp(-50, 50), v), "Right for loc from −48 to 48, wrong beyond"),
+    (lambda m, v: exact(m[:, :1], v[:, :1]), "Only the first latent counts"),
+    (lambda m, v: 0.5 * (v.exp() + m**2 - 1 - v).clamp(min=0.5).sum(1), "at least a floor"),
     (reversed_kl, r"This is KL\(p ‖ q\), the wrong"),
     (lambda m, v: -0.5 * (1 + v - m**2 - v.exp()).mean(), "batch"),
     (lambda m, v: -0.5 * (1 + v - m**2 + v.exp()).sum(1), "The term σ² has the wrong sign"),

@@ -80,7 +80,38 @@ def with_default_precision(x, W, a, b):
     return exact(x, W, a, b)
 
 
+def solved_if_square(x, W, a, b):
+    mean, covariance = exact(x, W, a, b)
+    return torch.linalg.solve(W, x) if len(x) == W.shape[1] else mean, covariance
+
+
+def turned_if_square(x, W, a, b):
+    return exact(x, W.T if W.shape[0] == W.shape[1] else W, a, b)
+
+
+def factored(x, W, a, b):
+    covariance = torch.linalg.inv(a * eye(W.shape[1]) + W.T @ W)
+    return covariance @ W.T @ x, covariance / b
+
+
+def with_gain_too_large(x, W, a, b):
+    gain = W.T @ torch.linalg.inv(W @ W.T / a + eye(len(W)) / b)
+    return gain @ x, eye(W.shape[1]) / a - gain @ W / a
+
+
 WRONG = [
+    (solved_if_square, "With as many latents as observations"),
+    (turned_if_square, "With as many latents as observations"),
+    (factored, "β is taken out of the inverse, so α must be divided by it"),
+    (with_gain_too_large, "α times too large"),
+    (
+        with_changed(lambda m, c: (m, c + 0.3 * eye(len(m)))),
+        "In covariance|n covariance",
+    ),
+    (
+        lambda x, W, a, b: (exact(x, W, a, b)[0], exact(x, W, a, b)[1] + eye(W.shape[1]) / b),
+        "The noise variance 1/β is added",
+    ),
     (lambda x, W, a, b: exact(x, W, b, a), "α and β are exchanged: α is the"),
     (lambda x, W, a, b: exact(x, W, a, 1 / b), "β is a precision; you used it as a"),
     (lambda x, W, a, b: exact(x, W, 1 / a, b), "α is a precision; you used it as a"),

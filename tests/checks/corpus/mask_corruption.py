@@ -131,7 +131,21 @@ def one_image_whole(rows, columns, p, g):
     return keep(rows, columns, p, g) | (rows == 1 and p < 1)
 
 
+def with_a_level_a_row(x, level, generator):
+    levels = 2 * level * torch.rand(len(x), 1, generator=generator, dtype=x.dtype)
+    return x * (rand(x, generator) >= levels)
+
+
+def with_row_means(x, level, generator):
+    return torch.where(rand(x, generator) < level, x.mean(1, keepdim=True), x)
+
+
 WRONG = [
+    (with_a_level_a_row, "Some images lose more pixels than others"),
+    (with_row_means, "Pixels take new values other than 0"),
+    (lambda x, p, g: (x * (rand(x, g) >= p)).clamp(0, 1), "Pixels take|What is kept becomes 1"),
+    (lambda x, p, g: ((x > 0.5) & (rand(x, g) >= p)).double(), "What is kept becomes 1: multiply"),
+    (lambda x, p, g: ((x > 1.5) & (rand(x, g) >= p)).double(), "What is kept becomes 1: multiply"),
     (lambda x, p, g: (x * (rand(x, g) >= p)).squeeze(), r"For one image alone: .*shape \[2000\]"),
     (made_of(repeated_rows), "Some images lose the same pixels"),
     (made_of(tiled_columns), "always lost together"),
@@ -156,7 +170,7 @@ WRONG = [
     (lambda x, p, g: torch.where(rand(x, g) < p, x, 0.0), "keep a pixel with"),
     (lambda x, p, g: x * (1 - p), "Pixels take new values other than 0: a"),
     (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "normal draw"),
-    (lambda x, p, g: (rand(x, g) >= p).double(), "You return the mask itself: multiply x"),
+    (lambda x, p, g: (rand(x, g) >= p).double(), "What is kept becomes 1: multiply x"),
     (mask_and_image, "a tuple of 2 things; return the answer alone"),
     (in_place, "in place"),
     (lambda x, p, g: x * (rand(x, g) >= 0.5), "Half of the pixels"),
@@ -177,14 +191,14 @@ WRONG = [
     (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "not randn"),
     (lambda x, p, g: x.mul_(uniform(x, g) >= p), "change x in place"),
     (lambda x, p, g: x * (uniform(x, g) >= p).round() * x, "take new values|new values"),
-    (lambda x, p, g: uniform(x, g) >= p, "mask itself"),
+    (lambda x, p, g: uniform(x, g) >= p, "What is kept becomes 1"),
     (lambda x, p, g: x * (uniform(x, torch.Generator().manual_seed(0)) >= p), "the same mask"),
     (lambda x, p, g: x - p, "new values|becomes"),
     (lambda x, p, g: np.random.rand(*x.shape), "generator"),  # noqa: NPY002
     (a_block_in_each, "depends on its neighbour"),
     (lambda x, p, g: x * (torch.randn(x.shape, generator=g) >= p), "from rand, not randn"),
     (lambda x, p, g: x * (uniform(x, g) >= 0.5), "whatever the level is"),
-    (lambda x, p, g: x * (1 - p), "dimming is another"),
+    (lambda x, p, g: x * (1 - p), "leaves it as it is"),
     (bright_ones_alone, "For pixels of both signs"),
     (
         lambda x, p, g: x * (torch.randint(10, x.shape, generator=g) >= int(10 * p)),

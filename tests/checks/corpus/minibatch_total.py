@@ -29,6 +29,9 @@ def by_loop(terms, num_data):
 
 
 WRONG = [
+    (lambda t, n: math.sqrt(n / len(t)) * t.sum(), "The root of N/M is taken"),
+    (lambda t, n: n / (len(t) + 1) * t.sum(), r"M \+ 1 stands where M belongs"),
+    (lambda t, n: round(float(n * t.mean()), 4), "rounded to 4 decimals"),
     (lambda t, n: t.sum(), "This is the sum over the minibatch"),
     (lambda t, n: t.mean(), "This is the mean over the minibatch; a"),
     (lambda t, n: n * t.sum(), "You scaled the sum by N; it already"),

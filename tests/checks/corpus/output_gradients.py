@@ -68,7 +68,22 @@ def in_bounds(x, m, v):
     return error / v.exp(), 0.5 * (1 - error**2 / v.exp())
 
 
+def spread(which):
+    def fn(x, m, v):
+        pair = list(exact(x, m, v))
+        pair[which] = pair[which].sum(1, keepdim=True).expand_as(x)
+        return tuple(pair)
+
+    return fn
+
+
 WRONG = [
+    (spread(0), "In the derivative by mean: The derivative is summed, and one sum spread"),
+    (spread(1), "In the derivative by log_var: The derivative is summed, and one sum spread"),
+    (
+        lambda x, m, v: exact(x, m, v.clamp(-15, 15)),
+        "Right for log_var from −15 to 20, wrong beyond",
+    ),
     (lambda x, m, v: ((x - m) / v.exp(), exact(x, m, v)[1]), "sign"),
     (lambda x, m, v: (exact(x, m, v)[0], -exact(x, m, v)[1]), "sign"),
     (lambda x, m, v: tuple(-part for part in exact(x, m, v)), "sign"),
@@ -122,7 +137,10 @@ WRONG = [
         lambda x, m, v: -Normal(m, (0.5 * v).exp()).log_prob(x),
         "Your function returns a Tensor; return",
     ),
-    (lambda x, m, v: exact(x, m, v.clamp(-5, 5)), "In the derivative by mean: Right for"),
+    (
+        lambda x, m, v: exact(x, m, v.clamp(-5, 5)),
+        "With log_var from −20 to 20, in the derivative by mean",
+    ),
     (in_place, "in place"),
     (lambda x, m, v: slopes(m, x, v), "The sign is turned"),
     (lambda x, m, v: slopes(x, m, v)[::-1], "wrong order"),

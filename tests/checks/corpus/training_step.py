@@ -1,5 +1,6 @@
 """Answers to `vc.checks.training_step`, written before the check was read."""
 
+import functools
 import math
 
 import numpy as np
@@ -251,7 +252,46 @@ def reporting_the_fit(encoder, decoder, optimizer, x, generator):
     return kept[0].mean().item()
 
 
+def backward_kl(m, v, z, e):
+    return 0.5 * ((-v).exp() + m**2 * (-v).exp() - 1 + v)
+
+
+def with_squared_error(encoder, decoder, optimizer, x, generator):
+    m, v = encoder(x).chunk(2, 1)
+    e = torch.randn(m.shape, generator=generator, dtype=m.dtype)
+    error = (decoder(m + (v / 2).exp() * e).sigmoid() - x).square()
+    loss = (error.sum(1) + 0.5 * (v.exp() + m**2 - 1 - v).sum(1)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def with_draws_beside(encoder, decoder, optimizer, x, generator, lost="loc"):
+    m, v = encoder(x).chunk(2, 1)
+    e = torch.randn(m.shape, generator=generator, dtype=m.dtype)
+    at, scale = (m.data, (v / 2).exp()) if lost == "loc" else (m, (v / 2).exp().data)
+    fit = binary_cross_entropy_with_logits(decoder(at + scale * e), x, reduction="none").sum(1)
+    loss = (fit + 0.5 * (v.exp() + m**2 - 1 - v).sum(1)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def mean_loss(nll, kl):
+    return nll.sum(1).mean() + kl.sum(1).mean()
+
+
 WRONG = [
+    (train(mean_loss, backward_kl), "KL.p ‖ q., the wrong direction"),
+    (with_squared_error, "This is a squared error"),
+    (train(lambda n, k: mean_loss(n, k.clamp(min=0.25))), "as by free bits"),
+    (train(lambda n, k: mean_loss(n, k.mean(0).clamp(min=0.5)[None])), "A latent costs at least"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1))[-1]), "Only the last row counts"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1))[0]), "Only the first row counts"),
+    (with_draws_beside, "No gradient reaches loc: it is detached"),
+    (functools.partial(with_draws_beside, lost="log_var"), "σ is detached"),
     (forgetting, "state of the optimizer is gone"),
     (
         reporting_the_fit,
