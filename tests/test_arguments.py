@@ -157,6 +157,18 @@ def test_numbers_keep_or_change_their_type_by_one_rule():
     assert as_tensor(x) is x and as_tensor(x, like=x) is x  # nothing is copied without need
 
 
+class Table:
+    """A table of pyarrow, whose columns are arrays and have their names elsewhere."""
+
+    column_names, columns = ["day"], [np.array(["2020-01-01"])]
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("no numbers")
+
+    def __getitem__(self, name):
+        raise TypeError("Index must either be string or integer")
+
+
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [
@@ -165,6 +177,7 @@ def test_numbers_keep_or_change_their_type_by_one_rule():
         ([[1.0, 2.0], [3.0]], "x has rows of different length; cut sequences to one length"),
         ([["a", "b"]], "x is a list that cannot be read as numbers"),
         ([{"a": 1}], "x is a list that cannot be read as numbers"),
+        (Table(), "x is a Table that cannot be read as numbers"),
         (np.array(["2020-01-01"], dtype="datetime64[D]"), "x holds dates or times"),
         (1j * torch.ones(2, 4), "x is of torch.complex64; it must hold real numbers"),
         (np.array([[1j] * 4]), "x is of torch.complex128; it must hold real numbers"),

@@ -521,7 +521,8 @@ def _obstacle(argument, x):
         )
     if getattr(given, "kind", "") in ("M", "m"):
         return f"{argument} holds dates or times; it must hold numbers."
-    for place, name in enumerate(x.columns if hasattr(x, "columns") else []):
+    named = hasattr(x, "columns") and not hasattr(x, "column_names")  # pyarrow's are no names
+    for place, name in enumerate(x.columns if named else []):
         column = x.iloc[:, place] if hasattr(x, "iloc") else x[name]  # names may be there twice
         missing = int((column.isna() if hasattr(column, "isna") else column.is_null()).sum())
         if missing or not _are_numbers(column):

@@ -721,6 +721,21 @@ def test_numbers_in_other_forms_may_be_data(tmp_path, cells, plain):
     assert read_rows(tmp_path / "a.csv").x[:, 1].tolist() == pytest.approx(list(map(float, plain)))
 
 
+@pytest.mark.parametrize("cell", ['"9,082.00"', "9'082", "9_082", "+-0.1", "<0.5", "5%", "\u22125"])
+@pytest.mark.parametrize("names", ["a,b\n", ""])
+def test_a_number_in_another_form_among_plain_ones_is_told_its_form(tmp_path, cell, names):
+    path, line = tmp_path / "a.csv", 1 + bool(names)
+    path.write_bytes(f"{names}{cell},2\n1.5,3\n2.5,9\n".encode())
+    with pytest.raises(ValueError) as caught:
+        read_rows(path)
+    assert str(caught.value).startswith(f"a.csv, line {line}, column 1")
+    assert str(caught.value).endswith(
+        "is not a number (write digits and a decimal point alone, 9082.5 say)."
+    )
+    path.write_text(f"{names}9082.5,2\n1.5,3\n2.5,9\n")
+    assert read_rows(path).x[0, 0].item() == 9082.5
+
+
 def test_truth_values_and_labels_without_a_line_of_names_get_a_cure(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n1.5,True\n2.5,False\n")

@@ -430,6 +430,12 @@ def _hint(cell, column, top, names, apart):
         return " (write 1 and 0)"
     if cell.lower() in MISSING:
         return ""
+    date = re.search(r"\d[-/:.]\d+[-/:.]\d", cell)
+    written = (
+        any(map(str.isdigit, cell)) and not date and not cell[0].isalpha()
+    )  # otherwise, 5% say
+    if written and (numbers or not names):
+        return " (write digits and a decimal point alone, 9082.5 say)"
     if names and above:
         return f" (if line {top[0]} is names or units, leave one line of names above the numbers)"
     if above and cell[0].isalpha() and any(map(_is_number, top[1])):
@@ -440,13 +446,12 @@ def _hint(cell, column, top, names, apart):
         return " (if these are labels, put a line of names above, and name theirs in data.label)"
     if cell[0].isalpha() and apart is None:
         return " (if these are labels, name their column in data.label; if no data, in data.ignore)"
-    date = re.search(r"\d[-/:.]\d+[-/:.]\d", cell)
-    if cell[0].isalpha() or date or not any(c.isdigit() for c in cell):
-        return " (if this column is no data, name it in data.ignore)"
-    return (
-        " (if these are data, write digits and a decimal point alone, 9082.5 say; if not, name "
-        "their column in data.ignore)"
-    )
+    if written:
+        return (
+            " (if these are data, write digits and a decimal point alone, 9082.5 say; if not, name "
+            "their column in data.ignore)"
+        )
+    return " (if this column is no data, name it in data.ignore)"
 
 
 def _shown(cell):
