@@ -29,6 +29,14 @@
     }
   }
 
+  /** How many columns a cell printed: the style makes their letters small enough, if it can. */
+  function countColumns() {
+    for (const printed of document.querySelectorAll(".cell_output pre")) {
+      const lengths = printed.textContent.split("\n").map((line) => line.length);
+      printed.style.setProperty("--columns", Math.max(1, ...lengths));
+    }
+  }
+
   /** docutils gives the references a role that ARIA has given up; in a list, they are its items. */
   function listReferences() {
     for (const entry of document.querySelectorAll("[role=list] > [role=doc-biblioentry]"))
@@ -102,6 +110,7 @@
   nameSidebar();
   nameFolds();
   emptyCorners();
+  countColumns();
   listReferences();
   // It runs just after MathJax has been loaded, on pages that load it.
   if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(watchWide);

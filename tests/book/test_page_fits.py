@@ -19,6 +19,12 @@ SILENT = """(boxes) => boxes.filter((box) => box.checkVisibility()
   && !(box.classList.contains("goes-on") && box.tabIndex === 0)
 ).map((box) => box.textContent.slice(0, 60))"""
 
+# The columns of what was printed and is still wider than its box.
+COLUMNS = """(boxes) => boxes.filter((box) => box.checkVisibility()
+  && box.scrollWidth > box.clientWidth + 1
+).flatMap((box) => Math.max(...box.textContent.split("\\n").map((line) => line.length)))"""
+FIT = {390: 60, 768: 110, 1440: 120}  # columns that letters of nine pixels or more make fit
+
 SCROLLING = "mjx-container[display], .cell_output pre"
 
 SMALLEST = """(formulas) => Math.min(99, ...formulas.filter((formula) => formula.checkVisibility())
@@ -58,6 +64,8 @@ def test_nothing_is_cut_and_no_full_stop_begins_a_line(new_tab, addresses, page)
         tab.evaluate(STILL)
         assert tab.locator(".cell_input pre").evaluate_all(WIDER) == [], width
         assert tab.locator(SCROLLING).evaluate_all(SILENT) == [], width
+        too_wide = tab.locator(".cell_output pre").evaluate_all(COLUMNS)
+        assert [columns for columns in too_wide if columns <= FIT[width]] == [], width
         assert tab.locator("mjx-container[display]").evaluate_all(SMALLEST) >= 11, width
         assert len(tab.evaluate(EDGES)) <= 1, width
     tab.emulate_media(media="print")
