@@ -1,7 +1,7 @@
 """Run in every kernel of a build: a matplotlib figure is shown as SVG too, not as PNG alone.
 
 What is many marks, or cells, is drawn as a picture inside the SVG. Letters on a picture, or on a
-coloured patch, are named `keep-…`: `vector_figures.py` leaves their colour as it is on a dark page.
+coloured patch or cell, are named `keep-…`: `vector_figures.py` leaves their colour on a dark page.
 """
 
 import io
@@ -9,6 +9,7 @@ import re
 from itertools import chain, count
 
 import matplotlib as mpl
+import numpy as np
 from IPython import get_ipython
 from matplotlib.collections import Collection, PathCollection, QuadMesh
 from matplotlib.figure import Figure
@@ -68,16 +69,19 @@ def lies_on_colour(text, figure):
         figure.findobj(lambda artist: isinstance(artist, Patch) and id(artist) not in grounds),
     )
     return any(
-        artist.get_visible() and has_colour(artist) and artist.get_window_extent().contains(*middle)
+        artist.get_visible() and artist.get_window_extent().contains(*middle) and has_colour(artist)
         for artist in below
     )
 
 
 def has_colour(artist):
-    if not isinstance(artist, Patch):
+    if isinstance(artist, AxesImage):
         return True
-    red, green, blue, alpha = artist.get_facecolor()
-    return alpha > 0.5 and max(red, green, blue) - min(red, green, blue) > 0.1
+    # A dark page turns greys over, and the letters on them.
+    if isinstance(artist, QuadMesh):
+        artist.update_scalarmappable()  # its colours are else known once it is drawn
+    colours = np.atleast_2d(artist.get_facecolor())
+    return bool(((colours[:, 3] > 0.5) & (np.ptp(colours[:, :3], axis=1) > 0.1)).any())
 
 
 # The inline backend forgets all formats when it starts, so it starts here.

@@ -12,8 +12,11 @@ from docutils import nodes
 
 PARTS = re.compile(
     r'(class="(?:exercise|solution) |<section(?! id="(?:exercise|solution)-content)'
-    r"|tag_hide-cell|code cell (?:source|content))"
+    r'|class="cell [^"]*"|code cell (?:source|content))'
 )
+# sphinx-exercise and sphinx-proof name the body of each of theirs alike; nothing links there.
+REPEATED = re.compile(r' id="(?:exercise|solution|proof)-content"')
+IN_PRINT = re.compile(r"<p>(?=In print, )")
 
 
 def description(doctree):
@@ -36,8 +39,8 @@ def name_folds(body):
             after_solution = hidden = False
         elif part.startswith('class="solution'):
             after_solution = True
-        elif part == "tag_hide-cell":
-            hidden = True
+        elif part.startswith('class="cell'):
+            hidden = "tag_hide-cell" in part  # of other cells the input alone is folded: figures
         elif part.startswith("code cell") and after_solution and hidden:
             part = "the code of the solution"
         parts.append(part)
@@ -47,7 +50,9 @@ def name_folds(body):
 
 def add_heads(app, pagename, templatename, context, doctree):
     if "body" in context:
-        context["body"] = name_folds(context["body"])
+        body = REPEATED.sub("", name_folds(context["body"]))
+        # What stands on paper in the place of an explorer, which the screen has.
+        context["body"] = IN_PRINT.sub('<p class="in-print">', body)
     if doctree is None:
         return
     title = re.sub(r"<[^>]*>", "", context.get("title", ""))

@@ -20,6 +20,7 @@ INK = (0xF3, 0xF4, 0xF6)
 CONTRAST = 3  # of lines against the page, as WCAG asks
 NEUTRAL = 0.16  # colours below this chroma are greys
 NEAR = 16  # of 255: of a mark that lies over another
+BAR = 30  # pixels across, at most: the bar that tells what the greys of a map mean
 LARGER = 150 / 72  # of a point of the drawing: as wide as the pictures of 150 dots an inch
 KNOWN = {COLOURS[idea].lower(): COLOURS_DARK[idea] for idea in COLOURS}
 
@@ -27,6 +28,8 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 KEPT = re.compile(r'<g id="keep-\d+">.*?</g>\s*</g>|<image\b.*?/>', re.S)
 PATCH_OF_PAGE = re.compile(r'(<g id="patch_1">\s*<path[^>]*style=")fill: #ffffff')
 PICTURE = re.compile(r"(?<=base64,)[\s\w+/=]+")
+IMAGE = re.compile(r"<image\b.*?/>", re.S)
+WIDTH = re.compile(r'\bwidth="([\d.]+)')  # in points; of an image, its pixels
 SIZE = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"')
 FIGURE = re.compile(
     r'(?:<a class="reference internal image-reference"[^>]*>)?'
@@ -35,26 +38,40 @@ FIGURE = re.compile(
 
 
 def dark(svg):
-    """The drawing for a dark page; pictures but clouds, and letters on them, keep their colours."""
+    """The drawing for a dark page; images, and letters on them, keep their colours."""
     svg = PATCH_OF_PAGE.sub(r"\1fill: none", svg, count=1)
+    shows_images = any(not _is_drawn(kept[0]) for kept in IMAGE.finditer(svg))
     parts, last = [], 0
     for kept in KEPT.finditer(svg):
-        same = PICTURE.sub(_dark_cloud, kept[0]) if kept[0].startswith("<image") else kept[0]
+        same = kept[0]
+        if IMAGE.match(same):
+            picture = PICTURE.search(same)[0]
+            same = same.replace(picture, _dark_picture(picture, _is_drawn(same), shows_images))
         parts += [COLOUR.sub(_dark, svg[last : kept.start()]), same]
         last = kept.end()
     text = "".join([*parts, COLOUR.sub(_dark, svg[last:])])
     return text.replace("<svg ", f'<svg fill="{_hex(INK)}" ', 1)  # letters without a colour
 
 
-def _dark_cloud(found):
-    """A picture of marks with much page between them in the dark colours; any other as it is."""
-    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(found[0]))).convert("RGBA"))
+def _is_drawn(image):
+    """Whether a picture was drawn (a cloud, contours, cells); an image has pixels of its own."""
+    head = base64.b64decode(PICTURE.search(image)[0].strip()[:32])
+    return float(WIDTH.search(image)[1]) < 0.99 * int.from_bytes(head[16:20], "big")
+
+
+def _dark_picture(picture, drawn, shows_images):
+    """Marks with much page between them, or drawn greys, in the dark colours; others stay."""
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGBA"))
     rgb, alpha = pixels[..., :3].astype(float), pixels[..., 3]
-    if (alpha == 255).mean() > 0.5:
-        return found[0]
+    grey = np.ptp(rgb, -1) < NEUTRAL * 255
+    # The bar beside an image tells the greys of the image, which stay.
+    bar = shows_images and min(alpha.shape) < BAR
+    shades = drawn and not bar and grey[alpha > 0].all()
+    if (alpha == 255).mean() > 0.5 and not shades:
+        return picture
     ink, paper = np.array(INK), np.array(_parts(PAGE))
     light = rgb.mean(-1, keepdims=True) / 255
-    new = np.where(np.ptp(rgb, -1)[..., None] < NEUTRAL * 255, ink + light * (paper - ink), rgb)
+    new = np.where(grey[..., None], ink + light * (paper - ink), rgb)
     for colour, lifted in KNOWN.items():
         near = np.abs(rgb - _parts(colour)).max(-1) < NEAR
         new[near] = _parts(lifted)

@@ -44,18 +44,8 @@
   }
 
   const FORMULA = "mjx-container[display]";
+  const IN_LINE = ".bd-article mjx-container:not([display])";
   const WIDE = `${FORMULA}, .cell_output pre, .cell_output .text_html, .pst-scrollable-table-container`;
-  const SMALLEST = 0.75; // of the size of the text; below that a formula scrolls
-
-  /** A formula that is wider than its box is set smaller, down to a size that can be read. */
-  function fit(formula, smallest) {
-    formula.style.fontSize = "";
-    const share = formula.clientWidth / formula.scrollWidth;
-    if (share > 0 && share < 1) {
-      const size = parseFloat(getComputedStyle(formula).fontSize);
-      formula.style.fontSize = `${Math.floor(100 * size * Math.max(smallest, share)) / 100}px`;
-    }
-  }
 
   /** What is still wider than its box scrolls: by the arrow keys too, and its edge fades. */
   function reachWide(box) {
@@ -66,13 +56,15 @@
   }
 
   function watchWide() {
+    const fit = window.MathJax?.config?.fit; // of formulas.js
+    const formulas = document.querySelectorAll(`${FORMULA}, ${IN_LINE}`);
     const widths = new Map();
     // Folds open, phones turn, and fonts arrive: the box changes its size, or what is in it.
     const observer = new ResizeObserver((changes) => {
-      for (const box of new Set(changes.map(({ target }) => target.closest(WIDE)))) {
-        if (box.matches(FORMULA) && widths.get(box) !== box.clientWidth) fit(box, SMALLEST);
+      for (const box of new Set(changes.map(({ target }) => target.closest(`${WIDE}, ${IN_LINE}`)))) {
+        if (box.matches("mjx-container") && widths.get(box) !== box.clientWidth) fit(box);
         widths.set(box, box.clientWidth);
-        reachWide(box);
+        if (box.matches(WIDE)) reachWide(box);
       }
     });
     for (const box of document.querySelectorAll(WIDE)) {
@@ -80,9 +72,9 @@
       if (box.firstElementChild) observer.observe(box.firstElementChild);
       box.addEventListener("scroll", () => reachWide(box), { passive: true });
     }
-    const formulas = document.querySelectorAll(FORMULA);
+    for (const formula of document.querySelectorAll(IN_LINE)) observer.observe(formula);
     matchMedia("print").addEventListener("change", ({ matches }) =>
-      formulas.forEach((formula) => fit(formula, matches ? 0.3 : SMALLEST))
+      formulas.forEach((formula) => fit(formula, matches ? 0.3 : undefined))
     );
   }
 

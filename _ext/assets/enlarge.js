@@ -1,22 +1,43 @@
-// A tap on a figure opens it over the page, as large as the screen allows; another closes it.
-// Without this the link leads to the drawing itself.
+// A tap on a figure opens it over the page, as large as all of it can be; a tap on it, or the
+// button, makes it larger still. Without this the link leads to the drawing itself.
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a.drawing");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
+
+  const button = (label) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = label;
+    return made;
+  };
   const dialog = document.createElement("dialog");
   dialog.className = "enlarged";
-  const image = link.firstElementChild.cloneNode();
   dialog.setAttribute("aria-label", "The figure, enlarged");
-  const close = document.createElement("button");
-  close.type = "button";
-  close.textContent = "Close";
-  const scroll = document.createElement("div");
-  scroll.tabIndex = 0; // so that the arrow keys move it
-  scroll.append(image);
-  dialog.append(close, scroll);
+  const image = link.firstElementChild.cloneNode();
+  image.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
+  const [zoom, close] = [button("Zoom in"), button("Close")];
+  const tools = document.createElement("div");
+  tools.className = "enlarged-tools";
+  tools.append(zoom, close);
+  const sheet = document.createElement("div");
+  sheet.className = "enlarged-sheet";
+  sheet.tabIndex = 0; // so that the arrow keys move it
+  sheet.append(image);
+  dialog.append(tools, sheet);
   document.body.append(dialog);
-  dialog.addEventListener("click", () => dialog.close());
+
+  /** Larger or back; what lies at these shares of the figure comes to the middle. */
+  function turn(across = 0.5, down = 0.5) {
+    zoom.textContent = dialog.classList.toggle("zoomed") ? "Zoom out" : "Zoom in";
+    sheet.scrollLeft = across * image.clientWidth - sheet.clientWidth / 2;
+    sheet.scrollTop = down * image.clientHeight - sheet.clientHeight / 2;
+  }
+  zoom.addEventListener("click", () => turn());
+  image.addEventListener("click", ({ offsetX, offsetY }) =>
+    turn(offsetX / image.clientWidth, offsetY / image.clientHeight));
+  close.addEventListener("click", () => dialog.close());
+  sheet.addEventListener("click", ({ target }) => target === sheet && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();
 });

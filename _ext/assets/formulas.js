@@ -70,6 +70,33 @@
     }
   }
 
+  const SMALLEST = 0.65; // of the size of the text; below that a formula scrolls
+  const sizes = new WeakMap(); // that MathJax gives, so that symbols are as high as the letters
+
+  /** Let a formula in a line break before its relations and its signs, where its box ends. */
+  function letBreak(math) {
+    for (const sign of math.querySelectorAll(":scope > mjx-mo[space]"))
+      if (sign.previousElementSibling.tagName !== "WBR") sign.before(document.createElement("wbr"));
+  }
+
+  /** A formula that is wider than its box is set smaller, down to a size that can be read. */
+  function fit(formula, smallest = SMALLEST) {
+    if (!sizes.has(formula)) sizes.set(formula, formula.style.fontSize);
+    if (formula.style.fontSize !== sizes.get(formula)) formula.style.fontSize = sizes.get(formula);
+    const displayed = formula.hasAttribute("display");
+    const math = formula.querySelector("mjx-math");
+    const room = formula.clientWidth; // none where it is folded
+    // In a line, what a screen reader hears is wider than a symbol; slanted letters lean out.
+    const width = () => (displayed ? formula.scrollWidth : math.scrollWidth - 3);
+    if (!room || width() <= room) return;
+    if (!displayed) letBreak(math);
+    const share = Math.max(smallest, room / width());
+    const size = parseFloat(getComputedStyle(formula).fontSize);
+    if (share < 1) formula.style.fontSize = `${Math.floor(100 * size * share) / 100}px`;
+  }
+
+  const show = () => document.documentElement.classList.add("formulas-set");
+
   /** Set what is in sight, or comes into sight by that, and show the page: the rest moves unseen. */
   async function setFirstScreen() {
     const inSight = [...document.querySelectorAll(".math")].filter((formula) => {
@@ -79,12 +106,17 @@
     });
     if (inSight.length) await MathJax.typesetPromise(inSight);
     keepPunctuation();
+    for (const formula of inSight) formula.querySelectorAll("mjx-container").forEach((one) => fit(one));
     document.body.getBoundingClientRect(); // a page that is laid out asks for its fonts
     await document.fonts.ready;
-    document.documentElement.classList.add("formulas-set");
+    show();
   }
 
+  // What cannot be loaded is not waited for.
+  document.querySelector("script[src*='mathjax/']")?.addEventListener("error", show);
+
   const config = (window.MathJax = window.MathJax || {});
+  config.fit = fit; // for accessible.js, which sees boxes change
   // Else the keyboard would stop at every formula; accessible.js lets it stop where one scrolls.
   config.options = { ...config.options, menuOptions: { settings: { inTabOrder: false } } };
   const ofPage = config.startup && config.startup.pageReady; // slides have one of their own
@@ -93,9 +125,10 @@
     ...config.startup,
     ready() {
       MathJax.startup.defaultReady();
-      for (const input of MathJax.startup.document.inputJax) {
-        if (input.name === "TeX") input.postFilters.add(colour, 100); // after MathJax's own
-      }
+      const page = MathJax.startup.document;
+      // What a screen reader hears is MathML, which would be taken for more formulas to set.
+      page.inputJax = page.inputJax.filter(({ name }) => name === "TeX");
+      for (const input of page.inputJax) input.postFilters.add(colour, 100); // after MathJax's own
     },
     pageReady: () => setPage().then(keepPunctuation),
   };

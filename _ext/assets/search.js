@@ -5,9 +5,10 @@
 
   // Names of one thing. A query with one of them asks, more softly, for the others in its place.
   const NAMES = [
-    ["elbo", "evidence lower bound", "variational bound", "variational lower bound"],
+    ["elbo", "evidence lower bound", "variational bound", "variational lower bound", "nelbo"],
+    ["free energy", "elbo"],
     ["vae", "variational autoencoder"],
-    ["kl", "kullback leibler", "divergence"],
+    ["kl", "kld", "kullback leibler", "divergence"],
     ["em", "expectation maximization"],
     ["reparameterization", "reparametrization", "pathwise"],
     ["score function", "reinforce", "log derivative"],
@@ -31,12 +32,19 @@
       .normalize("NFD")
       .replace(/[\u0300-\u036f]/g, "")
       .toLowerCase()
+      .replace(/β/g, " beta ")
       .replace(/[-–—_/‖|]/g, " ")
       .replace(/metri[sz]/g, "meteriz")
       .replace(/is(ation|e|ed|es|ing)\b/g, "iz$1")
       .replace(/our\b/g, "or");
   const stem = (word) => (word.length > 4 ? word.replace(/(ations?|ing|ed|es|s|e)$/, "") : word);
   const split = (text) => (tidy(text).match(/[\p{L}\p{N}]+/gu) || []).map(stem);
+
+  /** The words that say something; all of them, where none does. */
+  function full(words) {
+    const said = words.filter((word) => !EMPTY.has(word));
+    return said.length ? said : words;
+  }
 
   const sections = window.SECTIONS.map(([address, page, title, text]) => {
     const counts = new Map();
@@ -85,12 +93,12 @@
 
   function find(query) {
     const all = split(query);
-    const words = all.every((word) => EMPTY.has(word)) ? all : all.filter((word) => !EMPTY.has(word));
+    const words = full(all);
     if (!words.length) return [];
     const asked = [[words, 1]];
     const whole = ` ${words.join(" ")} `;
     for (const names of NAMES) {
-      const said = names.map((name) => ` ${split(name).join(" ")} `);
+      const said = names.map((name) => ` ${full(split(name)).join(" ")} `);
       const longest = said.filter((name) => whole.includes(name)).sort((a, b) => b.length - a.length)[0];
       for (const name of said)
         if (longest && name !== longest) asked.push([whole.replace(longest, name).trim().split(" "), 0.7]);
@@ -106,12 +114,19 @@
     return [...scores].sort((a, b) => b[1] - a[1]).map(([section]) => [section, asked]);
   }
 
-  /** Some two hundred letters of a section around the first of the words, which are marked. */
+  /** Some two hundred letters of a section around the first of the words, which are marked: those
+   * of the query, where it has them together, or any of them, or else its other names. */
   function snippet({ text }, asked) {
-    const wanted = new Set(asked.flatMap(([words]) => words));
     const pieces = text.split(/([\p{L}\p{N}]+)/u);
-    const hits = pieces.map((piece) => split(piece).some((word) => wanted.has(word)));
-    const first = Math.max(0, hits.indexOf(true) - 24);
+    const said = pieces.map((piece) => split(piece));
+    const own = asked[0][0];
+    const has = (words) => said.map((here) => here.some((word) => words.includes(word)));
+    const hits = has(asked.flatMap(([words]) => words));
+    const mine = has(own);
+    const together = mine.findIndex((hit, place) =>
+      hit && own.every((word) => said.slice(place, place + 2 * own.length + 4).flat().includes(word)));
+    const start = [together, mine.indexOf(true), hits.indexOf(true)].find((place) => place >= 0) ?? 0;
+    const first = Math.max(0, start - 24);
     const line = document.createElement("p");
     if (first) line.append("… ");
     for (let place = first; place < Math.min(pieces.length, first + 76); place++) {

@@ -56,6 +56,46 @@ def test_a_cloud_of_marks_is_drawn_in_the_dark_colours_too(tmp_path):
     assert found["dark"] == {(0xF3, 0xF4, 0xF6), (0x56, 0xB4, 0xE9)}
 
 
+def pictures_of(figure, path):
+    """The pixels of each picture in the drawing of a figure, as it is and for a dark page."""
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+    light = path.read_text(encoding="utf-8")
+    return [
+        [
+            np.array(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")).astype(int)
+            for picture in PICTURE.findall(svg)
+        ]
+        for svg in (light, dark(light))
+    ]
+
+
+def test_greys_that_were_drawn_are_turned_and_an_image_beside_them_stays(tmp_path):
+    """A map of greys is turned as a picture as it would be as shapes: every panel the same way."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(4, 2))
+    shades = left.pcolormesh([[0.0, 1.0], [1.0, 0.0]], cmap="Greys", rasterized=True)
+    right.imshow([[0.0, 1.0]], cmap="Greys", interpolation="none")
+    bar = fig.colorbar(shades)
+    bar.solids.set_rasterized(True)
+    light, turned = pictures_of(fig, tmp_path / "greys.svg")
+    kinds = {"mesh": [], "image": [], "bar": []}
+    for before, after in zip(light, turned, strict=True):
+        kind = "image" if before.shape[0] == 1 else "bar" if before.shape[1] < 30 else "mesh"
+        kinds[kind].append((before[0, 0].tolist(), after[0, 0].tolist()))
+    assert kinds["image"] == [([255, 255, 255], [255, 255, 255])]
+    ((before, after),) = kinds["mesh"]
+    assert (before, after) == ([255, 255, 255], [0x12, 0x12, 0x12])
+    ((before, after),) = kinds["bar"]  # it tells the greys of the image
+    assert before == after
+
+
+def test_a_map_in_colours_keeps_them(tmp_path):
+    fig, ax = plt.subplots(figsize=(2, 2))
+    ax.pcolormesh([[0.0, 1.0], [1.0, 0.0]], cmap="viridis", rasterized=True)
+    light, turned = pictures_of(fig, tmp_path / "colours.svg")
+    assert len(light) == 1 and (light[0] == turned[0]).all()
+
+
 def test_dark_drawing_turns_greys_over_and_lifts_what_is_too_dark(drawing):
     # grey 0x6B, 0x72, 0x80: a mean of 116.3/255 of the way from the ink f3f4f6 to the page 121212
     assert "fill: #6b7280" in drawing and "fill: #8c8d8e" in dark(drawing)
@@ -111,11 +151,25 @@ def test_a_tap_enlarges_the_drawing_that_is_shown(chromium, addresses, width, th
     link.click()
     large = tab.locator("dialog.enlarged img")
     assert large.get_attribute("src") == link.get_attribute("href")
-    assert large.bounding_box()["width"] > 1.1 * small["width"]
+    whole = large.bounding_box()
+    assert whole["width"] >= small["width"]
+    assert whole["x"] >= 0 and whole["x"] + whole["width"] <= width  # all of it is seen first
+    assert whole["y"] >= 0 and whole["y"] + whole["height"] <= 844
+    large.click(position={"x": whole["width"] * 0.9, "y": whole["height"] / 2})
+    near = large.bounding_box()
+    assert near["width"] >= max(800, 1.99 * whole["width"])
+    assert near["x"] + near["width"] <= width + 1  # the end that was tapped
+    zoom, close = tab.locator("dialog.enlarged button").all()
+    assert [part.inner_text() for part in (zoom, close)] == ["Zoom out", "Close"]
+    ground = "part => getComputedStyle(part).backgroundColor"
+    assert close.evaluate(ground) == tab.locator("dialog.enlarged").evaluate(ground)
+    assert min(part.bounding_box()["height"] for part in (zoom, close)) >= 44
+    zoom.click()
+    assert large.bounding_box() == whole
     tab.keyboard.press("Escape")
     assert tab.locator("dialog.enlarged").count() == 0
     link.press("Enter")  # the focus is where it was, and the keyboard opens it too
-    tab.locator("dialog.enlarged button").click()
+    tab.locator("dialog.enlarged button", has_text="Close").click()
     assert tab.locator("dialog.enlarged").count() == 0
     context.close()
 

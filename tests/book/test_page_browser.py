@@ -12,8 +12,8 @@ from browser import READY
 MOVED = """window.moved = 0;
 new PerformanceObserver((list) => {
   for (const { hadRecentInput, value } of list.getEntries()) if (!hadRecentInput) moved += value;
-}).observe({ type: "layout-shift", buffered: true });
-document.addEventListener("readystatechange", () =>
+}).observe({ type: "layout-shift", buffered: true });"""
+WAITING = """document.addEventListener("readystatechange", () =>
   document.documentElement.style.setProperty("--vc-wait", "3600s"), { once: true });"""
 
 LOOK = """() => ({
@@ -52,7 +52,7 @@ def test_page_is_whole_and_silent(new_tab, addresses, page, scheme, device):
     address = addresses[scheme]
     tab = new_tab(color_scheme="light", **DEVICES[device])
     news = watch(tab, address)
-    tab.add_init_script(MOVED)
+    tab.add_init_script(MOVED + WAITING)
     tab.goto(f"{address}/{page}")
     tab.evaluate(READY)
     tab.evaluate(STILL)
@@ -123,6 +123,31 @@ def test_search_knows_a_name_within_a_query_and_forgives_a_word_that_is_nowhere(
     assert search("function qqqq rrrr") == []
 
 
+def test_search_knows_the_short_and_the_other_names(search):
+    for query in ("NELBO", "ELBO"):
+        assert search(query)[0][0].startswith("chapters/07_elbo.html"), query
+    assert search("KLD")[0][0].startswith("chapters/03_kl_and_monte_carlo.html")
+    chapters = [address[9:11] for address, _, _ in search("beta vae")[:4]]
+    assert {"14", "15"} <= set(chapters)
+    assert search("β-VAE") == search("beta vae")
+    found = [address for address, _, _ in search("free energy")[:5]]
+    assert any(address.startswith("chapters/07_elbo.html") for address in found)
+
+
+def test_search_marks_the_words_of_the_query_and_no_empty_ones(new_tab, addresses):
+    tab = new_tab()
+    tab.goto(f"{addresses['file']}/search.html?q=posterior collapse")
+    first = tab.locator("#search-results li").first
+    first.wait_for()
+    marked = {text.lower() for text in tab.locator("#search-results mark").all_inner_texts()}
+    assert "is" not in marked
+    assert {"posterior", "collapse"} <= marked
+    assert {text.lower() for text in first.locator("mark").all_inner_texts()} == {
+        "posterior", "collapse"
+    }  # fmt: skip
+    tab.close()
+
+
 def test_search_shows_no_markup_of_a_query(search):
     assert search("<img src=x onerror=alert(1)>") == []
 
@@ -158,6 +183,7 @@ def test_without_scripts_a_page_shows_a_picture_and_says_what_is_missing(chromiu
 
 def test_without_mathjax_the_text_appears_all_the_same(new_tab, addresses):
     tab = new_tab()
+    tab.add_init_script(WAITING)  # it is known not to come, so the page does not wait for it
     tab.route("**/mathjax/*", lambda route: route.abort())
     tab.goto(f"{addresses['http']}/notation.html")
     tab.locator("td .math").first.wait_for(state="visible")

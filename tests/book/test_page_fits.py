@@ -122,3 +122,48 @@ def test_formulas_and_exercises_carry_the_numbers_of_their_notebook(chapter, sit
     titled = re.findall(r"\*\*(Exercise [\d.]+): (.*?)\*\*", text)
     on_page = tab.locator(".exercise > .admonition-title").all_text_contents()
     assert [" ".join(title.split()) for title in on_page] == [f"{a} ({b})" for a, b in titled]
+
+
+# Sizes of formulas that do not fill their box, and so need no smaller symbols than the text has.
+SIZES = """(formulas) => [...new Set(formulas.filter((formula) => formula.checkVisibility()
+  && formula.firstElementChild.offsetWidth < formula.clientWidth - 4)
+  .map((formula) => getComputedStyle(formula).fontSize))]"""
+
+# The formulas in lines that reach beyond their box, but for a slanted letter that leans out.
+CUT = """(formulas) => formulas.filter((formula) => formula.checkVisibility()
+  && formula.querySelector("mjx-math").scrollWidth > formula.clientWidth + 4)
+  .map((formula) => formula.textContent)"""
+
+HEARD = """() => [document.querySelectorAll("mjx-assistive-mml > math").length,
+  document.querySelectorAll("mjx-container").length]"""
+
+
+def test_symbols_are_as_large_in_a_displayed_formula_as_in_a_line(new_tab, addresses):
+    tab = new_tab(viewport={"width": 1440, "height": 900})
+    tab.goto(f"{addresses['file']}/chapters/09_variational_autoencoder.html")
+    tab.evaluate(READY)
+    for media in ("screen", "print"):
+        tab.emulate_media(media=media)
+        tab.evaluate(STILL)
+        (shown,) = tab.locator("section > div.math mjx-container[display]").evaluate_all(SIZES)
+        in_line = tab.locator("section > p > span.math mjx-container").first
+        assert shown == in_line.evaluate("formula => getComputedStyle(formula).fontSize"), media
+        assert float(shown[:-2]) > 20
+    tab.close()
+
+
+@pytest.mark.parametrize("chapter", ["04_expectation_maximization", "07_elbo"])
+def test_a_formula_in_a_line_is_not_cut_on_a_phone(new_tab, addresses, chapter):
+    tab = new_tab(**DEVICES["phone"])
+    tab.goto(f"{addresses['file']}/chapters/{chapter}.html")
+    tab.evaluate(READY)
+    tab.evaluate(UNFOLD)
+    for width in (390, 360):
+        tab.set_viewport_size({"width": width, "height": 844})
+        tab.evaluate(STILL)
+        formulas = tab.locator(".bd-article span.math mjx-container")
+        assert formulas.count() > 100
+        assert formulas.evaluate_all(CUT) == [], width
+    heard, seen = tab.evaluate(HEARD)
+    assert heard == seen  # none is set again from what a screen reader hears
+    tab.close()

@@ -92,9 +92,7 @@ def test_headings_are_in_order(soup):
 
 def test_ids_are_unique(soup):
     ids = [tag["id"] for tag in soup.find_all(id=True)]
-    repeated = {name for name in ids if ids.count(name) > 1}
-    # sphinx-exercise and sphinx-proof name the body of each of theirs alike; nothing links there
-    assert repeated <= {"exercise-content", "solution-content", "proof-content"}
+    assert {name for name in ids if ids.count(name) > 1} == set()
 
 
 def test_every_widget_runs_without_a_kernel(soup):
@@ -140,3 +138,20 @@ def test_folded_code_of_a_solution_says_so(soup):
         if cell is not None and "tag_hide-cell" in cell["class"]:
             titles = [title.get_text() for title in cell.select("summary .admonition-title")]
             assert titles == ["Show the code of the solution", "Hide the code of the solution"]
+
+
+def test_folded_code_of_a_figure_is_no_solution(soup):
+    titles = soup.select(".cell.tag_hide-input > details summary .admonition-title")
+    assert {title.get_text() for title in titles} <= {"Show the code", "Hide the code"}
+
+
+def test_what_paper_shows_for_an_explorer_says_so(soup):
+    """A sentence on the paper's figure is none on the screen's."""
+    said = [part for part in soup.select("main p") if part.get_text().startswith("In print, ")]
+    assert [part.get("class") for part in said] == [["in-print"]] * len(said)
+
+
+def test_references_show_no_markup(soup):
+    shown = [part.get_text() for part in soup.select("div.citation")]
+    shown += [link.get("title", "") for link in soup.select("a.reference")]
+    assert [text for text in shown if "$" in text or "\\" in text] == []
