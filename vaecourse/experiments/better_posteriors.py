@@ -62,6 +62,7 @@ def families(seed, images=IMAGES, steps=300):
     """What each family leaves of the gap of the first test images, whole and half hidden, nats.
 
     Every search starts where the exact posterior is highest, so that what is left is the family's.
+    `encoder` is the q that the encoder gives for the whole image, also where half of it is hidden.
     `island` is what the best q lacks that stays on the island of its start, of half images: minus
     the logarithm of that island's mass.
     """
