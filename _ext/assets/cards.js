@@ -54,7 +54,7 @@
     hide();
     link = of;
     const said = await meaning(of);
-    if (!said || link !== of) return;
+    if (!said || link !== of || card) return; // left meanwhile, or left and asked for anew
     card = document.createElement("div");
     card.className = "vc-card";
     card.id = "vc-card";
