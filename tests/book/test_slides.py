@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from book_page import STILL
+from browser import READY
 from bs4 import BeautifulSoup
 from build_slides import LEFT_OUT, build
 
@@ -211,12 +213,12 @@ def test_an_explorer_on_its_slide_is_that_of_the_address(new_tab, decks, folder)
     tab.get_by_role("button", name="Show the explorer here").click()
     hosts = tab.frame_locator(".shown iframe").locator(".anywidget-static")
     hosts.nth(1).locator(".vw-tools").wait_for()
-    top = "host => host.getBoundingClientRect().top"
-    height = tab.locator(".shown iframe").bounding_box()["height"]
-    hosts.nth(1).evaluate(
-        f"host => new Promise((seen) => {{ const look = () => Math.abs(({top})(host)) < {height}"
-        " ? seen() : requestAnimationFrame(look); look(); })"
-    )
+    (_, page) = tab.frames
+    page.evaluate(READY)
+    page.evaluate(STILL)
+    frame, shown = tab.locator(".shown iframe").bounding_box(), hosts.nth(1).bounding_box()
+    assert frame["y"] <= shown["y"] < frame["y"] + frame["height"] / 2
+    assert hosts.nth(0).bounding_box()["y"] < frame["y"]
     tab.close()
 
 
