@@ -574,6 +574,25 @@ def test_a_line_longer_than_the_reader_of_cells_takes_is_read(tmp_path):
     assert np.array_equal(read_rows(tmp_path / "wide.csv").x, x.astype(np.float32))
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\xa0", "\u2009", "\u202f", "\u3000"])
+def test_a_space_of_any_kind_around_a_number_is_no_part_of_it(tmp_path, space):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"a,b\n{space}1.5,-2{space}\n2.5,{space}3{space}\n".encode())
+    assert read_rows(path).x.tolist() == [[1.5, -2], [2.5, 3]]
+    path.write_bytes(f"a,b\n{space}1.5,-2\n2{space}500,3\n".encode())
+    assert refused(read_rows, path) == (
+        f"a.csv, line 3, column 1 ('a'): {f'2{space}500'!r} is not a number (write digits and a "
+        "decimal point alone, 9082.5 say)."
+    )
+
+
+def test_cells_are_counted_below_names_only_where_the_counts_differ(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,kind\n1,2\n3,4\n")
+    assert refused(read_rows, tmp_path / "a.csv", label="kind") == (
+        "a.csv, line 2: 2 cells, below 3 names."
+    )
+
+
 @pytest.mark.parametrize("text", ["1,2\n1.5,2.5\n2.5,3.5\n", "-1,1\n0.5,-0.5\n-0.25,0.75\n"])
 def test_two_whole_numbers_above_decimals_may_be_data(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)

@@ -386,7 +386,8 @@ def _names(name, number, cells):
 
 
 def _to_number(cell):
-    """`float`, but for the forms that only Python reads."""
+    """`float`, but for the forms that only Python reads; spaces of any kind may stand around."""
+    cell = cell.strip()
     if "_" in cell or not cell.isascii():
         raise ValueError
     return float(cell)
