@@ -20,7 +20,8 @@ KINDS = 10  # of labels, for each of which figures have a colour
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # beside the comma
 MISSING = {"na", "nan", "null", "none"}  # words for a value that is not there
 FEW = 8  # rows that may count 0, 1, 2 by chance
-INDEX = re.compile(r"(.*[ _.-])?id_?|unnamed: 0", re.I)  # names of what tells rows apart
+KEY = re.compile(r"(.*[ _.-])?id_?|unnamed: 0", re.I)  # names of what tells rows apart
+COUNTER = re.compile(r"#|idx|rows?|((row|line)[ _.-]*)?(index|no|nr|num|number)\.?", re.I)
 
 
 class Rows(NamedTuple):
@@ -41,7 +42,8 @@ def read_rows(path, array=None, label=None, ignore=()):
     column of a .csv file or of an array [N] of an .npz file; numbers or words of at most ten kinds,
     which are numbered in their order: [N], integers from 0. Without `label`, None. ignore: names of
     columns of a .csv file that are left out. Raises ValueError, in one sentence, for a file that
-    cannot be read and for content that is not finite numbers in rows.
+    cannot be read, for content that is not finite numbers in rows, and for an index: a column that
+    numbers the rows and is named so (id, row, no.), or is the first and has no name.
     """
     path = Path(path).expanduser()
     kind = path.suffix.lower()
@@ -310,23 +312,23 @@ def _between_spaces(ends, rows, numbers):
 
 
 def _check_index(name, names, values, keep):
-    """Refuse a column that only numbers the rows."""
+    """Refuse a column that only numbers the rows: by its name, or a first one without a name.
+
+    Years, ages, doses or steps may count as well, and are data.
+    """
     for place, column in enumerate(keep if len(values) > 1 else []):
         x, said = values[:, place], names[column] if names else ""
         step = x[1] - x[0]
         counts = abs(step) == 1 and x[0] % 1 == 0 and bool((np.diff(x) == step).all())
-        long = counts and len(x) >= FEW  # a few rows of data may count by chance
-        if said and INDEX.fullmatch(said) and _tells_apart(x):
-            order = " and put the rows in another order" if long else ""
-            cure = f"name it in data.ignore, or, if it is data, give it another name{order}"
-        elif said and (long or (counts and said.lower() == "index")):
-            cure = "name it in data.ignore, or, if it is data, put the rows in another order"
+        key = said and KEY.fullmatch(said) and _tells_apart(x)
+        if key or (counts and COUNTER.fullmatch(said)):
+            cure = "name it in data.ignore, or, if it is data, give it another name"
         elif names and not said and column == 0 and _tells_apart(x):
             cure = (
                 "write the table without it (pandas: to_csv(..., index=False)), or name it in "
                 "data.ignore"
             )
-        elif not names and column == 0 and long and x[0] in (0, 1):
+        elif not names and column == 0 and counts and len(x) >= FEW and x[0] in (0, 1):
             rest = (np.diff(values[:, 1:], axis=0) == 1).all(0)
             if len(rest) == 0 or rest.any():  # a table of counts throughout may mean it
                 return
