@@ -10,6 +10,7 @@ from sentences import refused
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 import vaecourse as vc
+from vaecourse import _arguments
 from vaecourse._arguments import said_of
 from vaecourse.data.tables import read_rows
 
@@ -18,6 +19,10 @@ ROWS = torch.rand(10, 4, generator=torch.Generator().manual_seed(0)).round()
 
 def vae():
     return vc.models.VAE(4, 2, [3])
+
+
+def normal(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
 def fit(model, x=ROWS, **options):
@@ -701,9 +706,34 @@ def test_validation_that_float32_blurs_is_refused_and_taken_where_x_spans_far_mo
     assert np.isfinite(fitted(years, far)).all()
 
 
+KEPT = {
+    "latitudes of a street": 48.137 + 1e-3 * NOISE,
+    "latitudes of a crossroads": 48.137 + 1e-4 * np.random.default_rng(0).normal(size=200),
+    "mains frequency": 50 + 2e-4 * np.random.default_rng(0).normal(size=200),
+    "12.00001 to 12.00200": 12 + 1e-5 * np.arange(1, 201),
+    "seconds of a day": 1.47e9 + 432 * np.arange(200),
+}
+
+
+@pytest.mark.parametrize("near", KEPT.values(), ids=KEPT)
+def test_a_column_that_rounding_moves_by_less_than_a_hundredth_of_its_span_trains_as_in_float64(
+    near,
+):
+    x, rounded = np.column_stack([NOISE, near]), near.astype(np.float32).astype(float)
+    moved = abs(rounded - near).max() / np.ptp(near)
+    assert 1e-4 < moved < 0.01
+    assert np.corrcoef(near, rounded)[0, 1] > 0.9999
+    losses = []
+    for centred in (x, x - [0, near.min()]):  # in units of its own the same column
+        model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+        losses.append(fit(model, centred).epoch_loss)
+    assert losses[0] == pytest.approx(losses[1], abs=0.01)
+
+
 @pytest.mark.parametrize(
     "column",
     [
+        293.15 * (1 + 1e-13 * NOISE),  # constant but for rounding
         np.full(200, 5.4e6 + 0.1),
         0.1 + 1e-18 * np.arange(200),  # constant but for rounding
         16_000_000.0 + np.arange(200),  # whole numbers that float32 has
@@ -720,23 +750,74 @@ def test_a_large_or_constant_column_that_float32_keeps_is_taken(column):
 )
 def test_a_column_of_which_float32_makes_zeros_is_named_and_reads_in_another_unit(tmp_path, small):
     x = np.column_stack([NOISE, small])
-    what = f"has no value beyond {abs(small).max():g}, and float32 makes 0 of such: take their "
+    what = f"has no value beyond {abs(small).max():g}, and float32 makes 0 of such: divide it by "
     model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
     np.save(tmp_path / "a.npy", x)
     np.savetxt(tmp_path / "a.csv", x, delimiter=",", header="a,p", comments="")
     for data in (x, torch.from_numpy(x), x.tolist(), Read(x.tolist())):
         assert refused(lambda data=data: fit(model, data)) == (
-            f"column 2 of x {what}logarithm, or another unit."
+            f"column 2 of x {what}{abs(small).max():g}."
         )
     for name, column in (("a.npy", "column 2"), ("a.csv", "column 2 ('p')")):
         assert refused(lambda name=name: read_rows(tmp_path / name)) == (
-            f"{column} of {name} {what}logarithm, or another unit."
+            f"{column} of {name} {what}{abs(small).max():g}."
         )
-    for cure in (np.log(abs(small)), small / abs(small).max()):
-        x[:, 1] = cure
-        np.save(tmp_path / "a.npy", x)
-        assert len(np.unique(read_rows(tmp_path / "a.npy").x[:, 1])) == 200
-        fit(vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True), x)
+    x[:, 1] /= float(f"{abs(small).max():g}")
+    np.save(tmp_path / "a.npy", x)
+    kept = read_rows(tmp_path / "a.npy").x[:, 1]
+    assert len(kept.unique()) == len(np.unique(small)) and kept.abs().max() == pytest.approx(1)
+    fit(model, x)
+
+
+@pytest.mark.parametrize("zeros", [[0, 1], [2, 3, 4]])
+def test_small_validation_is_taken_beside_data_that_span_more_and_else_told_one_unit(zeros):
+    def fitted(column, validation):
+        model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+        x, validation = (np.column_stack([NOISE, c]) for c in (column, validation))
+        return fit(model, x, validation=validation).validation_loss
+
+    small = 1e-40 * NOISE
+    small[zeros] = 0  # of which no logarithm is a cure
+    assert np.isfinite(fitted(NOISE, small)).all()
+    assert np.isfinite(fitted(NOISE.astype(np.float32), small)).all()
+    constant = np.zeros(200)
+    assert refused(lambda: fitted(constant, small)) == (
+        f"column 2 of validation has no value beyond {small.max():g}, and float32 makes 0 of such: "
+        f"divide it by {small.max():g} in x and validation."
+    )
+    assert np.isfinite(fitted(constant, small / float(f"{small.max():g}"))).all()
+
+
+def test_tensors_that_numpy_does_not_read_are_taken():
+    x = torch.view_as_complex(normal(30, 2, 2).double())
+    turned = x.conj().imag  # its sign waits to be turned
+    assert turned.is_neg()
+    plain, bits = [], []
+    for data in (turned, turned.resolve_neg()):
+        model = vc.models.VAE(2, 2, [3], likelihood="gaussian")
+        plain.append(fit(model, data).epoch_loss)
+        bits.append(vc.evaluation.evaluate(model, data, 3))
+    assert plain[0] == plain[1] and bits[0] == bits[1]
+    eighths = normal(30, 2).to(torch.float8_e4m3fn)
+    losses = [
+        fit(vc.models.VAE(2, 2, [3], likelihood="gaussian"), data).epoch_loss
+        for data in (eighths, eighths.float())
+    ]
+    assert losses[0] == losses[1]
+    far = torch.from_numpy(np.column_stack([NOISE, BLURRED["seconds"]]))
+    turned = torch.complex(far, -far).conj().imag
+    assert turned.is_neg() and "float32 does not keep" in refused(lambda: fit(model, turned))
+
+
+def test_single_precision_is_not_looked_through_for_what_it_blurs(monkeypatch):
+    looked = []
+    monkeypatch.setattr(_arguments, "_columns", lambda *given: looked.append(given))
+    x = normal(30, 2)
+    for data in (x, x.numpy(), x.half(), x.numpy().astype(">f4"), x > 0):
+        _arguments.check_precision("x", data)
+    assert looked == []
+    _arguments.check_precision("x", x.double())
+    assert len(looked) == 2  # x, and what it is to be like
 
 
 @pytest.mark.parametrize("x", [np.zeros(200), NOISE * 10.0 ** (-300 * NOISE), 1e-30 * NOISE])

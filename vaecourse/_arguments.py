@@ -13,10 +13,11 @@ import operator
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import numpy as np
 
+CONSTANT = 1e-12  # of its size: a column that varies less counts as constant
 LARGEST = 1_000  # beyond it a VAE of one hidden layer overflows in its first epoch
 UNEQUAL = (
     "cut sequences to one length, or pad them (a padded step counts as data, except in the bounds "
@@ -332,7 +333,7 @@ def check_deviations(x, scale):
 
     most, high = torch.finfo(scale.dtype).max ** 0.4, x.abs().amax(dim=0)
     wrong = (scale > most) | (scale < 1 / most)
-    wrong &= scale > 1e-12 * high  # below it a column counts as constant
+    wrong &= scale > CONSTANT * high
     if wrong.any():
         column, kind = first_column(wrong), str(scale.dtype).removeprefix("torch.")
         size = f"{high[column - 1]:.3g}"
@@ -369,6 +370,7 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
         raise ValueError(f"{argument} is of {x.dtype}; it must hold real numbers.")
     if like is not None and like.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"The model is of {like.dtype}; it must be of float32 or float64.")
+    x = x.resolve_neg()  # numpy reads no tensor whose sign waits to be turned
     if like is not None:
         return x.to(like.dtype).to(like.device)  # in this order: mps has no float64
     if x.dtype in (torch.float32, torch.float64) or (keep_whole and not x.is_floating_point()):
@@ -395,32 +397,36 @@ def _check_tensor(argument, x):
 def check_precision(argument, x, column_name=None, beside=None):
     """Raise ValueError where float32 blurs a column of data `x` [N, ...], or makes it 0.
 
-    It blurs one where it is not exact, has few steps from the smallest to the largest, and they lie
-    beyond 1: pixels and probabilities near 1 lose nothing that they mean.
-    beside: data that x is to be like; what is small in all that they span is no loss.
+    It blurs one of values beyond 1 if it moves some by more than a hundredth of what they span:
+    pixels and probabilities near 1 lose nothing that they mean.
+    beside: data that x is to be like; what is small in what they span is no loss.
     """
-    columns = _columns(argument, x)
-    if columns is None or columns.dtype.itemsize < 8:
+    if getattr(getattr(x, "dtype", None), "itemsize", 8) < 8:  # float32 already, or less
         return
-    low, high = columns.min(0).astype(float), columns.max(0).astype(float)
+    columns, others = _columns(argument, x), _columns("x", beside)
+    if columns is None:
+        return
+    if others is None or others.shape[1] != columns.shape[1]:
+        others = columns
+    low, high = columns.min(0), columns.max(0)
+    least, most = others.min(0), others.max(0)
     with np.errstate(invalid="ignore"):  # infinities are refused elsewhere
-        size, span = np.maximum(abs(low), abs(high)), high - low
-    # below the rounding of float64 a column counts as constant
-    blurred = (size > 1) & (span < size * 2.0**-15) & (span > size * 2.0**-46)
-    for column in np.flatnonzero((size > 0) & (size < np.finfo(np.float32).tiny)):
+        span = np.maximum(high - low, most - least)
+    size = np.maximum(abs(low), abs(high))
+    largest = np.maximum(size, np.maximum(abs(least), abs(most)))
+    for column in np.flatnonzero((size > 0) & (largest < np.finfo(np.float32).tiny)):
         name = column_name(column) if column_name else _name_of(x, column)
+        both = "" if beside is None else f" in x and {argument}"
         raise ValueError(
             f"{name} of {argument} has no value beyond {size[column]:g}, and float32 makes 0 of "
-            "such: take their logarithm, or another unit."
+            f"such: divide it by {largest[column]:g}{both}."
         )
-    cure = "subtract the smallest from all"
-    if beside is not None and blurred.any():
-        beside, cure = _columns("x", beside), f"subtract the smallest of x from x and {argument}"
-        if beside is not None and beside.shape[1] == len(size):
-            blurred &= beside.max(0).astype(float) - beside.min(0) < size * 2.0**-15
-    for column in np.flatnonzero(blurred):
+    both = "all" if beside is None else f"x and {argument}"
+    cure = f"subtract the smallest{' of x' if beside is not None else ''} from {both}"
+    near = (size > 1) & (span < 100 * 2.0**-24 * size) & (span > CONSTANT * size)
+    for column in np.flatnonzero(near):
         values = columns[:, column]
-        if (values.astype(np.float32) != values).any():
+        if abs(values.astype(np.float32) - values).max() > span[column] / 100:
             name = column_name(column) if column_name else _name_of(x, column)
             raise ValueError(
                 f"{name} of {argument} has values from {low[column]:.15g} to "
@@ -429,15 +435,15 @@ def check_precision(argument, x, column_name=None, beside=None):
 
 
 def _columns(argument, x):
-    """Data as an array of numbers [N, D]; None where they are none, or no rows of any."""
-    if hasattr(x, "detach"):
-        _check_tensor(argument, x)
-        x = None if str(x.dtype) == "torch.bfloat16" else x.detach().cpu().numpy()
-    elif isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
-        with suppress(ValueError):  # what cannot be read is for the model to refuse
-            x = _readable(argument, x)
-    rows = isinstance(x, np.ndarray) and x.dtype.kind in "iuf" and x.ndim > 1 and x.size > 0
-    return x.reshape(len(x), -1) if rows else None
+    """Data as an array of floats [N, D]; None where they are none, or no rows of any."""
+    try:
+        if hasattr(x, "detach"):
+            _check_tensor(argument, x)
+            x = x.detach().cpu()  # before it is made float64, which mps has not
+        x = as_tensor(x, argument=argument).numpy()
+    except ValueError:  # what cannot be read is for the model to refuse
+        return None
+    return x.reshape(len(x), -1) if x.ndim > 1 and x.size else None
 
 
 def _name_of(x, column):
