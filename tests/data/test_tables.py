@@ -8,6 +8,7 @@ import pytest
 import torch
 from sentences import refused
 
+from vaecourse.data import tables
 from vaecourse.data.tables import read_rows
 
 VALUES = np.array([[1.5, -2.0], [0.25, 3.0], [4.0, 5.0]])
@@ -597,6 +598,51 @@ def test_cells_are_counted_below_names_only_where_the_counts_differ(tmp_path):
     assert refused(read_rows, tmp_path / "a.csv", label="kind") == (
         "a.csv, line 2: 2 cells, below 3 names."
     )
+
+
+def test_quotation_marks_change_no_value_and_only_they_are_read_cell_by_cell(tmp_path, monkeypatch):
+    numbers = np.random.default_rng(0).normal(size=(50, 3)) * 10.0 ** np.arange(-30, 60, 30)
+    plain = [
+        f"{'uv'[k % 2]},{a!r}, {b:.5g} ,{c:+.3E}" for k, (a, b, c) in enumerate(numbers.tolist())
+    ]
+    quoted = [",".join(f'"{cell}"' for cell in row.split(",")) for row in plain]
+    by_cells, called = tables._by_cells, []
+    monkeypatch.setattr(tables, "_by_cells", lambda *a: called.append(a) or by_cells(*a))
+    read = []
+    for rows in (plain, quoted):
+        (tmp_path / "a.csv").write_text("\n\n".join(["k,a,b,c", *rows]))
+        read.append(read_rows(tmp_path / "a.csv", label="k", ignore=["b"]))
+    assert len(called) == 1
+    cells = [[float(cell) for cell in row.split(",")[1::2]] for row in plain]
+    assert torch.equal(read[0].x, torch.tensor(cells))
+    assert torch.equal(read[0].x, read[1].x) and torch.equal(read[0].label, read[1].label)
+    assert read[0].columns == ["a", "c"] and read[0].label.tolist() == [0, 1] * 25
+
+
+LONG = "w" * 131_073  # one more than the reader of quoted cells takes
+
+
+def test_a_long_cell_is_read_or_named(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"note,a,b\n{LONG},1.5,2\nx,2.5,3\n")
+    assert read_rows(path, ignore=["note"]).x.tolist() == [[1.5, 2], [2.5, 3]]
+    assert refused(read_rows, path) == (
+        f"a.csv, line 2, column 1 ('note'): {'w' * 37!r}... is not a number (if these are labels, "
+        "name their column in data.label; if no data, in data.ignore)."
+    )
+    for cell in (f'"{LONG}"', f'"{LONG}'):
+        path.write_text(f"note,a,b\nx,1.5,2\n{cell},2.5,3\n")
+        assert refused(read_rows, path, ignore=["note"]) == (
+            "a.csv, line 3: a cell has more than 131,072 characters; shorten it, or, if a "
+            "quotation mark opens it, close it where it ends."
+        )
+    path.write_text(f'note;a\n"{LONG}";1.5\n"{LONG}";2.5\n')
+    assert "a.csv are between semicolons" in refused(read_rows, path)
+
+
+def test_marks_of_separators_within_a_name_of_two_lines_are_no_separators(tmp_path):
+    (tmp_path / "a.csv").write_text('"note|\nmore",a\nu|v,1.5\nw|x,2.5\n')
+    assert read_rows(tmp_path / "a.csv", ignore=["note|\nmore"]).x.tolist() == [[1.5], [2.5]]
 
 
 @pytest.mark.parametrize("text", ["1,2\n1.5,2.5\n2.5,3.5\n", "-1,1\n0.5,-0.5\n-0.25,0.75\n"])

@@ -5,7 +5,7 @@ import io
 import re
 import warnings
 from array import array
-from itertools import chain
+from itertools import islice, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +61,10 @@ def read_rows(path, array=None, label=None, ignore=()):
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # what numpy warns of here, it could not read
             if kind == ".csv":
-                values, labels, names = _read_csv(file, label, ignore)
+                values, labels, names, name_of = _read_csv(file, label, ignore)
             else:
                 read = _read_archive if kind == ".npz" else _read_plain
-                values, labels, names = *read(file, array, label), None
+                values, labels, names, name_of = *read(file, array, label), None, None
     except OSError as error:
         folder, why = plain(path.absolute().parent), error.strerror or error
         raise ValueError(f"Cannot read {_name(path)} in the folder {folder}: {why}.") from None
@@ -80,7 +80,7 @@ def read_rows(path, array=None, label=None, ignore=()):
         elif "pickle" in reason:  # what numpy takes all for that it does not know
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
-    values = _checked(values, path)
+    values = _checked(values, path, name_of)
     numbered = (None, None) if label is None else _numbered(labels, len(values), label, path)
     return Rows(values, *numbered, names)
 
@@ -158,7 +158,8 @@ def _read_csv(file, label, ignore):
             f"Path(path).read_text({encoding!r}), 'utf-8') writes it so."
         ) from None
     lines = list(io.StringIO(text, newline=None))  # of every system's ends of lines
-    _check_separator(name, [line for line in lines if line.strip()])
+    filled = [line for line in lines if line.strip()]
+    _check_separator(name, filled)
     records = _records(name, lines)
     first = top = next(records, (1, []))
     names = _names(name, *first)
@@ -175,28 +176,22 @@ def _read_csv(file, label, ignore):
     apart = None if label is None else names.index(label)
     dropped = {apart, *map(names.index, ignore)}
     keep = [index for index in range(len(top[1])) if index not in dropped]
-    part = len(keep) < len(top[1])
-    convert = float if text.isascii() and "_" not in text else _to_number
-    values, labels, numbers = array("d"), [], []
-    for number, cells in chain([top], records):
-        try:
-            values.extend(map(convert, [cells[index] for index in keep] if part else cells))
-            labels += [] if apart is None else [cells[apart].strip()]
-            whole = len(cells) == len(top[1]) and labels[-1:] != [""]
-        except (ValueError, IndexError):
-            whole = False
-        if not whole:
-            fault = _fault((number, cells), top, names, keep, apart, _records(name, lines))
-            raise _Refusal(f"{name}, {fault}.")
-        numbers.append(number)
+    table = None if '"' in text else _by_lines(filled[bool(names) :], len(top[1]), keep, apart)
+    if table is None:
+        table = _by_cells(name, lines, top, names, keep, apart)
+    values, labels = table
     if names and len(names) != len(top[1]):
         raise _Refusal(f"{name}, line {top[0]}: {len(top[1])} cells, below {len(names)} names.")
-    values = np.array(values).reshape(len(numbers), len(keep))
+
+    def name_of(place):
+        return _column(keep[place], names)
+
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
+        number, _ = list(_records(name, lines))[row + bool(names)]
         raise _Refusal(
-            f"{name}, line {numbers[row]}, {_column(keep[column], names)}: "
+            f"{name}, line {number}, {name_of(column)}: "
             f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
         )
     _check_index(name, names, values, keep)
@@ -208,27 +203,66 @@ def _read_csv(file, label, ignore):
             "does: if these are names, write words, or none (pandas: to_csv(..., header=False, "
             "index=False)); if they are data, put a line of names above them."
         )
-    try:
-        check_precision(name, values, lambda column: _column(keep[column], names))
-    except ValueError as error:
-        raise _Refusal(str(error)) from None
     labels = None if apart is None else np.array(labels)
-    return values, labels, [names[index] for index in keep] if names else None
+    return values, labels, [names[index] for index in keep] if names else None, name_of
+
+
+def _by_lines(lines, columns, keep, apart):
+    """The columns `keep` of rows without quotation marks, [N, D], and the labels in column `apart`.
+
+    None where a row is not as it must be, or not read in this quick way.
+    """
+    if not keep or {*map(str.count, lines, repeat(","))} != {columns - 1}:
+        return None
+    try:
+        labels = [] if apart is None else [line.split(",")[apart].strip() for line in lines]
+        values = np.loadtxt(lines, delimiter=",", usecols=keep, ndmin=2, comments=None)
+    except (ValueError, IndexError):
+        return None
+    return None if "" in labels else (values, labels)
+
+
+def _by_cells(name, lines, top, names, keep, apart):
+    """The same of any rows; refuses the first that is not as it must be."""
+    values, labels, records = array("d"), [], _records(name, lines)
+    convert = float if all(line.isascii() and "_" not in line for line in lines) else _to_number
+    for number, cells in islice(records, bool(names), None):
+        try:
+            values.extend([convert(cells[index]) for index in keep])
+            labels += [] if apart is None else [cells[apart].strip()]
+            whole = len(cells) == len(top[1]) and labels[-1:] != [""]
+        except (ValueError, IndexError):
+            whole = False
+        if not whole:
+            fault = _fault((number, cells), top, names, keep, apart, _records(name, lines))
+            raise _Refusal(f"{name}, {fault}.")
+    return np.array(values).reshape(-1, len(keep)) if keep else np.empty((len(labels), 0)), labels
 
 
 def _records(name, lines):
     """The rows of a table, blank lines left out: the line each begins in, from 1, and its cells."""
+    if not any('"' in line for line in lines):
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield number, line.rstrip("\n").split(",")
+        return
     reader, start = csv.reader(lines), 0
     while start < len(lines):
         try:
             cells = next(reader)
             if reader.line_num > start + 1:  # no mark that is left open may swallow rows
                 next(csv.reader(lines[start : reader.line_num], strict=True))
-        except csv.Error:
-            raise _Refusal(
-                f"{name}, line {start + 1}: the quotation marks around a cell do not match; close "
-                "every cell that they open, and write a mark within it twice."
-            ) from None
+        except csv.Error as error:
+            what = (
+                "the quotation marks around a cell do not match; close every cell that they open, "
+                "and write a mark within it twice"
+            )
+            if "limit" in str(error):
+                what = (
+                    f"a cell has more than {csv.field_size_limit():,} characters; shorten it, or, "
+                    "if a quotation mark opens it, close it where it ends"
+                )
+            raise _Refusal(f"{name}, line {start + 1}: {what}.") from None
         if lines[start].strip():
             yield start + 1, cells
         start = reader.line_num
@@ -258,8 +292,15 @@ def _check_separator(name, lines):
 def _parted(lines, separator):
     if separator == " ":
         return [line.split() for line in lines]
-    rows = csv.reader(lines, delimiter=separator)
-    return [[cell.strip() for cell in cells] for cells in rows]
+    return [[cell.strip() for cell in _cells(line, separator)] for line in lines]
+
+
+def _cells(line, separator):
+    """The cells of one line, as far as they stand in it."""
+    try:
+        return next(csv.reader([line], delimiter=separator))
+    except csv.Error:  # a cell is longer than the reader takes
+        return line.split(separator)
 
 
 def _decimals(cell):
@@ -461,13 +502,13 @@ def _shown(cell):
     return repr(cell) if len(cell) <= 40 else repr(cell[:37]) + "..."
 
 
-def _checked(values, path):
+def _checked(values, path, name_of):
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         kind = getattr(values, "dtype", type(values).__name__)
         raise ValueError(f"{_name(path)} holds {kind}; it must hold real numbers.")
     if values.ndim < 2 or 0 in values.shape:
         raise ValueError(f"{_name(path)} has shape {list(values.shape)}; it must be [N, D].")
-    check_precision(_name(path), values)
+    check_precision(_name(path), values, name_of)
     with np.errstate(over="ignore"):  # what float32 cannot hold is refused with the infinities
         values = np.ascontiguousarray(values, dtype=np.float32)
     wrong = int((~np.isfinite(values.reshape(len(values), -1))).any(1).sum())
