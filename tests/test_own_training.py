@@ -188,6 +188,50 @@ def test_a_batch_of_one_row_is_named_where_batch_normalization_needs_two(rows, s
     fit(vc.models.wrap(Normed(), shape=(4,)).eval(), x[:1])
 
 
+class Functional(Normed):
+    """Normalizes by a function, and shows it by no module."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Linear(4, 4)
+
+    def encode(self, x):
+        mean, variance = torch.zeros(4), torch.ones(4)
+        x = torch.nn.functional.batch_norm(self.body(x), mean, variance, training=self.training)
+        return x.chunk(2, dim=1)
+
+
+class Uncopied(Normed):
+    def __deepcopy__(self, memo):
+        raise TypeError("cannot pickle 'generator' object")
+
+
+@pytest.mark.parametrize(("kind", "stepped"), [(Functional, False), (Uncopied, True)])
+def test_a_batch_of_one_row_is_named_whatever_normalizes_it(kind, stepped):
+    model = vc.models.wrap(kind(), shape=(4,))
+    before = [weight.clone() for weight in model.parameters()]
+    assert refused(lambda: fit(model, ROWS[:9], batch_size=8)) == (
+        "x has 9 rows, of which batch_size 8 makes a batch of one, and batch normalization needs "
+        "two: with batch_size 7 there is no such batch."
+    )
+    # what can be copied is tried before the first step
+    assert all(map(torch.equal, before, model.parameters())) is not stepped
+    fit(model, ROWS[:9], batch_size=7)
+    assert "needs two: give more rows" in refused(lambda: fit(model, ROWS[:1]))
+
+
+def test_what_else_is_wrong_with_a_row_is_said_as_it_was():
+    class Other(Normed):
+        def encode(self, x):
+            if len(x) == 1:
+                raise ValueError("one is lonely")
+            return super().encode(x)
+
+    assert refused(lambda: fit(vc.models.wrap(Other(), shape=(4,)), ROWS[:9], batch_size=8)) == (
+        "one is lonely"
+    )
+
+
 def test_a_last_row_that_batch_normalization_takes_is_tried_without_a_trace(monkeypatch):
     """Of images of 2 × 2 even one has a variance; dropout draws from torch's own generator."""
 

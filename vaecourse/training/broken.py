@@ -17,13 +17,13 @@ FAR = 30  # beyond it, values of x are the first thing to mend
 
 
 @torch.no_grad()
-def what_broke(model, x, steps=1):
+def what_broke(model, x, begun):
     """One or two sentences on the batch x [B, ...] at which the loss of `model` broke.
 
-    steps: that were taken before; without any, the run's learning rate has no part in it.
+    begun: whether a step was taken before; if not, the run's learning rate has no part in it.
     """
     low, high = x.min().item(), x.max().item()
-    return f"{_term(model, x)}, for x from {low:g} to {high:g}. {_cure(model, x, steps)}"
+    return f"{_term(model, x)}, for x from {low:g} to {high:g}. {_cure(model, x, begun)}"
 
 
 def _term(model, x):
@@ -41,7 +41,7 @@ def _term(model, x):
     return f"{' and '.join(broken) or 'the mean'} {verb} not finite"
 
 
-def _cure(model, x, steps):
+def _cure(model, x, begun):
     likelihood = getattr(model, "likelihood", None)
     if isinstance(likelihood, GaussianLikelihood) and not likelihood.standardize:
         high = x.flatten(0, -2).abs().amax(dim=0)
@@ -49,6 +49,6 @@ def _cure(model, x, steps):
             own = "standardize" in getattr(model, "params", {})
             cure = "try standardize" if own else "standardize the data before"
             return f"Column {int(high.argmax()) + 1} of x is farthest from 0: {cure}."
-    if not steps:
+    if not begun:
         return "No step of this run was taken: look at x and the model, not at the learning_rate."
     return "A smaller learning_rate may help."

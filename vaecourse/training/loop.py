@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from vaecourse._arguments import (
@@ -130,7 +129,7 @@ class Run:
         }
         self.optimizer = build_optimizer(optimizer, model.parameters(), learning_rate)
         self.generator = torch.Generator(device=x.device).manual_seed(seed)
-        self.steps = 0
+        self.begun = False
         self.untouched = _own_states(x.device)
         self.history = History()
         self.schedule("constant", 1)
@@ -167,34 +166,42 @@ class Run:
 
     def _step(self, batch):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.model.loss(batch, self.generator)
+        try:
+            loss = self.model.loss(batch, self.generator)
+        except ValueError as error:
+            if len(batch) > 1 or not _wants_two(error):
+                raise
+            raise ValueError(self._batch_of_one()) from None
         value = loss.item()
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
             raise FloatingPointError(
                 f"The loss became {value} in epoch {epoch}: "
-                f"{what_broke(self.model, batch, self.steps)}"
+                f"{what_broke(self.model, batch, self.begun)}"
             )
         loss.backward()
         self.optimizer.step()
-        self.steps += 1
+        self.begun = True
         return value
 
     def check_last_batch(self):
         """Raise ValueError where a batch is one row, of which batch normalization has no variance.
 
-        A copy of the model tries it, with draws of its own: no run is another for it.
+        A copy of the model tries it, with draws of its own: no run is another for it. Where there
+        is no such copy, the step says so.
         """
         rows, size = len(self.x), self.batch_size
-        normal = any(isinstance(module, _BatchNorm) for module in self.model.modules())
-        if not normal or (rows % size or min(rows, size)) != 1 or not self._needs_two():
-            return
+        if (rows % size or min(rows, size)) == 1 and self._needs_two():
+            raise ValueError(self._batch_of_one())
+
+    def _batch_of_one(self):
+        rows, size = len(self.x), self.batch_size
         sizes = [*range(size - 1, 1, -1), *range(size + 1, rows + 1)]
         cure = next((other for other in sizes if rows % other != 1), None)
         what = (
             "give more rows" if cure is None else f"with batch_size {cure} there is no such batch"
         )
-        raise ValueError(
+        return (
             f"x has {rows} rows, of which batch_size {size} makes a batch of one, and batch "
             f"normalization needs two: {what}."
         )
@@ -208,7 +215,7 @@ class Run:
                     batch = self.transform(batch, generator)
                 copy.deepcopy(self.model).loss(batch, generator)
             except Exception as error:  # what else is wrong, the first step will say
-                return "more than 1 value per channel" in str(error)
+                return _wants_two(error)
         return False
 
     @torch.no_grad()
@@ -237,7 +244,7 @@ class Run:
         self.model.load_state_dict(below(state, "model."))
         load_optimizer(self.optimizer, below(state, "optimizer."))
         self.generator.set_state(state["generator"])
-        self.steps += 1  # or more: there were some before
+        self.begun = True
 
     def check_kept(self):
         """Raise ValueError, naming it, for a part of the model that a file cannot hold."""
@@ -267,6 +274,11 @@ class Run:
                 torch.set_rng_state(state)
             else:
                 torch.cuda.set_rng_state(state, self.x.device)
+
+
+def _wants_two(error):
+    """Whether that is what batch normalization says of one row."""
+    return "more than 1 value per channel" in str(error)
 
 
 def _own_states(device):
