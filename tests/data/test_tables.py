@@ -215,24 +215,23 @@ def test_labels_that_numpy_saves_as_objects_are_told_how_to_become_text(
 
 
 @pytest.mark.parametrize(
-    "labels",
+    ("labels", "names"),
     [
-        np.array([1.0, np.nan, 2.0]),
-        np.array(["1", "nan", "2"]),
-        np.array(["2024-01-01", "NaT", "2024-01-02"], "datetime64[D]"),
+        (np.array([1.0, np.nan, 2.0]), ("a.npz", "a.csv")),
+        (np.array(["1", "nan", "2"]), ("a.npz", "a.csv")),
+        (np.array(["2024-01-01", "NaT", "2024-01-02"], "datetime64[D]"), ("a.npz",)),
+        (np.array([1, "NaT", 2], "timedelta64[h]"), ("a.npz",)),
     ],
 )
-def test_a_label_without_a_value_is_no_kind(tmp_path, labels):
+def test_a_label_without_a_value_is_no_kind(tmp_path, labels, names):
     def write(labels):
         np.savez(tmp_path / "a.npz", x=VALUES, kind=labels)
         rows = [f"{word},{a},{b}" for word, (a, b) in zip(labels.astype(str), VALUES)]
         (tmp_path / "a.csv").write_text("\n".join(["kind,a,b", *rows]))
 
     write(labels)
-    for name in ("a.npz", "a.csv"):
-        with pytest.raises(ValueError) as caught:
-            read_rows(tmp_path / name, label="kind")
-        assert str(caught.value) == (
+    for name in names:
+        assert refused(read_rows, tmp_path / name, label="kind") == (
             f"data.label: 'kind' in {name} has no value in 1 of 3 rows; leave them out, or give a "
             "value, none say, to all."
         )
@@ -240,6 +239,16 @@ def test_a_label_without_a_value_is_no_kind(tmp_path, labels):
     write(np.where((words == "nan") | (words == "NaT"), "none", words))
     for name in ("a.npz", "a.csv"):
         assert read_rows(tmp_path / name, label="kind").label.tolist() == [0, 2, 1]
+
+
+def test_words_that_are_no_dates_are_kinds_and_times_come_in_their_order(tmp_path):
+    (tmp_path / "a.csv").write_text("kind,a\nNaT,1.5\nBob,2.5\n")
+    assert read_rows(tmp_path / "a.csv", label="kind").kinds == ["Bob", "NaT"]
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=np.array(["NaT", "Bob", "NaT"]))
+    assert read_rows(tmp_path / "a.npz", label="kind").label.tolist() == [1, 0, 1]
+    np.savez(tmp_path / "a.npz", x=VALUES, kind=np.array([10, 9, 100], "timedelta64[h]"))
+    rows = read_rows(tmp_path / "a.npz", label="kind")
+    assert rows.kinds == ["9 hours", "10 hours", "100 hours"] and rows.label.tolist() == [1, 0, 2]
 
 
 def test_numbers_among_objects_are_told_how_to_be_saved(tmp_path):

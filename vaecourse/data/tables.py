@@ -112,7 +112,7 @@ def _read_archive(file, array, label):
 def _read_labels(archive, label, name):
     try:
         labels = archive[label]
-        return labels if labels.dtype.kind in "biuf" else labels.astype(str)
+        return labels if labels.dtype.kind in "biufMm" else labels.astype(str)
     except UnicodeDecodeError:
         form = "bytes: save it as text, numpy.char.decode(labels, 'utf-8')"
     except ValueError as error:
@@ -130,7 +130,7 @@ def _numbered(labels, rows, label, path):
         )
     if labels.dtype.kind == "U" and all(map(_is_number, labels)):
         labels = labels.astype(float)  # so that 9 comes before 10
-    none = labels != labels if labels.dtype.kind == "f" else labels.astype(str) == "NaT"
+    none = labels != labels  # NaN among numbers, NaT among dates
     if none.any():
         raise ValueError(
             f"data.label: {label!r} in {_name(path)} has no value in {none.sum()} of {rows} rows; "
@@ -142,9 +142,8 @@ def _numbered(labels, rows, label, path):
             f"data.label: {label!r} in {_name(path)} has {len(kinds)} different values; a label "
             f"has at most {KINDS}."
         )
-    return torch.from_numpy(index), [
-        str(kind) if isinstance(kind, str) else f"{kind:.15g}" for kind in kinds
-    ]
+    number = labels.dtype.kind in "biuf"
+    return torch.from_numpy(index), [f"{kind:.15g}" if number else str(kind) for kind in kinds]
 
 
 def _read_csv(file, label, ignore):
