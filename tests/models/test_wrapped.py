@@ -1,5 +1,8 @@
 """A module of one's own: taken as it is meant, or refused in a sentence with a cure."""
 
+import math
+import warnings
+
 import pytest
 import torch
 from sentences import refused
@@ -8,6 +11,7 @@ from torch.distributions import Bernoulli, Normal, Poisson
 from torch.nn.functional import elu, softplus
 
 import vaecourse as vc
+from vaecourse.models.ranges import ANY, range_of
 
 WIDTHS = [1, 2, 15, 16, 64]
 
@@ -126,12 +130,20 @@ POSITIVE = {
     "softplus": softplus,
     "a module": nn.Softplus(),
     "a little more": lambda out: softplus(out) + 1e-6,
-    "relu": lambda out: out.relu() + 1e-3,
-    "relu in place": lambda out: nn.ReLU(inplace=True)(out).add_(1e-3),
-    "softmax": lambda out: 100 * out.softmax(1),
-    "clamp": lambda out: out.clamp(min=1e-3),
-    "square": lambda out: out**2 + 1e-3,
+    "in place": lambda out: out.exp_().add_(1e-6),
+    "clamped": lambda out: softplus(out).clamp(1e-6, 1e6),
+    "reshaped": lambda out: out.exp()[:, None].flip(2).flatten(1),
     "a product": lambda out: out.exp() * 3 / 2,
+}
+BOUNDED = {  # what may be meant, with the least of its exponential
+    "a sigmoid": (lambda out: 5 * out.sigmoid(), "1"),
+    "relu": (lambda out: out.relu(), "1"),
+    "relu in place": (lambda out: nn.ReLU(inplace=True)(out).add_(2), "7.4"),
+    "softmax": (lambda out: 100 * out.softmax(1), "1"),
+    "clamp": (lambda out: out.clamp(0, 4), "1"),
+    "clamp from below": (lambda out: out.clamp(min=0.5), "1.6"),
+    "square": (lambda out: out**2, "1"),
+    "a root": (lambda out: (out**2 + 1).sqrt(), "1"),
 }
 HONEST = {
     "linear": lambda out: out,
@@ -162,6 +174,37 @@ def test_rates_where_log_rates_are_meant_are_refused(end):
     bounds = [model.elbo(x, 1, torch.Generator().manual_seed(0)) for model in (one, other)]
     assert bounds[0].isfinite().all()
     torch.testing.assert_close(*bounds)
+
+
+@pytest.mark.parametrize(("end", "least"), BOUNDED.values(), ids=BOUNDED)
+def test_what_is_never_negative_but_may_be_meant_is_taken_with_a_warning(end, least):
+    def pair():
+        return vc.models.wrap(Pair(lambda mean, rest: (mean, end(rest.clone()))), shape=(4,))
+
+    with pytest.warns(UserWarning) as told:
+        model = counting(lambda out: end(out.clone()))
+        other = pair()
+    assert [str(words.message) for words in told] == [
+        f"decode gives values that are never below 0, which are log rates here: no rate is below "
+        f"{least}; if you mean rates, give their logarithms, or return "
+        "torch.distributions.Poisson(rate), for rates above 0.",
+        "encode gives a second output that is never below 0, which is a log variance here: no "
+        f"variance is below {least}; if you mean a deviation or a variance, give the logarithm of "
+        "the variance, or return torch.distributions.Normal(mean, deviation).",
+    ]
+    assert {words.filename for words in told} == {__file__}
+    z, x = 9 * normal(50, 2), normal(50, 4)
+    rate = model.decode(z).log_rate.exp()
+    assert torch.equal(model.decode(z).log_rate, end(Own(4).decode(z)))
+    assert rate.min() >= float(least) - 0.06
+    assert torch.equal(other.encode(x).log_var, end(Own(4).encode(x)[1].clone()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="^encode gives a second output"):
+            pair()
+        counting(lambda out: Poisson(end(out.clone()) + 1e-3))  # the cure
+        cure = Pair(lambda mean, rest: Normal(mean, end(rest.clone()) + 1e-3))
+        vc.models.wrap(cure, shape=(4,))
 
 
 @pytest.mark.parametrize("end", HONEST.values(), ids=HONEST)
@@ -202,6 +245,34 @@ def test_a_deviation_or_a_variance_where_a_log_variance_is_meant_is_refused(end)
     bounds = [wrap(of).elbo(x, 1, torch.Generator().manual_seed(0)) for of in cures]
     assert bounds[0].isfinite().all()
     torch.testing.assert_close(*bounds)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda out: torch._foreach_sub_([out.exp_()], 1e-9),
+        lambda out: torch._foreach_copy_([out.exp_()], [out + 1]),
+        lambda out: torch.exp(out[:, :2].clone(), out=out[:, :2]),  # the rest is as it was
+        lambda out: torch.sub(out.exp_(), 1e-9, out=out),
+        lambda out: out.exp_().copy_(out + 1),
+    ],
+)
+def test_what_is_written_over_has_no_range_of_before(write):
+    positive = normal(3, 4).abs() + 1
+
+    def call():
+        values = positive.clone()
+        write(values)
+        return values
+
+    assert call().min() > 0  # by chance, which says nothing of other weights
+    assert range_of(call) == ANY
+
+
+def test_what_is_written_whole_has_the_range_of_its_step():
+    out = normal(3, 4)
+    assert range_of(lambda: torch.exp(out, out=torch.empty(0))) == (0, math.inf)
+    assert range_of(lambda: torch.sigmoid(out, out=torch.empty(3, 4)).mul_(2)) == (0, 2)
 
 
 # --- batch normalization in training --------------------------------------------------------------

@@ -24,14 +24,20 @@ ENDS = {
     "sqrt": (0, math.inf),
     "tanh": (-1, 1),
 }
+POSITIVE = ("exp", "softplus")  # whose use is to give rates, variances or deviations
+CLAMPS = ("clamp", "clamp_min", "clamp_max", "hardtanh")
 COPIES = ("_to_copy", "cat", "clone", "flip", "index", "stack")
 
 
 @torch.no_grad()
-def range_of(call):
-    """(lowest, highest) that the tensor which `call()` gives can have: ±∞ where nobody knows."""
+def range_of(call, steps=None):
+    """(lowest, highest) that the tensor which `call()` gives can have: ±∞ where nobody knows.
+
+    steps: those of `ENDS` that count, where not all do; then nothing else bounds a value that they
+    do not, no clamp and no square.
+    """
     try:
-        with _Ranges() as ranges:
+        with _Ranges(steps) as ranges:
             values = call()
         low, high = ranges.of(values)
     except Exception:  # a module that is compiled, say, cannot be watched
@@ -43,9 +49,9 @@ def range_of(call):
 class _Ranges(TorchDispatchMode):
     """Sees every step, and keeps the range of what it gives by the memory where that lies."""
 
-    def __init__(self):
+    def __init__(self, steps):
         super().__init__()
-        self.known = {}
+        self.known, self.steps = {}, steps
 
     def of(self, value):
         """The range of a number or a tensor."""
@@ -55,44 +61,43 @@ class _Ranges(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        name = func.overloadpacket.__name__
-        in_place = name.endswith("_") and not name.endswith("__")
         given = args[0] if args and isinstance(args[0], list | tuple) else args[:1]
-        before = {_place(one) for one in given if isinstance(one, torch.Tensor)}
-        found = self._range(name.removesuffix("_") if in_place else name, args, kwargs)
+        seen = {_place(one) for one in given}  # what is but seen otherwise stays what it was
+        found = self._range(func.overloadpacket.__name__.removesuffix("_"), args, kwargs)
         results = func(*args, **kwargs)
+        written = _written(func, args, kwargs)
+        for one in written:
+            ends = found if len(written) == 1 else ANY
+            if one.nbytes < one.untyped_storage().nbytes():  # what else lies there keeps its range
+                ends = _both(ends, self.of(one))
+            self.known[_place(one)] = ends, one  # held, so that its memory is not used again
+            seen.add(_place(one))
         for result in results if isinstance(results, list | tuple) else [results]:
-            if not isinstance(result, torch.Tensor):
-                continue
-            place, memory = _place(result), result.untyped_storage().nbytes()
-            if in_place and result.nbytes < memory:  # what else lies there keeps its range
-                found = _both(found, self.of(result))
-            if in_place or place not in before:  # what is but seen otherwise stays what it was
-                self.known[place] = found, result  # held, so that its memory is not used again
+            if isinstance(result, torch.Tensor) and _place(result) not in seen:
+                self.known[_place(result)] = found, result
         return results
 
     def _range(self, name, args, kwargs):
         if name in ENDS:
-            return ENDS[name]
+            return ENDS[name] if self.steps is None or name in self.steps else ANY
         if name in COPIES:
             several = args[0] if isinstance(args[0], list | tuple) else args[:1]
             low, high = zip(*map(self.of, several))
             return min(low), max(high)
-        if name in ("clamp", "clamp_min", "clamp_max", "hardtanh"):
-            return self._clamped(name, *args, **kwargs)
-        if name == "pow":
+        if name in CLAMPS and (self.steps is None or self.of(args[0]) != ANY):
+            return self._clamped(name, *args)
+        if name == "pow" and self.steps is None:
             even = isinstance(args[1], int | float) and args[1] % 2 == 0
             return (0, math.inf) if even else ANY
         if name in ("add", "sub", "rsub", "mul", "div", "neg") and not kwargs:
             return _computed(name, *map(self.of, args[:2]))
         return ANY
 
-    def _clamped(self, name, x, low=None, high=None, **kwargs):
+    def _clamped(self, name, x, low=None, high=None):
         if name == "clamp_max":
             low, high = None, low
         if name == "hardtanh":
             low, high = -1 if low is None else low, 1 if high is None else high
-        low, high = kwargs.get("min", low), kwargs.get("max", high)
         if not all(end is None or isinstance(end, int | float) for end in (low, high)):
             return ANY
         ends = [-math.inf if low is None else low, math.inf if high is None else high]
@@ -101,6 +106,18 @@ class _Ranges(TorchDispatchMode):
 
 def _place(value):
     return value.untyped_storage().data_ptr() if isinstance(value, torch.Tensor) else None
+
+
+def _written(func, args, kwargs):
+    """The tensors that a step writes into: in place, or as its `out`."""
+    arguments = func._schema.arguments
+    given = dict(zip([argument.name for argument in arguments], args)) | kwargs
+    found = []
+    for argument in arguments:
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            value = given.get(argument.name)
+            found += value if isinstance(value, list | tuple) else [value]
+    return [one for one in found if isinstance(one, torch.Tensor)]
 
 
 def _both(one, other):

@@ -21,7 +21,7 @@ from vaecourse.distributions import (
 )
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import LatentModel, evaluating
-from vaecourse.models.ranges import range_of
+from vaecourse.models.ranges import POSITIVE, range_of
 
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
@@ -43,9 +43,10 @@ def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance
     noise_variance: of a Gaussian likelihood: a number, or learned as "shared" or "per_dimension".
         For variances from z return a Normal.
 
-    What is to be a log variance or a log rate, and cannot be below 0 by the last steps that make
-    it, a softplus say, is refused: it is none. Of other numbers nobody sees whether they are the
-    logarithm of a variance or that of a deviation: a Normal says it.
+    What is to be a log variance or a log rate, and comes from an exponential or a softplus as a
+    last step, is refused: it is none. Where another last step keeps it from going below 0, as a
+    ReLU does, a warning says so. Of other numbers nobody sees whether they are the logarithm of a
+    variance or that of a deviation: a Normal says it.
 
     p(z) is N(0, I). What judges a model puts it in evaluation for that time; with dropout or batch
     normalization, call `eval()` before `elbo` and `log_weights`, which can be trained. Raises
@@ -108,7 +109,7 @@ class Wrapped(LatentModel):
                 self._check_log_var(x)
                 p = self.decode(q.mean)
                 self._check_range(q.mean, p)
-        except ValueError:
+        except (ValueError, UserWarning):
             raise
         except Exception as error:  # whatever a strange module does with an x or a z
             raise ValueError(
@@ -123,39 +124,57 @@ class Wrapped(LatentModel):
 
     def _check_log_var(self, x):
         """Refuse a pair of a mean and a deviation, or a variance, where that is sure."""
-        low, _ = range_of(lambda: self._encode(x.reshape(-1, *self.shape))[1])
-        if low >= 0:
-            raise ValueError(
-                "encode gives a second output that is never below 0, as a deviation or a variance; "
-                "give the logarithm of the variance, or return torch.distributions.Normal(mean, "
-                "deviation)."
-            )
+        self._check_logarithm(
+            lambda: self._encode(x.reshape(-1, *self.shape))[1],
+            "encode gives a second output that is never below 0",
+            "a deviation or a variance",
+            "which is a log variance here: no variance",
+            "give the logarithm of the variance, or return torch.distributions.Normal(mean, "
+            "deviation)",
+        )
 
     def _check_range(self, z, p):
         """Refuse a tensor of probabilities or rates where their logits or logarithms are meant, and
         warn of logits that leave pixels but half of the probabilities."""
         if not self.is_tensor:
             return
+        if isinstance(p, PoissonCounts):
+            self._check_logarithm(
+                lambda: self._decode(z.clone()),
+                "decode gives values that are never below 0",
+                "rates",
+                "which are log rates here: no rate",
+                "give their logarithms, or return torch.distributions.Poisson(rate), for rates "
+                "above 0",
+            )
+        if not isinstance(p, BernoulliPixels):
+            return
         low, high = range_of(lambda: self._decode(z.clone()))
-        if isinstance(p, BernoulliPixels):
-            if (low >= 0 and high <= 1) or self._gives_probabilities(z, p.logits):
-                raise ValueError(
-                    "decode gives values between 0 and 1, as a sigmoid does; give the logits "
-                    "before it, or return torch.distributions.Bernoulli(probs=...)."
-                )
-            ends = torch.tensor([low, high]).sigmoid().tolist()
-            if ends[1] - ends[0] <= 0.5:
-                values = f"{low:g} to {high:g}".replace("inf", "∞").replace("-", "−")
-                warnings.warn(
-                    f"decode gives values from {values}, and its tensor is logits: no pixel's "
-                    f"probability leaves {ends[0]:.2g} to {ends[1]:.2g}; without the step that "
-                    "bounds them it may be any.",
-                    stacklevel=6,  # who called wrap
-                )
-        if isinstance(p, PoissonCounts) and low >= 0:
+        if (low >= 0 and high <= 1) or self._gives_probabilities(z, p.logits):
             raise ValueError(
-                "decode gives values that are never below 0, as rates; give their logarithms, or "
-                "return torch.distributions.Poisson(rate), for rates above 0."
+                "decode gives values between 0 and 1, as a sigmoid does; give the logits "
+                "before it, or return torch.distributions.Bernoulli(probs=...)."
+            )
+        ends = torch.tensor([low, high]).sigmoid().tolist()
+        if ends[1] - ends[0] <= 0.5:
+            values = f"{low:g} to {high:g}".replace("inf", "∞").replace("-", "−")
+            warnings.warn(
+                f"decode gives values from {values}, and its tensor is logits: no pixel's "
+                f"probability leaves {ends[0]:.2g} to {ends[1]:.2g}; without the step that "
+                "bounds them it may be any.",
+                stacklevel=6,  # who called wrap
+            )
+
+    def _check_logarithm(self, call, found, likely, taken, cure):
+        """Refuse what an exponential or a softplus makes positive where a logarithm is meant; warn
+        of what else is never below 0, for that may be meant."""
+        if range_of(call, POSITIVE)[0] >= 0:
+            raise ValueError(f"{found}, as {likely}; {cure}.")
+        low, _ = range_of(call)
+        if low >= 0:
+            warnings.warn(
+                f"{found}, {taken} is below {math.exp(low):.2g}; if you mean {likely}, {cure}.",
+                stacklevel=7,
             )
 
     def _gives_probabilities(self, z, values):
