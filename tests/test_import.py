@@ -53,9 +53,10 @@ def test_every_submodule_loads_without_touching_random_state_style_or_filters():
 
 
 def test_a_package_lists_its_names_and_refuses_others():
-    for package in (vc.data, vc.inference, vc.widgets):
+    for package in (vc, vc.data, vc.inference, vc.widgets):
         assert dir(package) == package.__all__
         with pytest.raises(AttributeError) as told:
             _ = package.nothing
         assert str(told.value) == f"module {package.__name__!r} has no attribute 'nothing'"
+    assert {"budget", "says", "models"} < set(vc.__all__) and vc.budget is vc.notebook.budget
     assert vc.data.synthetic is vc.data.synthetic_sets.synthetic

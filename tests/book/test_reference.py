@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 import vaecourse as vc
 
-MODULES = sorted(set(vc.__all__) - {"__version__", "budget", "says"})
+MODULES = sorted(set(vc.__all__) - {"budget", "says"})
 
 
 def public(module):
