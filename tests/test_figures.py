@@ -69,6 +69,11 @@ def test_latent_map_takes_words_and_lists_and_refuses_what_has_no_colour(ax):
     assert places == {"pear": (1.0, 1.0), "fig": (5.0, -5.0)}
     with pytest.raises(ValueError, match=r"^names has 1 entries; label has values up to 1\.$"):
         vc.figures.latent_map(ax, z, [0, 1, 1], names=["fig"])
+    assert refused(vc.figures.latent_map, ax, z, ["pear", "pear", "fig"], names=["a", "b"]) == (
+        "label has words; names is for labels that are whole numbers."
+    )
+    vc.figures.latent_map(ax, z, [0, 0, 1], names=["plum", "lime"])
+    assert [text.get_text() for text in ax.texts][2:] == ["plum", "lime"]
     assert refused(vc.figures.latent_map, ax, z, [1, 2, 10]) == (
         "label has values other than the integers 0 to 9; at most ten kinds, words say, become "
         "such numbers by np.unique(label, return_inverse=True)[1]."

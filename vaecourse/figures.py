@@ -85,12 +85,14 @@ def latent_map(ax, z, label, size=4, names=None):
     """Codes z [N, 2] coloured by label [N], each cloud named at its median.
 
     A label is a whole number from 0 to 9, a digit say, or a word of at most ten. names: what the
-    labels 0, 1, … are called; by default as they are.
+    labels 0, 1, … are called, by default as they are; words have none but their own.
     """
-    z, names = as_array(z, "z"), range(10) if names is None else names
+    z = as_array(z, "z")
     if not hasattr(label, "detach") and np.asarray(label).dtype.kind in "USO":
+        if names is not None:
+            raise ValueError("label has words; names is for labels that are whole numbers.")
         names, label = np.unique(np.asarray(label).astype(str), return_inverse=True)
-    label = check_classes("label", label, len(z))
+    label, names = check_classes("label", label, len(z)), range(10) if names is None else names
     if len(label) and label.max() >= len(names):
         raise ValueError(f"names has {len(names)} entries; label has values up to {label.max()}.")
     order = np.random.default_rng(0).permutation(len(z))
