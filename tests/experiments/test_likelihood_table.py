@@ -47,7 +47,7 @@ def test_the_first_images_recompute_from_the_weights(record, name):
             generator = torch.Generator().manual_seed(row["seed"])
             found = vc.evaluation.importance_log_likelihood(model, x, draws, generator)
             wanted = row["first_images"][:together]
-            assert found.tolist() == pytest.approx(wanted, abs=2e-3 if whole else 2e-2)
+            assert found.tolist() == pytest.approx(wanted, abs=2e-3 if whole else 1.2e-2)
 
 
 def test_a_row_is_the_estimate_of_a_shipped_model(tmp_path):

@@ -115,9 +115,9 @@ class Model(nn.Module):
         with evaluating(self):
             return self.encode(x).mean
 
-    @judging
     def metrics(self, x, importance_samples, importance_rows, seed):
-        """What `vc.evaluation.evaluate` says of the model on x; its arguments are told there.
+        """What `vc.evaluation.evaluate` says of the model on x; its arguments are told there, and
+        it calls this without gradients, the model in evaluation.
 
         Here of a model with a bound; one without says its own.
         """

@@ -64,7 +64,6 @@ class Classifier(LabelledModel):
         """−log p(label|x) averaged over `labelled` rows [B, D + 1], nats: for training."""
         return cross_entropy(self.head(self.body(rows[:, :-1]).relu()), rows[:, -1].long())
 
-    @torch.no_grad()
     def metrics(self, rows, importance_samples, importance_rows, seed):
         """`accuracy`, and `cross_entropy` in nats, of `labelled` rows; nothing is drawn."""
         rows = self.check(rows)

@@ -167,7 +167,6 @@ class Diffusion(Model):
 
     # --- use -------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def metrics(self, x, importance_samples, importance_rows, seed):
         """The bound and its terms; no bound of many draws, each of which costs T decodings."""
         x = self.check(x)

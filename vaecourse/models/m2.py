@@ -108,7 +108,6 @@ class M2(LabelledModel):
             total = total - self.label_weight * right.sum()
         return total / len(rows)
 
-    @torch.no_grad()
     def metrics(self, rows, importance_samples, importance_rows, seed):
         """`accuracy`, and the mean bounds on log p(x, y) and log p(x), in nats."""
         rows = self.check(rows)

@@ -151,7 +151,6 @@ class VQVAE(Model):
         k = torch.randint(self.num_words, (n,), generator=generator, device=self.words.device)
         return self.decode(self.words[k]).sample((), generator)
 
-    @torch.no_grad()
     def metrics(self, x, importance_samples, importance_rows, seed):
         """The bound's terms, the exact log p(x) and how many words are in use; none is drawn."""
         x = self.check(x)
