@@ -160,6 +160,39 @@ def test_a_frozen_model_is_told_how_to_train_on():
         assert not all(map(torch.equal, before, model.parameters()))
 
 
+def test_what_cannot_be_trained_is_named():
+    class Plain:
+        def loss(self, x, generator):
+            return x.mean()
+
+        def check(self, x):
+            return x
+
+    class Empty(Plain, torch.nn.Module):
+        pass
+
+    assert refused(lambda: fit(Plain())) == "model is a Plain; it must be a torch.nn.Module."
+    assert refused(lambda: fit(vc.models.VAE)) == "model is a type; it must be a torch.nn.Module."
+    assert refused(lambda: fit(Empty())) == "model has no weights to train."
+    weighted = Empty()
+    weighted.weight = torch.nn.Parameter(torch.zeros(4))
+    weighted.loss = lambda x, generator: (x - weighted.weight).square().mean()
+    assert fit(weighted, learning_rate=0.1).epoch_loss == [ROWS.square().mean().item()]
+
+
+@pytest.mark.parametrize("kind", ["cpu", "mps"])
+def test_torchs_own_generators_are_kept_on_every_device(monkeypatch, kind):
+    held = [torch.tensor([3], dtype=torch.uint8)]  # a stand-in for that of a Mac
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: held[0])
+    monkeypatch.setattr(torch.mps, "set_rng_state", lambda state: held.__setitem__(0, state))
+    states = vc.training.loop._own_states(torch.device(kind))
+    assert sorted(states) == sorted({"cpu", kind})
+    held[0] = torch.tensor([4], dtype=torch.uint8)
+    drawn = torch.rand(1)
+    vc.training.loop._set_own_states(states, torch.device(kind))
+    assert torch.equal(torch.rand(1), drawn) and held[0].item() == (4 if kind == "cpu" else 3)
+
+
 class Normed(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -677,6 +710,15 @@ def test_levels_of_images_are_told_how_to_become_those_of_the_likelihood(likelih
     model = vc.models.VAE(4, 2, [3], likelihood=likelihood)
     assert refused(lambda: fit(model, x)).endswith(f"; {hint}")
     fit(model, cure(x))
+
+
+@pytest.mark.parametrize("low", [-0.5, -0.1])
+def test_what_lies_little_below_0_are_no_levels_from_minus_1(low):
+    x = torch.cat([torch.tensor([[low, 1, 1, 1]]), ROWS])
+    assert refused(lambda: fit(vae(), x)) == (
+        f"x has values from {low} to 1, first outside in column 1; a Bernoulli likelihood takes "
+        "pixels in [0, 1]."
+    )
 
 
 def test_an_explorer_is_told_of_channels_that_come_last():

@@ -12,7 +12,7 @@ import math
 import operator
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Reversible
 from contextlib import contextmanager
 
 import numpy as np
@@ -200,7 +200,8 @@ def check_lengths(argument, lengths, rows, steps):
 
 def check_list(argument, value):
     """Raise ValueError for what is no list: a number, a text, or what has no order or no end."""
-    if isinstance(value, str) or not (isinstance(value, Sequence) or hasattr(value, "tolist")):
+    ordered = isinstance(value, Reversible) and not isinstance(value, str | Mapping)
+    if not ordered and not hasattr(value, "tolist"):
         raise ValueError(f"{argument} is {value!r}; it must be a list of whole numbers.")
 
 
@@ -245,16 +246,21 @@ def check_autocast(kind):
 
 def check_trainable(model):
     """Raise ValueError, naming what is missing, unless `model` can be trained."""
+    from torch import nn
+
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is a {type(model).__name__}; it must be a torch.nn.Module.")
     for method, what in (("loss", "loss(x, generator)"), ("check", "check(x)")):
         if not callable(getattr(model, method, None)):
             raise ValueError(
                 f"model is a {type(model).__name__} without {what}; `vc.models.wrap` makes a model "
                 "of a module with encode and decode."
             )
-    weights = list(model.parameters()) if hasattr(model, "parameters") else []
-    if weights:
-        check_sized("model", model)
-    if weights and not any(weight.requires_grad for weight in weights):
+    check_sized("model", model)
+    weights = list(model.parameters())
+    if not weights:
+        raise ValueError("model has no weights to train.")
+    if not any(weight.requires_grad for weight in weights):
         raise ValueError(
             "every weight of model is frozen, as those of a loaded model are; call "
             "model.requires_grad_().train() first."
@@ -294,7 +300,7 @@ def bytes_hint(x):
     """What to do about images whose levels are not yet from 0 to 1; else an empty text."""
     low, high = x.min().item(), x.max().item()
     whole = "whole numbers" if bool((x == x.round()).all()) else "numbers"
-    if -1 <= low < 0 < high <= 1:
+    if -1 <= low < -0.5 and 0 < high <= 1:
         return "; if these are levels from -1 to 1, give (x + 1) / 2"
     if low >= 0 and 255 < high <= 65_535 and whole == "whole numbers":
         top = next(top for top in (1_023, 4_095, 16_383, 65_535) if high <= top)

@@ -407,3 +407,13 @@ def test_a_shape_is_a_list():
     assert refused(lambda: vc.models.wrap(Own(4), shape=4)) == (
         "shape is 4; it must be a list of whole numbers."
     )
+
+
+@pytest.mark.parametrize(
+    "hidden", [{5: "a", 3: "b"}.keys(), {"a": 5, "b": 3}.values(), range(5, 1, -2)]
+)
+def test_what_has_an_order_and_an_end_is_a_list(hidden):
+    assert vc.models.VAE(4, 2, hidden).params["hidden"] == [5, 3]
+    for other in ({5: 3}, {5, 3}, iter([5, 3]), "53"):
+        told = refused(lambda other=other: vc.models.VAE(4, 2, other))
+        assert told == f"hidden is {other!r}; it must be a list of whole numbers."

@@ -81,8 +81,7 @@ def fit(
     if device is not None:
         check_device(device, model)
         model.to(device)
-    weights = list(model.parameters()) if hasattr(model, "parameters") else []
-    if weights and weights[0].dtype == torch.float32:
+    if next(model.parameters()).dtype == torch.float32:
         check_precision("x", x)
         check_precision("validation", validation, beside=x)
     x = model.check(x)
@@ -208,14 +207,15 @@ class Run:
 
     @torch.no_grad()
     def _needs_two(self):
-        with torch.random.fork_rng([self.x.device] if self.x.is_cuda else []):
-            batch, generator = self.x[:1], self.generator.clone_state()
-            try:
-                if self.transform is not None:
-                    batch = self.transform(batch, generator)
-                copy.deepcopy(self.model).loss(batch, generator)
-            except Exception as error:  # what else is wrong, the first step will say
-                return _wants_two(error)
+        batch, generator = self.x[:1], self.generator.clone_state()
+        try:
+            if self.transform is not None:
+                batch = self.transform(batch, generator)
+            copy.deepcopy(self.model).loss(batch, generator)
+        except Exception as error:  # what else is wrong, the first step will say
+            return _wants_two(error)
+        finally:
+            _set_own_states(self.untouched, self.x.device)
         return False
 
     @torch.no_grad()
@@ -269,11 +269,7 @@ class Run:
         """Read what `save` wrote; raise ValueError if it belongs to another run."""
         tensors, self.history = read_state(path, self.settings, epochs)
         self.load(tensors)
-        for name, state in below(tensors, "own.").items():
-            if name == "cpu":
-                torch.set_rng_state(state)
-            else:
-                torch.cuda.set_rng_state(state, self.x.device)
+        _set_own_states(below(tensors, "own."), self.x.device)
 
 
 def _wants_two(error):
@@ -282,6 +278,19 @@ def _wants_two(error):
 
 
 def _own_states(device):
-    """The states of torch's own generators, on the CPU and on a CUDA device."""
+    """The states of torch's own generators: that of the CPU, and that of another device."""
     states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def _set_own_states(states, device):
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    if "mps" in states:
+        torch.mps.set_rng_state(states["mps"])
