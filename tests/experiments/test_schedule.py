@@ -317,6 +317,23 @@ def test_a_run_whose_data_have_changed_is_not_taken_up(own, capsys, monkeypatch)
     assert cli.main([*own, "--resume"]) == 0
 
 
+def test_data_are_read_once_for_all_that_a_run_does(own, monkeypatch):
+    read, read_rows = [], datasets.read_rows
+
+    def counted(path, *how):
+        read.append(path)
+        return read_rows(path, *how)
+
+    monkeypatch.setattr(datasets, "read_rows", counted)
+    np.save("rows.npy", np.linspace(0, 0.5, 60).reshape(20, 3))
+    assert cli.main(own) == 0 and read == ["rows.npy"]
+    np.save("rows.npy", np.linspace(0, 2, 60).reshape(20, 3))
+    assert cli.main([*own[:-1], "other"]) == 0 and read == ["rows.npy"] * 2
+    records = [json.loads(Path(out, "own_seed0.json").read_text()) for out in ("out", "other")]
+    errors = [record["metrics"]["squared_error"] for record in records]
+    assert abs(errors[1] - errors[0]) > 0.1  # other rows, other errors
+
+
 def test_data_that_change_under_a_run_stop_it(own, capsys, monkeypatch):
     take = schedule._Job.take
 

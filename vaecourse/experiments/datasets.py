@@ -1,5 +1,8 @@
 """What a parameter file's `data` stands for: rows to train on, rows to test on."""
 
+import hashlib
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -112,7 +115,19 @@ def _counted(images, params):
 
 
 def _own_rows(params):
-    return read_rows(params.path, params.array, params.label, params.ignore)
+    """The user's own rows, read again only where the bytes of the file are others."""
+    how = params.array, params.label, tuple(params.ignore)
+    try:
+        with open(Path(params.path).expanduser(), "rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # which the reader says in its own words
+        return read_rows(params.path, *how)
+    return _rows_of(content, params.path, *how)
+
+
+@lru_cache(maxsize=1)
+def _rows_of(content, path, *how):
+    return read_rows(path, *how)
 
 
 def _file(params):
