@@ -903,7 +903,20 @@ def test_single_precision_is_not_looked_through_for_what_it_blurs(monkeypatch):
         _arguments.check_precision("x", data)
     assert looked == []
     _arguments.check_precision("x", x.double())
-    assert len(looked) == 2  # x, and what it is to be like
+    assert len(looked) == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_float32_cannot_hold_is_told_no_cure_of_what_it_blurs(tmp_path):
+    x = np.column_stack([NOISE, 1e300 * (1 + 1e-9 * NOISE)])
+    model = vc.models.VAE(2, 2, [3], likelihood="gaussian", standardize=True)
+    assert refused(lambda: fit(model, x)) == (
+        "x has NaN or infinite values in 200 of 200 rows, first in x[0, 1]."
+    )
+    np.save(tmp_path / "a.npy", x)
+    assert refused(read_rows, tmp_path / "a.npy") == (
+        "a.npy has NaN, infinite or too large values in 200 of 200 rows."
+    )
 
 
 @pytest.mark.parametrize("x", [np.zeros(200), NOISE * 10.0 ** (-300 * NOISE), 1e-30 * NOISE])

@@ -409,35 +409,41 @@ def check_precision(argument, x, column_name=None, beside=None):
     """
     if getattr(getattr(x, "dtype", None), "itemsize", 8) < 8:  # float32 already, or less
         return
-    columns, others = _columns(argument, x), _columns("x", beside)
+    columns = _columns(argument, x)
     if columns is None:
         return
-    if others is None or others.shape[1] != columns.shape[1]:
-        others = columns
     low, high = columns.min(0), columns.max(0)
-    least, most = others.min(0), others.max(0)
-    with np.errstate(invalid="ignore"):  # infinities are refused elsewhere
-        span = np.maximum(high - low, most - least)
     size = np.maximum(abs(low), abs(high))
-    largest = np.maximum(size, np.maximum(abs(least), abs(most)))
-    for column in np.flatnonzero((size > 0) & (largest < np.finfo(np.float32).tiny)):
-        name = column_name(column) if column_name else _name_of(x, column)
-        both = "" if beside is None else f" in x and {argument}"
-        raise ValueError(
-            f"{name} of {argument} has no value beyond {size[column]:g}, and float32 makes 0 of "
-            f"such: divide it by {largest[column]:g}{both}."
-        )
-    both = "all" if beside is None else f"x and {argument}"
-    cure = f"subtract the smallest{' of x' if beside is not None else ''} from {both}"
-    near = (size > 1) & (span < 100 * 2.0**-24 * size) & (span > CONSTANT * size)
-    for column in np.flatnonzero(near):
+    with np.errstate(invalid="ignore"):
+        span = high - low
+    single = np.finfo(np.float32)
+    small = (size > 0) & (size < single.tiny)
+    near = (size > 1) & (size <= single.max)  # what lies beyond is refused elsewhere
+    near &= (span > CONSTANT * size) & (span < 100 * 2.0**-24 * size)
+    if not (small | near).any():
+        return
+    others = _columns("x", beside)
+    if others is not None and others.shape[1] == len(size):
+        span = np.maximum(span, np.ptp(others, 0))
+        size = np.maximum(size, abs(others).max(0))
+    both = "" if beside is None else f"x and {argument}"
+    for column in np.flatnonzero(small | near):
         values = columns[:, column]
-        if abs(values.astype(np.float32) - values).max() > span[column] / 100:
-            name = column_name(column) if column_name else _name_of(x, column)
-            raise ValueError(
-                f"{name} of {argument} has values from {low[column]:.15g} to "
-                f"{high[column]:.15g}, whose differences float32 does not keep: {cure}."
+        if small[column] and size[column] < single.tiny:
+            fault = (
+                f"has no value beyond {abs(values).max():g}, and float32 makes 0 of such: divide "
+                f"it by {size[column]:g}{both and f' in {both}'}"
             )
+        elif near[column] and abs(values.astype(np.float32) - values).max() > span[column] / 100:
+            fault = (
+                f"has values from {low[column]:.15g} to {high[column]:.15g}, whose differences "
+                f"float32 does not keep: subtract the smallest{both and ' of x'} from "
+                f"{both or 'all'}"
+            )
+        else:
+            continue
+        name = column_name(column) if column_name else _name_of(x, column)
+        raise ValueError(f"{name} of {argument} {fault}.")
 
 
 def _columns(argument, x):
