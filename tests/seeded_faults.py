@@ -150,7 +150,12 @@ FAULTS = [
         "values[: split - 1]",
         "models/test_factor_analysis",
     ),
-    ("models/vrnn", "return steps < lengths", "return steps <= lengths", "models/test_vrnn"),
+    (
+        "models/vrnn",
+        "mask = torch.arange(x.shape[1]) < torch",
+        "mask = torch.arange(x.shape[1]) <= torch",
+        "models/test_vrnn",
+    ),
     (
         "training/hand_gradients",
         "0.5 * D * math.log(2 * math.pi)",
@@ -182,9 +187,9 @@ FAULTS = [
         "training/test_loop",
     ),
     (
-        "training/loop",
-        "self.optimizer.load_state_dict(adam)",
-        "self.optimizer.state_dict()",
+        "training/optimizers",
+        "each.load_state_dict(content)",
+        "each.state_dict()",
         "training/test_loop",
     ),
     (
