@@ -20,6 +20,7 @@ INK = (0xF3, 0xF4, 0xF6)
 CONTRAST = 3  # of lines against the page, as WCAG asks
 NEUTRAL = 0.16  # colours below this chroma are greys
 NEAR = 16  # of 255: of a mark that lies over another
+MARKS = 0.9  # of a cloud's pixels, at least: grey or a colour of the course; the rest are blends
 BAR = 30  # pixels across, at most: the bar that tells what the greys of a map mean
 LARGER = 150 / 72  # of a point of the drawing: as wide as the pictures of 150 dots an inch
 KNOWN = {COLOURS[idea].lower(): COLOURS_DARK[idea] for idea in COLOURS}
@@ -60,21 +61,30 @@ def _is_drawn(image):
 
 
 def _dark_picture(picture, drawn, shows_images):
-    """Marks with much page between them, or drawn greys, in the dark colours; others stay."""
+    """Marks in grey or in the course's colours, and a map of greys, in dark colours; others stay.
+
+    A map keeps its order: in one of greys none is taken for a colour of the course, and marks that
+    a map colours keep what it gave them.
+    """
+    if not drawn:
+        return picture
     pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGBA"))
     rgb, alpha = pixels[..., :3].astype(float), pixels[..., 3]
+    seen = alpha > 0
     grey = np.ptp(rgb, -1) < NEUTRAL * 255
-    # The bar beside an image tells the greys of the image, which stay.
-    bar = shows_images and min(alpha.shape) < BAR
-    shades = drawn and not bar and grey[alpha > 0].all()
-    if (alpha == 255).mean() > 0.5 and not shades:
+    near = {lifted: np.abs(rgb - _parts(colour)).max(-1) < NEAR for colour, lifted in KNOWN.items()}
+    if (alpha == 255).mean() > 0.5:
+        # The bar beside an image tells the greys of the image, which stay.
+        if not grey[seen].all() or (shows_images and min(alpha.shape) < BAR):
+            return picture
+        near = {}
+    elif (grey | np.any(list(near.values()), 0))[seen].mean() < MARKS:
         return picture
     ink, paper = np.array(INK), np.array(_parts(PAGE))
     light = rgb.mean(-1, keepdims=True) / 255
     new = np.where(grey[..., None], ink + light * (paper - ink), rgb)
-    for colour, lifted in KNOWN.items():
-        near = np.abs(rgb - _parts(colour)).max(-1) < NEAR
-        new[near] = _parts(lifted)
+    for lifted, where in near.items():
+        new[where] = _parts(lifted)
     pixels[..., :3] = new.round()
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "png", optimize=True)

@@ -86,6 +86,13 @@
       });
   }
 
+  /** Sphinx keeps Escape for its search marks, unless the focus is on a button or a field. */
+  function closeOnEscape() {
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") document.querySelector("dialog:modal")?.close();
+    });
+  }
+
   /** Paper is white, whatever the screen is. */
   function printLight() {
     const root = document.documentElement;
@@ -98,6 +105,7 @@
   }
 
   closeDrawers();
+  closeOnEscape();
   printLight();
   nameSidebar();
   nameFolds();

@@ -96,6 +96,26 @@ def test_a_map_in_colours_keeps_them(tmp_path):
     assert len(light) == 1 and (light[0] == turned[0]).all()
 
 
+def test_a_map_of_greys_keeps_its_order(tmp_path):
+    """Among 256 greys are some that lie near the course's, which no map may take them for."""
+    fig, ax = plt.subplots(figsize=(3, 1))
+    ax.pcolormesh(np.arange(256.0)[None], cmap="Greys", rasterized=True)
+    ((light,), (turned,)) = pictures_of(fig, tmp_path / "ramp.svg")
+    before, after = light.mean(0).mean(-1), turned.mean(0).mean(-1)
+    assert (np.diff(before) <= 0).all() and (np.diff(after) >= 0).all()
+    assert (before[0], before[-1]) == (255, 0)
+    assert (after[0], round(after[-1])) == (0x12, (0xF3 + 0xF4 + 0xF6) // 3)
+
+
+def test_marks_that_a_map_colours_keep_its_colours(tmp_path):
+    """Twilight goes through white and a dark violet, near the greys of the course."""
+    fig, ax = plt.subplots(figsize=(3, 3))
+    angle = np.linspace(0, 2 * np.pi, 300)
+    ax.scatter(np.cos(angle), np.sin(angle), s=9, c=angle, cmap="twilight", rasterized=True)
+    ((light,), (turned,)) = pictures_of(fig, tmp_path / "circle.svg")
+    assert (light == turned).all()
+
+
 def test_dark_drawing_turns_greys_over_and_lifts_what_is_too_dark(drawing):
     # grey 0x6B, 0x72, 0x80: a mean of 116.3/255 of the way from the ink f3f4f6 to the page 121212
     assert "fill: #6b7280" in drawing and "fill: #8c8d8e" in dark(drawing)
@@ -156,6 +176,7 @@ def test_a_tap_enlarges_the_drawing_that_is_shown(chromium, addresses, width, th
     assert whole["x"] >= 0 and whole["x"] + whole["width"] <= width  # all of it is seen first
     assert whole["y"] >= 0 and whole["y"] + whole["height"] <= 844
     large.click(position={"x": whole["width"] * 0.9, "y": whole["height"] / 2})
+    assert large.evaluate(style) == ["rgba(0, 0, 0, 0)", "none"]  # as bright as in the page
     near = large.bounding_box()
     assert near["width"] >= max(800, 1.99 * whole["width"])
     assert near["x"] + near["width"] <= width + 1  # the end that was tapped
@@ -166,6 +187,10 @@ def test_a_tap_enlarges_the_drawing_that_is_shown(chromium, addresses, width, th
     assert min(part.bounding_box()["height"] for part in (zoom, close)) >= 44
     zoom.click()
     assert large.bounding_box() == whole
+    tab.keyboard.press("Escape")
+    assert tab.locator("dialog.enlarged").count() == 0
+    link.press("Enter")
+    large.click()  # the focus is on the sheet
     tab.keyboard.press("Escape")
     assert tab.locator("dialog.enlarged").count() == 0
     link.press("Enter")  # the focus is where it was, and the keyboard opens it too
