@@ -134,6 +134,13 @@ def test_search_knows_the_short_and_the_other_names(search):
     assert any(address.startswith("chapters/07_elbo.html") for address in found)
 
 
+def test_search_quotes_formulas_and_references_as_the_page_shows_them(search):
+    quotes = " ".join(text for _, _, text in search("NELBO"))
+    assert "z) − log q(z)], never exceeds log p(x): it is the evidence" in quotes
+    quotes = " ".join(text for _, _, text in search("straight-through"))
+    assert "The straight-through estimator [BLC13] pretends" in quotes and "∂f/∂w" in quotes
+
+
 def test_search_marks_the_words_of_the_query_and_no_empty_ones(new_tab, addresses):
     tab = new_tab()
     tab.goto(f"{addresses['file']}/search.html?q=posterior collapse")

@@ -6,7 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+import pytest
 from notebook_versions import VERSIONS
+from search_sections import plain
+
+ROOT = Path(__file__).parents[2]
 
 # Everything that makes a browser load something. Links that a reader follows are free.
 LOADING = {
@@ -112,6 +116,37 @@ def test_search_index_knows_every_chapter(site):
         if path.name not in ("genindex.html", "search.html") and "_static" not in path.parts
     }
     assert set(documents) == built
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (r"\mathcal L = \mathbb E_q[\log p(x, z) - \log q(z)]", "L = E_q[log p(x, z) − log q(z)]"),
+        (r"\frac{\partial f}{\partial w}", "∂f/∂w"),
+        (r"\partial f/\partial w", "∂f/∂w"),
+        (r"\log\frac{p_\theta(x, z)}{q(z)}", "log(p_θ(x, z)/q(z))"),
+        (r"\mathrm{KL}\big(q \,\|\, p(z \mid x)\big)", "KL(q ‖ p(z | x))"),
+        (r"\exp(-\lVert e - w_k\rVert^2/2\tau^2)", "exp(−‖e − w_k‖²/2τ²)"),
+        (r"\tfrac12 x^\top A x", "1/2 xᵀA x"),
+        (r"\underbrace{\hat\mu_{a + b}}_{\text{a name}} \le \sqrt2", "μ̂_(a + b) (a name) ≤ √2"),
+        (r"\begin{aligned} a &= b \\ &\to \infty\end{aligned}", "a = b → ∞"),
+    ],
+)  # fmt: skip
+def test_a_formula_is_one_line_of_text_in_the_search(tex, text):
+    assert plain(tex) == text
+
+
+def test_what_the_search_shows_has_no_keys_of_references_and_no_traces_of_tex(site):
+    text = (site / "_static" / "sections.js").read_text(encoding="utf-8")
+    entries = (ROOT / "references.bib").read_text(encoding="utf-8")
+    keys = re.findall(r"^@\w+\{(\w+),", entries, re.M)
+    assert len(keys) > 20
+    assert [key for key in keys if re.search(rf"\b{key}\b", text)] == []
+    sections = json.loads(text[text.index("[") : text.rindex("]") + 1])
+    course = [said for address, *_, said in sections if not address.startswith("reference/")]
+    trace = re.compile(r".{0,30}(?:\\[a-zA-Z]|\bmathcal\b|_\{).{0,30}")
+    assert [found for said in course for found in trace.findall(said)] == []
+    assert "\0" not in text
 
 
 def test_every_chapter_links_to_its_notebooks(site, page, soup):
