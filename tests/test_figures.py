@@ -35,15 +35,18 @@ def test_image_grid_puts_images_where_they_are_read(ax):
     assert canvas[0, 0] == pytest.approx(0.1)
     assert canvas[0, 3] == pytest.approx(0.2)
     assert canvas[3, 0] == pytest.approx(0.3)
-    assert (canvas[2] == 1).all() and (canvas[3:, 3:] == 1).all()
+    assert canvas.mask[2].all() and canvas.mask[3:, 3:].all()  # the page shows
+    assert ax.images[0].cmap(canvas)[2, 0, 3] == 0
 
 
 def test_images_in_colour_are_given_plane_after_plane(ax):
     planes = torch.arange(12.0) / 12
     vc.figures.image_grid(ax, planes[None], columns=1, shape=(3, 2, 2))
     canvas = ax.images[0].get_array()
-    assert canvas.shape == (2, 2, 3)
-    assert canvas[0, 1].tolist() == pytest.approx([1 / 12, 5 / 12, 9 / 12])
+    assert canvas.shape == (2, 2, 4)
+    assert canvas[0, 1].tolist() == pytest.approx([1 / 12, 5 / 12, 9 / 12, 1])
+    vc.figures.image_grid(ax, planes[None].repeat(2, 1), columns=2, shape=(3, 2, 2), gap=1)
+    assert ax.images[1].get_array()[0, :, 3].tolist() == [1, 1, 0, 1, 1]
 
 
 def test_quantile_grid_takes_equal_steps_of_probability_row_by_row_from_the_top():
@@ -60,6 +63,27 @@ def test_latent_map_names_each_digit_at_its_median(ax):
     vc.figures.latent_map(ax, z, torch.tensor([3, 3, 3, 8]))
     places = {text.get_text(): tuple(text.xy) for text in ax.texts}
     assert places == {"3": (1.0, 1.0), "8": (5.0, -5.0)}
+
+
+def test_names_that_would_hide_each_other_stand_apart_with_a_line_to_their_medians(ax):
+    """However the axes change after the map is drawn; a name with room stays on its median."""
+    centre = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [9.0, 9.0]])
+    vc.figures.latent_map(ax, centre, [0, 1, 2, 3, 4])
+    for left in (-1, -40):
+        ax.set(xlim=(left, 10), ylim=(left, 10))
+        ax.figure.canvas.draw()
+        points = 72 / ax.figure.dpi
+        medians = ax.transData.transform(centre) * points
+        offsets = torch.tensor([text.get_position() for text in ax.texts])
+        places = torch.tensor(medians) + offsets
+        assert torch.pdist(places).min() >= 2 * 9.5 * 0.99
+        assert offsets[:4].norm(dim=1).max() < 2 * 2 * 9.5
+        assert offsets[4].tolist() == [0, 0]
+        shown = [text.arrow_patch.get_visible() for text in ax.texts]
+        assert shown == [True, True, True, True, False]
+        for text, median in zip(ax.texts[:4], medians):
+            end = text.arrow_patch.get_path().vertices[-1] * points
+            assert end == pytest.approx(median, abs=0.01)
 
 
 def test_latent_map_takes_words_and_lists_and_refuses_what_has_no_colour(ax):

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.text import Annotation
 from scipy.stats import norm
 
 from vaecourse._arguments import as_array, check_classes
@@ -52,14 +53,18 @@ def image_grid(ax, images, columns, shape=(28, 28), gap=2):
     """Draw images [N, D] with values in [0, 1] on one axes, row by row.
 
     All digits of the course are drawn like this, in figures and widgets: light ink on black.
-    Images in colour have the shape (3, height, width), plane after plane.
+    Images in colour have the shape (3, height, width), plane after plane. The page shows in the
+    gaps, whatever its colour.
     """
     images = as_array(images, "images").reshape(-1, *shape)
     rows = -(-len(images) // columns)
     height, width = shape[-2:]
     if len(shape) == 3:
         images = np.moveaxis(images, 1, -1)
-    canvas = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, *shape[:-2]))
+        images = np.concatenate([images, np.ones_like(images[..., :1])], -1)  # opaque
+    empty = np.nan if len(shape) == 2 else 0.0  # either is see-through
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap)
+    canvas = np.full(size + images.shape[3:], empty)
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         top, left = row * (height + gap), column * (width + gap)
@@ -82,7 +87,7 @@ def image_rows(named_images, shape=(28, 28)):
 
 
 def latent_map(ax, z, label, size=4, names=None):
-    """Codes z [N, 2] coloured by label [N], each cloud named at its median.
+    """Codes z [N, 2] coloured by label [N], each cloud named at its median, or with a line to it.
 
     A label is a whole number from 0 to 9, a digit say, or a word of at most ten. names: what the
     labels 0, 1, … are called, by default as they are; words have none but their own.
@@ -98,23 +103,72 @@ def latent_map(ax, z, label, size=4, names=None):
     order = np.random.default_rng(0).permutation(len(z))
     colours = np.array(DIGIT_COLOURS)[label[order]]
     ax.scatter(*z[order].T, s=size, c=colours, linewidths=0, alpha=0.6, rasterized=True)
+    together = []
     for digit in np.unique(label):
-        name = str(names[digit])
-        ax.annotate(
+        median = np.median(z[label == digit], axis=0)
+        name = _Name(str(names[digit]), median, DIGIT_COLOURS[digit], together)
+        together.append(ax.add_artist(name))
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+
+
+class _Name(Annotation):
+    """The name of a cloud on its median, or beside it where the names `together` would overlap."""
+
+    start = (0.0, 0.0)  # points from the median, before the others push
+
+    def __init__(self, name, median, colour, together):
+        self.together = together
+        self.half = np.array([9.5 + 3.6 * (len(name) - 1), 9.5])  # points: across and up
+        super().__init__(
             name,
-            np.median(z[label == digit], axis=0),
+            median,
+            (0, 0),
+            textcoords="offset points",
             ha="center",
             va="center",
             fontsize=11,
             fontweight="bold",
-            color=DIGIT_LETTERS[DIGIT_COLOURS[digit]],
+            color=DIGIT_LETTERS[colour],
             bbox={
                 "boxstyle": f"{'circle' if len(name) < 2 else 'round'},pad=0.25",
-                "fc": DIGIT_COLOURS[digit],
+                "fc": colour,
                 "ec": "white",
             },
+            arrowprops={"arrowstyle": "-", "color": "#111827", "lw": 0.8, "shrinkB": 0},
         )
-    ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+
+    def set_position(self, xy):
+        self.start = xy
+        super().set_position(xy)
+
+    def update_positions(self, renderer):
+        """Find a place among the others: the axes may change until they are drawn."""
+        points = 72 / self.figure.dpi
+        medians = self.axes.transData.transform([name.xy for name in self.together]) * points
+        starts = medians + [name.start for name in self.together]
+        places = _separate(starts, np.array([name.half for name in self.together]))
+        mine = self.together.index(self)
+        offset = places[mine] - medians[mine]
+        super().set_position(offset)
+        self.arrow_patch.set_visible(np.hypot(*(offset / self.half)) > 0.2)
+        super().update_positions(renderer)
+
+
+def _separate(places, half):
+    """Places [N, 2] pushed apart until the ellipses around them, half axes [N, 2], do not meet."""
+    places, room = places.copy(), half[:, None] + half
+    turn = np.arange(len(places))
+    for _ in range(200):
+        apart = (places[:, None] - places) / room
+        far = np.hypot(*apart.T)
+        np.fill_diagonal(far, np.inf)
+        if far.min() >= 0.999:
+            break
+        same = far < 1e-9  # two in one place part in a direction of their own
+        apart[same] = np.sign(turn[:, None] - turn)[same][:, None] * [1.0, 0.0]
+        lack = np.clip(1 - far, 0, None) / 2
+        places += (room * apart * (lack / np.where(same, 1, far))[..., None]).sum(1)
+    return places
 
 
 def cloud(ax, points, colour, title=None, size=1.5):
