@@ -73,8 +73,8 @@ WRONG_LOSSES = {
     "half a gradient": (loss_with_half_a_graph, "not the gradient by x_hat"),
     "nothing returned": (lambda a, b: None, "is the return statement missing"),
     "a number": (lambda a, b: (a - b).square().sum().item(), "reduced over the batch"),
-    "norm of x": (lambda a, b: a.square().sum(-1), "only if x_hat were replaced by 0"),
-    "one of D": (lambda a, b: (a - b)[:, :2].square().sum(-1), "your answer is .* is right"),
+    "norm of x": (lambda a, b: a.square().sum(-1), "This is right for x_hat = 0"),
+    "one of D": (lambda a, b: (a - b)[:, :2].square().sum(-1), "Only the first 2 columns"),
     "stacked twice": (lambda a, b: (a - b).square().sum(-1).repeat(2), r"shape \[10\]"),
 }
 

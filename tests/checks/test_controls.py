@@ -20,7 +20,7 @@ CHECKS = {
 }
 FACTS = (
     "our answer is .* where .* is right|times what is right, everywhere|too (large|small), every"
-    "|^(In .*: )?Only the (last|first) row is wrong|^(In .*: )?Right for .* wrong beyond"
+    "|^(In .*: )?Only the (last|first) row is wrong|^(In .*: )?Right for every .* tried"
     "|counts .* times; it must count once|not the gradient.*where .* is right|answer is zero"
     "|whatever the arguments are|cut off at|rounded to|In some places the sign|another answer alone"
 )

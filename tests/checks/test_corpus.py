@@ -1,6 +1,7 @@
 """Answers written from the exercises alone: nothing wrong is accepted, nothing right refused.
 
-`corpus/` has a file a check, or one a chapter while that is new. Each wrong answer stands beside
+`corpus/` has a file a check, or one a chapter while that is new, and one for the ends of what
+several may be given. Each wrong answer stands beside
 words of what it must be told; `answer is … where … is right` alone tells a number and no reason,
 and one in ten may get no more.
 `python tests/checks/test_corpus.py` prints the table.
@@ -27,7 +28,12 @@ def load(path):
     return {path.stem: alone} if alone else module.CORPUS
 
 
-CORPUS = {name: answers for path in FILES for name, answers in load(path).items()}
+CORPUS = {}
+for path in FILES:
+    for name, answers in load(path).items():
+        kept = CORPUS.setdefault(name, {"wrong": [], "right": []})
+        for side in kept:
+            kept[side] += answers[side]
 
 
 def said(name, fn):

@@ -25,9 +25,15 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
+from vaecourse.checks.slips import FUNCTIONS, UNUSABLE, explained, in_words
+
 SECONDS = 20  # of computing, for one call of a student's function
 PATIENCE = 300  # seconds by the clock, for one that waits; a busy machine is slow as well
 ALONE = "For one row alone"  # of a trial that every check adds to its own
+_OVERWRITTEN = (
+    "A number that autograd needs is changed in place: the value can be computed, no gradient; "
+    "make a new one."
+)
 WITHOUT_GRADIENT = " Without a gradient, though: nothing can be trained through it."
 
 
@@ -142,7 +148,7 @@ def _first_row_alone(right, trial):
     whole = [*map(as_tensor, _several(right(*trial.arguments)))]
     rows = len(whole[0]) if whole[0].ndim else 0
     first = tuple(v[:1] if _is_array(v) and len(v) == rows else v for v in trial.arguments)
-    with contextlib.suppress(*_UNUSABLE):
+    with contextlib.suppress(*UNUSABLE):
         alone = [*map(as_tensor, _several(right(*first)))]
         if rows > 1 and all(close(one, all_[:1]) for one, all_ in zip(alone, whole)):
             return [Trial(first, ALONE, gradients=False)]
@@ -168,6 +174,8 @@ def watched(*names):
                     try:
                         return Verdict(f"Right: {judge(Student(fn, names))}")
                     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+                        if "modified by an inplace operation" in str(error):
+                            raise Mistake(_OVERWRITTEN) from error
                         words = _shortened(str(error))
                         raise Mistake(f"Your answer cannot be judged ({words}).") from error
             except Mistake as mistake:
@@ -244,7 +252,8 @@ class Student:
             if mode != getattr(old, "training", None):
                 left = "eval" if mode else "training"
                 raise SideEffect(f"You leave the {name} in {left} mode, and others go on in it.")
-        if before != (after := _random_states()) and not self._repeats(value, spare, after):
+        after = _random_states()
+        if before != after and not self._repeats(value, spare, before, after):
             raise Mistake(
                 "Your function draws from the global random numbers, or sets their seed; all "
                 "chance must come from the generator: pass generator=generator to whatever draws."
@@ -262,13 +271,20 @@ class Student:
         self.without_gradients = self.without_gradients or watch.switched_off
         return value
 
-    def _repeats(self, value, spare, after):
-        """Whether other global numbers, not seeded, give the same; a DataLoader draws some idly."""
-        if "generator" not in self.names:
-            return False
+    def _repeats(self, value, spare, before, after):
+        """Whether other global numbers, not seeded, give the same.
+
+        A library may move some while it is imported, in the first call alone; a DataLoader draws
+        some idly in every call, which passes where a generator is handed in.
+        """
+        _stir()
+        stirred = _random_states()
         with contextlib.suppress(Mistake):
-            again = self._run(spare)
-            return after != _random_states() and _alike(as_tensor(value), as_tensor(again))
+            again, now = self._run(spare), _random_states()
+            moved = [k for k, state in enumerate(after) if state != before[k]]
+            seeded = any(now[k] == after[k] for k in moved)
+            idle = now == stirred or ("generator" in self.names and not seeded)
+            return idle and _alike(as_tensor(value), as_tensor(again))
         return False
 
     def _bound(self, given):
@@ -466,7 +482,12 @@ def _alike(old, new):
 
 def _random_states():
     kept = np.random.get_state()  # noqa: NPY002
-    return torch.get_rng_state().numpy().tobytes(), kept[1].tobytes(), kept[2], random.getstate()
+    of_numpy = kept[1].tobytes(), kept[2]
+    return torch.get_rng_state().numpy().tobytes(), of_numpy, random.getstate()
+
+
+def _stir():
+    torch.rand(()), np.random.random(), random.random()  # noqa: NPY002
 
 
 @contextlib.contextmanager
@@ -496,8 +517,7 @@ def _restored():
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         with torch.random.fork_rng(devices=[]):
-            # away from where a seed starts, so that one that is set is seen
-            torch.rand(()), np.random.random(), random.random()  # noqa: NPY002
+            _stir()  # away from where a seed starts, so that one that is set is seen
             yield
     finally:
         np.random.set_state(numpy_state)  # noqa: NPY002
@@ -608,7 +628,9 @@ def _collect(student, trials, outputs, rights):
                 trial.atol = max(trial.atol, 1e-4, 2e-6 * largest)
         except Mistake as mistake:
             if not trial.where:
-                raise
+                if number == 0 or len(outputs) > 1:
+                    raise
+                return answers, mistake
             fits = trial.advice and not isinstance(mistake, SideEffect)
             advice = f" {trial.advice}" if fits else ""
             return answers, Mistake(f"{trial.where}: {mistake}{advice}")
@@ -643,6 +665,11 @@ def close(one, two, rtol=1e-5, atol=1e-5):
 
 def shown(given, right):
     """Two numbers that differ, in as many digits as show it."""
+    given, right = (
+        0.0 if abs(one) < 1e-12 < 1e-6 < abs(two) else one
+        for one, two in ((given, right), (right, given))
+    )
+    given, right = given + 0.0, right + 0.0  # never −0
     texts = ["NaN" if math.isnan(value) else f"{value:.4g}" for value in (given, right)]
     if math.isfinite(given) and math.isfinite(right):
         for digits in range(4, 18):
@@ -705,8 +732,9 @@ def judge(
     advice = f" {trial.advice}" if trial.advice and not answer.isfinite().all() else ""
     if all(a.shape == r.shape for a, r, _ in tried):
         fact = (
-            _fact(tried, off, parts, names)
-            or (again and _elsewhere(tried, again, names))
+            _fact(tried, off, parts)
+            or (again and explained(tried, again, names))
+            or _ranges(tried, off, names)
             or (ask and _mixed_rows(*tried[off[0]], again, ask))
         )
         if fact:
@@ -716,6 +744,8 @@ def judge(
     where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
     text = first_difference(answer, right, trial.rtol, trial.atol)
     text = f"{where}, {text}" if where else text
+    if trial.where and all(tried[k][2].where in (trial.where, ALONE) for k in off):
+        text += "; in all other trials it is right"
     raise Mistake(f"{text[0].upper()}{text[1:]}.{advice}")
 
 
@@ -772,12 +802,14 @@ def _misshapen(answer, tried, number):
             return f"has shape {given}; reduce it over the last axis, so that it is {wanted}."
         if value.ndim == 2 and (*right.shape, *given) == value.shape:
             return f"has shape {given}, one for each column; it must be {wanted}, one for each row."
+        if value.ndim == 2 and (*given, *right.shape) == value.shape:
+            return f"has shape {given}, one for each row; it must be {wanted}, one for each column."
     if right.ndim > 1 and close(answer.permute(*range(answer.ndim)[::-1]), right):
         return f"has shape {given}, turned over; it must be {wanted}."
     return f"has shape {given}; it must be {wanted}."
 
 
-def _fact(tried, off, parts, names):
+def _fact(tried, off, parts):
     """What can be said of a wrong answer without knowing the mistake, or None."""
     answers, rights = (torch.cat([item[k].flatten() for item in tried]) for k in (0, 1))
     if len(rights) >= 3 and answers.isfinite().all():
@@ -791,7 +823,7 @@ def _fact(tried, off, parts, names):
                 return "The sign is wrong: the answer is minus what is right."
             if abs(c - 1) > 1e-3:
                 return f"The answer is {_factor(c)} times what is right, everywhere."
-        for word, change in _FUNCTIONS:
+        for word, change in FUNCTIONS:
             if all(close(a, change(r), t.rtol, t.atol) for a, r, t in tried):
                 return f"The answer is the {word} of what is right."
         if words := _divisor([(a, r) for a, r, _ in tried], tried):
@@ -812,11 +844,15 @@ def _fact(tried, off, parts, names):
                 if abs(c + 1) < 1e-4:
                     return f"{name} has the wrong sign."
                 return f"{name} counts {_factor(c)} times; it must count once."
+        if all(r.ndim > 1 and r.shape[-1] == r.shape[-2] for _, r, _ in tried):
+            eyes = [(a - r, torch.eye(r.shape[-1]).double().expand(r.shape)) for a, r, _ in tried]
+            if (c := _constant(eyes, tried)) is not None:
+                return f"{in_words(float(f'{c:.4g}'))} is added to the diagonal."
         shift = [(a - r, torch.ones_like(r)) for a, r, _ in tried]
         c = _constant(shift, tried)
         if c is not None and abs(c) > max(trial.atol for _, _, trial in tried):
             return f"The answer is {abs(c):.4g} too {'large' if c > 0 else 'small'}, everywhere."
-    return _edge(tried, off) or _shape_of_values(tried) or _ranges(tried, off, names)
+    return _shape_of_values(tried) or _edge(tried, off)
 
 
 def _shape_of_values(tried):
@@ -826,7 +862,8 @@ def _shape_of_values(tried):
     given, right = answers[bad], rights[bad]
     for decimals in range(5):
         if len(answers) > 2 and close(answers, rights.round(decimals=decimals), 1e-6, 1e-6):
-            return f"The answer is rounded to {decimals} decimals; leave it as it is."
+            digits = {0: "a whole number", 1: "one decimal"}.get(decimals, f"{decimals} decimals")
+            return f"The answer is rounded to {digits}; leave it as it is."
     if len(answers) > 2 and close(answers, rights.trunc(), 0, 0):
         return "The decimals are cut off; leave the answer as it is."
     if words := _cut(answers, rights, bad):
@@ -858,67 +895,13 @@ def _cut(answers, rights, bad):
     return " and ".join(ends)
 
 
-# What a student may have done to the answer, or to an argument.
-_FUNCTIONS = [
-    ("exponential", torch.exp),
-    ("logarithm", torch.log),
-    ("square", torch.square),
-    ("root", torch.sqrt),
-    ("absolute value", torch.abs),
-    ("reciprocal", torch.reciprocal),
-]
-_CHANGES = [(f"replaced by the {word}", change) for word, change in _FUNCTIONS] + [
-    ("of the other sign", torch.neg),
-    ("halved", lambda value: value / 2),
-    ("doubled", lambda value: value * 2),
-    ("replaced by the mean", lambda value: value.mean().expand_as(value)),
-    ("replaced by 0", torch.zeros_like),
-    ("replaced by 1", torch.ones_like),
-    ("cut off below 0", lambda value: value.clamp(min=0)),
-    ("cut off above 0", lambda value: value.clamp(max=0)),
-    ("cut off at 0 and 1", lambda value: value.clamp(0, 1)),
-]
-_STEPS = [("one less", lambda value: value - 1), ("one more", lambda value: value + 1)]
-_ROWS = [
-    ("without the first row", slice(1, None)),
-    ("without the last row", slice(None, -1)),
-    ("with the first row alone", slice(0, 1)),
-    ("with every second row alone", slice(None, None, 2)),
-]
-
-
-# What arguments that were never meant to be asked may raise.
-_UNUSABLE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
-
-
-def _elsewhere(tried, again, names):
-    """For which other arguments the answers are right, if there is one change that does it."""
-    fitting = None
-    for answer, _, trial in tried:
-        found = set()
-        for words, arguments in _changed(names, trial.arguments):
-            if fitting is None or words in fitting:
-                with contextlib.suppress(*_UNUSABLE), warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    value = again(*arguments).detach().to(torch.float64)
-                    if close(answer, value, trial.rtol, trial.atol):
-                        found.add(words)
-        fitting = found
-        if not fitting:
-            return None
-    numbers_ = sum(item[0].numel() for item in tried)
-    if len(fitting) == 1 and numbers_ > 2:
-        return f"This would be right only {fitting.pop()}."
-    return None
-
-
 def _mixed_rows(answer, right, trial, again, ask):
     """Whether the first row gets another answer alone than among others, and should not."""
     rows = len(right) if right.ndim else 0
     if rows < 2 or not answer.isfinite().all():
         return None
     alone = [v[:1] if _is_array(v) and len(v) == rows else v for v in trial.arguments]
-    with contextlib.suppress(Mistake, *_UNUSABLE):
+    with contextlib.suppress(Mistake, *UNUSABLE):
         wanted, given = again(*alone).detach().double(), ask(*alone)
         same = [
             close(a, b[:1], trial.rtol, trial.atol) for a, b in ((wanted, right), (given, answer))
@@ -926,27 +909,6 @@ def _mixed_rows(answer, right, trial, again, ask):
         if same == [True, False]:
             return "A row gets another answer alone than among others; each row counts by itself."
     return None
-
-
-def _changed(names, arguments):
-    """Pairs of a change in words and the arguments so changed."""
-    for k, (name, value) in enumerate(zip(names, arguments)):
-        if isinstance(value, (torch.Tensor, float, int)):
-            number = torch.as_tensor(value, dtype=torch.float64)
-            for words, change in _CHANGES + (_STEPS if isinstance(value, int) else []):
-                new = change(number)
-                if not new.isfinite().all() or _is_covariance(number) > _is_covariance(new):
-                    continue
-                new = new if isinstance(value, torch.Tensor) else new.item()
-                yield f"if {name} were {words}", (*arguments[:k], new, *arguments[k + 1 :])
-    tall = [len(value) if _is_array(value) else 0 for value in arguments]
-    for words, rows in _ROWS if tall[0] > 1 else ():
-        yield words, tuple(v[rows] if n == tall[0] else v for v, n in zip(arguments, tall))
-
-
-def _is_covariance(value):
-    square = value.ndim == 2 and close(value, value.mT)
-    return square and bool((torch.linalg.eigvalsh(value) > -1e-9).all())
 
 
 _SIZES = {
@@ -1009,19 +971,20 @@ def _factor(c):
 
 
 def _edge(tried, off):
-    """Whether only the first or only the last row is ever wrong."""
-    rows = []
+    """Whether only the first or only the last row is ever wrong, whatever the number of rows is."""
+    ends, lengths = {"first", "last"}, set()
     for k in off:
         answer, right, trial = tried[k]
         if trial.where == ALONE:
             continue
-        if right.ndim == 0 or len(right) < 3:
+        if right.ndim == 0:
             return None
-        bad = ~torch.isclose(answer, right, trial.rtol, trial.atol).reshape(len(right), -1).all(1)
-        rows.append({int(row) - len(right) * int(row == len(right) - 1) for row in bad.nonzero()})
-    if rows and all(row == rows[0] for row in rows) and rows[0] in ({0}, {-1}):
-        row = "first" if rows[0] == {0} else "last"
-        return f"Only the {row} row is wrong: {first_difference(*tried[off[0]][:2])}."
+        rows = len(right)
+        bad = ~torch.isclose(answer, right, trial.rtol, trial.atol).reshape(rows, -1).all(1)
+        ends &= {end for end, row in (("first", 0), ("last", rows - 1)) if bad.sum() == bad[row]}
+        lengths |= {rows} if rows > 1 else set()
+    if len(ends) == 1 and len(lengths) > 1:
+        return f"Only the {ends.pop()} row is wrong: {first_difference(*tried[off[0]][:2])}."
     return None
 
 
@@ -1043,10 +1006,15 @@ def _ranges(tried, off, names):
             outside = (value < low) | (value > high)
             if low < high and outside.sum() >= 2 and bool((outside == ~good).all()):
                 text = first_difference(answer, right, trial.rtol, trial.atol)
-                ends = " to ".join(f"{end:.3g}".replace("-", "−") for end in (low, high))
-                first = (below.max() if len(below) else -math.inf, low)
-                last = (high, above.min() if len(above) else math.inf)
-                words = f"Right for {name} from {ends}, wrong beyond: {text}."
+                first = (below.max().item() if len(below) else -math.inf, low)
+                last = (high, above.min().item() if len(above) else math.inf)
+                ends = [f"{end:.3g}".replace("-", "−") for end in (*first, *last)]
+                wrong = [f"from {ends[0]} down"] * bool(len(below))
+                wrong += [f"from {ends[3]} on"] * bool(len(above))
+                words = (
+                    f"Right for every {name} tried from {ends[1]} to {ends[2]}, wrong "
+                    f"{' and '.join(wrong)}: {text}."
+                )
                 place = None if trial.along else names.index(name)
                 found.append((words, place, (*first, *last)))
         if len(found) == 1:  # else it may be any of them
@@ -1099,6 +1067,9 @@ def _judge_gradients(student, right, trials, names, outputs):
         for name, mine, theirs in zip(names, expected, given or expected):
             if keep := names[name] if isinstance(names, dict) else None:
                 mine, theirs = (keep(g, *trial.arguments) for g in (mine, theirs))
+            # at 0 abs and relu have a kink, and any slope between those beside it is right
+            smooth = trial.arguments[student.names.index(name)] != 0
+            theirs = torch.where(smooth, theirs, mine)
             _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
     return True
 

@@ -9,6 +9,7 @@ from vaecourse.checks.answers import (
     SideEffect,
     Trial,
     check,
+    normal,
     read_alone,
     seeded,
     uniform,
@@ -28,10 +29,16 @@ def _pairs():
     yield Trial(small, "For values near 0.001", atol=1e-10)
     column = torch.linspace(-30, 30, 25, dtype=torch.float64)[:, None]
     where, along = "For one pixel and differences from −30 to 30", ("x − x_hat", column)
-    yield Trial((column, 0 * column), where, along=along)
+    shift = 40 * normal(25, 1, seed=8)  # so that no range of x or x_hat looks like one of these
+    yield Trial((shift + column, shift), where, along=along)
     yield Trial((uniform(3, 784), uniform(3, 784, seed=1)), "For 784 pixels")
     apart = torch.tensor([0.0, 1e4, -1e4], dtype=torch.float64)
     yield Trial((apart + uniform(5, 3), apart + uniform(5, 3, seed=1)), "With columns 10,000 apart")
+
+
+_CROSS_ENTROPY = (
+    "This is a cross-entropy; the squared error (x − x̂)², summed over the pixels, is asked for."
+)
 
 
 def _wrong_losses(x, x_hat):
@@ -75,6 +82,12 @@ def _wrong_losses(x, x_hat):
         ),
         (right / 2, "There is a factor ½ too much: the loss is ‖x − x̂‖² as it stands."),
         (x.square().sum(-1) - x_hat.square().sum(-1), "You squared before you subtracted."),
+        *(
+            (reduced, _CROSS_ENTROPY)
+            for p in (x_hat, x_hat.sigmoid())
+            for value in [-(x * p.log() + (1 - x) * (1 - p).log())]
+            for reduced in (value.sum(-1), value.mean(-1), value.mean(), value.sum())
+        ),
     ]
 
 
@@ -83,6 +96,11 @@ def _wrong_losses(x, x_hat):
     "squared differences, summed over the pixels, one number for each image.",
     _wrong_losses,
     gradients=("x_hat",),
+    parts=lambda x, x_hat: {
+        "The term x²": x.square().sum(-1),
+        "The term −2 x x̂": -2 * (x * x_hat).sum(-1),
+        "The term x̂²": x_hat.square().sum(-1),
+    },
 )
 def reconstruction_loss(x, x_hat):
     """Check `fn(x, x_hat) -> [B]`, the squared error of each row of x [B, D]. Chapter 02."""

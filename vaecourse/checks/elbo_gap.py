@@ -32,6 +32,7 @@ def _lines():
         yield Trial(tuple(values), where)
     for values, where in (
         ([-500.25, 0.8, 1.7, 2.3, 812.5], "With loc −500 and x 812"),
+        ([500.25, 0.8, -150.0, 2.3, -812.5], "With loc 500, weight −150 and x −812"),
         ([0.0, 1.0, 1.2, 0.9, 0.0], "With the prior for q, and x = 0"),
         ([1.5, 0.7, 200.0, 1.1, 0.3], "With weight 200"),
         ([1.5, 0.7, 1e-3, 1.1, 0.3], "With weight 0.001"),

@@ -74,8 +74,11 @@ def _wrong_weights(x, *theta):
     forgotten = torch.softmax(log_density, 1)
     no_det = torch.softmax(weights.log() + log_density + 0.5 * covariances.logdet(), 1)
     full_det = torch.softmax(weights.log() + log_density - 0.5 * covariances.logdet(), 1)
+    offsets = x[:, None] - means
     squares = -2 * (log_density + 0.5 * covariances.logdet())  # and a constant
     no_half = torch.softmax(weights.log() - squares - 0.5 * covariances.logdet(), 1)
+    spread = torch.einsum("nki,kij,nkj->nk", offsets, covariances, offsets)
+    not_inverted = torch.softmax(weights.log() - 0.5 * (spread + covariances.logdet()), 1)
     hard = torch.nn.functional.one_hot(r.argmax(1), len(weights)).to(r)
     return [
         (counts, "weights are the counts N_k; divide them by N."),
@@ -116,6 +119,10 @@ def _wrong_weights(x, *theta):
             "as dense at its mean as a narrow one.",
         ),
         (no_half.mean(0), "The ½ in the exponent of your Gaussian is missing."),
+        (
+            not_inverted.mean(0),
+            "The covariance stands where its inverse belongs, in the exponent of your Gaussian.",
+        ),
         (full_det.mean(0), "The determinant counts twice in your Gaussian: its root is enough."),
     ]
 

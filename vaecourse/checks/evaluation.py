@@ -20,6 +20,8 @@ def _gaussian_pairs():
     yield Trial((*wide, 2 * scales, torch.diag(scales**2)), "With columns of very unlike size")
     mean, covariance = normal(3), _covariance(3, 3)
     yield Trial((mean, covariance, mean, covariance), "For two equal Gaussians", atol=1e-4)
+    far = 500 * mean, covariance, -500 * mean, 2 * covariance
+    yield Trial(far, "With means near 500 and −500")
     equal = mean, covariance, mean + 1.25, covariance
     yield Trial(equal, "For two equal covariances", atol=1e-4)
     advice = "Use no inverse, and clamp eigenvalues at zero before their roots."
@@ -306,6 +308,7 @@ def _wrong_likelihoods(log_joint, log_q):
     _weights,
     "the logarithm of the mean weight, over the draws, also far from zero.",
     _wrong_likelihoods,
+    gradients=("log_joint", "log_q"),
 )
 def importance_log_likelihood(log_joint, log_q):
     """Check `fn(log_joint, log_q)`, both [S, B], to [B]: log p(x) by S draws from q(z|x), in nats.
@@ -340,8 +343,9 @@ def _measurements():
 
 def _intercept(at, distances):
     """Where the least-squares line through distances [K] over `at` [K] meets zero."""
-    line = torch.stack([torch.ones_like(at), at], dim=1)
-    return torch.linalg.lstsq(line, distances[:, None]).solution[0, 0]
+    offset = at - at.mean()
+    slope = (offset @ distances) / (offset @ offset)
+    return distances.mean() - slope * at.mean()
 
 
 def _wrong_limits(sizes, distances):
@@ -349,7 +353,7 @@ def _wrong_limits(sizes, distances):
     sizes, distances = sizes.double(), distances.double()
     at = 1 / sizes
     limit = _intercept(at, distances)
-    slope = (_intercept(at - 1, distances) - limit).reshape(())
+    slope = _intercept(at - 1, distances) - limit
     return [
         (slope, "This is the slope of the line; the limit is its intercept."),
         (_intercept(sizes, distances), "The line is through distance against n; take 1/n."),
@@ -372,6 +376,43 @@ def _wrong_limits(sizes, distances):
             "The line is through distance against 1/√n; take 1/n.",
         ),
         (distances[sizes.argmax()], "This is the distance at the largest n, with its bias."),
+        (
+            (sizes @ distances) / (sizes @ sizes) * sizes.max(),
+            "The line is through distance against n, and through the origin; take 1/n.",
+        ),
+        ((at @ distances) / (at @ at), "This is the slope of a line through the origin."),
+        (
+            2 * distances[sizes.argmax()] - distances[sizes.argsort()[-2]],
+            "2 d₂ − d₁ is the limit only if the size doubles; draw the line for any sizes.",
+        ),
+        (
+            2 * distances[-1] - distances[-2],
+            "2 d₂ − d₁ is the limit only if the size doubles; draw the line for any sizes.",
+        ),
+        *(
+            (limit + slope / n, "The line is read off at a large n; read it off where 1/n is 0.")
+            for n in (1e3, 1e4, 1e5, 1e6)
+        ),
+        (
+            _intercept(at, distances.sort().values),
+            "The distances are sorted and the sizes not; each distance keeps its size.",
+        ),
+        (
+            _intercept(at, distances.sort(descending=True).values),
+            "The distances are sorted and the sizes not; each distance keeps its size.",
+        ),
+        (
+            _intercept(at.sort().values, distances),
+            "The sizes are sorted and the distances not; each distance keeps its size.",
+        ),
+        (
+            _intercept(at, distances.log()).exp(),
+            "The logarithm of the distance is fitted; the distance itself is a line over 1/n.",
+        ),
+        (
+            _intercept(at, distances.log()),
+            "The logarithm of the distance is fitted; the distance itself is a line over 1/n.",
+        ),
         (
             limit + slope / sizes.max(),
             "This is the distance at the largest n, with its bias.",
@@ -398,6 +439,7 @@ def _all_distances_count(student):
 def bias_free(sizes, distances):
     """Check `fn(sizes, distances)`, both [K], to one number: the distance as 1/n goes to 0.
 
-    The distances were measured with `sizes` samples each, and their bias is proportional to 1/n.
+    The distances were measured with `sizes` samples each, and their bias is proportional to 1/n;
+    every one of them must count.
     """
     return _intercept(1 / sizes.double(), distances.double())

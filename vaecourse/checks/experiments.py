@@ -16,7 +16,9 @@ def _outputs():
     column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
     yield Trial((0 * column, 0.01 * normal(41, 1), column), "With log_var from −20 to 20")
     along = ("x − mean", 2 * column)
-    yield Trial((2 * column, 0 * column, 0 * column), "With x − mean from −40 to 40", along=along)
+    shift = 50 * normal(41, 1, seed=4)  # so that no range of x or mean looks like one of x − mean
+    far = shift + 2 * column, shift, 0 * column
+    yield Trial(far, "With x − mean from −40 to 40", along=along)
     x, mean, log_var = normal(3, 5, 3, seed=2)
     apart = torch.tensor([0.0, 1e4, -1e4])
     yield Trial((x + apart, mean + apart, log_var), "With columns 10,000 apart")
@@ -106,7 +108,7 @@ def _factors():
         below = 2 / dim * normal(rows, dim, dim, seed=seed).tril(-1)
         return below + torch.diag_embed(uniform(rows, dim, seed=seed, low=low, high=high))
 
-    yield normal(4, 3, seed=1), factor(4, 3, 1)
+    yield normal(5, 3, seed=1), factor(5, 3, 1)  # B − 1 is not J
     yield normal(2, 5, seed=2), factor(2, 5, 2)
     column = torch.linspace(-6, 6, 25, dtype=torch.float64)[:, None]
     thin = torch.linspace(-20, 6, 27, dtype=torch.float64)[:, None]

@@ -78,6 +78,18 @@ def _wrong_floors(kl, floor):
             average.clamp(min=int(floor)).sum(),
             "The floor is made a whole number; it may be a fraction.",
         ),
+        (
+            kl.sum(0).clamp(min=floor).sum() / len(kl),
+            "The floor cuts sums over the rows; it must cut the average.",
+        ),
+        (
+            average.clamp(min=floor / kl.shape[1]).sum(),
+            "The floor is divided by the number of latents; each has the whole of it.",
+        ),
+        (
+            kl.mean().clamp(min=floor),
+            "The mean of all is cut; average over the rows alone, cut, then sum over latents.",
+        ),
         (free.mean(), "You averaged over the latents; sum over them."),
         (free, "The latents are not summed yet."),
         (kl.sum(0).clamp(min=floor).sum(), "You summed over the rows; average over them."),

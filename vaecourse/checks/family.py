@@ -160,10 +160,12 @@ def _labels():
         log_likelihood = -6 - 3 * uniform(rows, kinds, seed=seed + 1)
         return logits, log_likelihood, 0.5 + 2 * uniform(rows, kinds, seed=seed + 2)
 
-    yield labels(5, 4, 0)
+    yield labels(6, 4, 0)  # B − 1 is not K
     yield labels(2, 7, 3)
     logits, log_likelihood, kl_z = labels(5, 4, 6)
     yield Trial((logits + 400, log_likelihood, kl_z), "With logits near 400")
+    yield Trial((logits - 1000, log_likelihood, kl_z), "With logits near −1,000")
+    yield Trial((logits - 9, log_likelihood, kl_z), "With logits near −9")
     apart = torch.tensor([0.0, -1e4, -100.0, -5.0], dtype=torch.float64)
     yield Trial((logits, log_likelihood + apart, kl_z), "With log-likelihoods 10,000 apart")
     advice = (

@@ -31,6 +31,7 @@ def _draws():
     yield Trial(draws(3, 3, 8, "below"), "With as many samples as latents")
     values, z, loc, log_var = draws(5, 2, 9)
     yield Trial((values, z + 1000, loc + 1000, log_var), "With a loc near 1,000", atol=1e-4)
+    yield Trial((values, z - 1000, loc - 1000, log_var), "With a loc near −1,000", atol=1e-4)
     wide = torch.linspace(-20, 20, 41, dtype=torch.float64)
     z = normal(4, 41) * (0.5 * wide).exp()
     yield Trial((normal(4), z, 0 * wide, wide), "With log_var from −20 to 20")
@@ -110,6 +111,35 @@ def _wrong_gradients(values, z, loc, log_var):
             "The baseline is subtracted after the score; it must be multiplied by the score too, "
             "else the mean is no longer right.",
         ),
+        (
+            (values - values.roll(1))[:, None] * score,
+            "The baseline is another draw's value; take the mean of all the others.",
+        ),
+        (
+            (values - values.roll(-1))[:, None] * score,
+            "The baseline is another draw's value; take the mean of all the others.",
+        ),
+        (
+            (values - others[0])[:, None] * score,
+            "One baseline serves all samples, and holds the values of most; each has its own.",
+        ),
+        *(
+            (c[:, None] * score / spread, "The values are divided by their deviation; keep them.")
+            for c in (values - values.mean(), values - others)
+            for spread in (values.std(), values.std(correction=0))
+        ),
+        (
+            centred * score.sum(1, keepdim=True).expand_as(score),
+            "The score is summed over the latents; each of the J entries of loc has its own.",
+        ),
+        *(
+            (
+                weight * (-0.5 * (((z - loc) / scale).square() + log_var + constant)),
+                "This has log q itself; its gradient, the score, belongs there.",
+            )
+            for weight in (values[:, None], centred)
+            for constant in (0.0, _LOG_2PI)
+        ),
         (right / count, "You divided by S: the mean over samples is taken later, and only once."),
     ]
 
@@ -150,6 +180,7 @@ def _encoder_outputs():
     apart = loc + torch.tensor([0.0, 1e4, -1e4])
     yield Trial((apart, log_var, raw, eps), "With columns 10,000 apart", atol=1e-4)
     yield Trial(tuple(output(2, 40, 8)), "For 40 latents")
+    yield Trial((loc, log_var, 30 * raw, 30 * eps), "With raw and eps near 30", atol=1e-3)
 
 
 def _right_sample(loc, log_var, raw, eps):

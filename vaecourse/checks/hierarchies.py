@@ -14,6 +14,8 @@ def _two_gaussians():
     yield tuple(normal(4, 3, 5, seed=1))
     column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
     yield Trial((0 * column - 1, column, 0 * column + 2, -column), "With log_vars from −20 to 20")
+    like = 0 * column + 1, column, 0 * column + 3, 0.9 * column + 0.3
+    yield Trial(like, "With two wide or two narrow Gaussians")
     loc_1, log_var_1, loc_2, log_var_2 = normal(4, 3, 3, seed=2)
     yield Trial((loc_1, log_var_1, loc_2, log_var_2), "With as many rows as latents")
     yield Trial((1e4 * loc_1, log_var_1, 1e4 * loc_2, log_var_2), "With means near 10,000")
@@ -27,6 +29,13 @@ def _product(loc_1, log_var_1, loc_2, log_var_2):
 
 
 _LOG_SIGMA = "exp(2 log_var) is taken for a variance, as if log_var were log σ; it is log σ²."
+
+
+_ADDED = "A small number is added to the precision; it counts where both are wide."
+_EXTRA = (
+    "The precision of a prior, 1, is taken away; the product is that of the two Gaussians alone.",
+    "The precision of a prior, 1, is added; the product is that of the two Gaussians alone.",
+)
 
 
 def _wrong_loc(loc_1, log_var_1, loc_2, log_var_2):
@@ -44,6 +53,14 @@ def _wrong_loc(loc_1, log_var_1, loc_2, log_var_2):
         (
             _product(loc_1, 0.5 * log_var_1, loc_2, 0.5 * log_var_2)[0],
             "The means are weighted by 1/σ; the precision is 1/σ².",
+        ),
+        *(
+            ((one * loc_1 + two * loc_2) / (one + two + extra), _EXTRA[extra > 0])
+            for extra in (-1.0, 1.0)
+        ),
+        *(
+            ((one * loc_1 + two * loc_2) / (one + two + small), _ADDED)
+            for small in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
         ),
         (loc_1 * loc_2, "The means are multiplied; it is the densities that are."),
         (loc_1, "This is the first mean; the second one counts too."),
@@ -70,6 +87,11 @@ def _wrong_log_var(loc_1, log_var_1, loc_2, log_var_2):
             _product(loc_1, 0.5 * log_var_1, loc_2, 0.5 * log_var_2)[1],
             "1/σ is added in place of 1/σ².",
         ),
+        *((-((-right).exp() + extra).abs().log(), _EXTRA[extra > 0]) for extra in (-1.0, 1.0)),
+        *(
+            (-((-right).exp() + small).log(), _ADDED)
+            for small in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+        ),
     ]
 
 
@@ -77,6 +99,7 @@ def _wrong_log_var(loc_1, log_var_1, loc_2, log_var_2):
     _two_gaussians,
     "precisions add, and each mean counts by its own.",
     (_wrong_loc, _wrong_log_var),
+    gradients=("loc_1", "log_var_1", "loc_2", "log_var_2"),
     outputs=("the mean", "the log variance"),
 )
 def gaussian_product(loc_1, log_var_1, loc_2, log_var_2):
@@ -152,6 +175,8 @@ def _chains():
     yield Trial((bent, uniform(4, seed=3), 2, 0.1), "With levels that are not evenly spaced")
     steep = torch.linspace(25, -6, 5, dtype=torch.float64), uniform(5, seed=5), 3, 0.1
     yield Trial(steep, "With log SNR up to 25")
+    low = torch.linspace(6, -30, 5, dtype=torch.float64), 1e9 * uniform(5, seed=8), 3, 0.1
+    yield Trial(low, "With log SNR down to −30, and errors near 10⁹")
     fine = torch.linspace(3, -4, 200, dtype=torch.float64), uniform(200, seed=6), 3, 0.1
     yield Trial(fine, "With 200 levels")
     yield Trial((bent, uniform(4, seed=3), 2, 4.0), "With a KL to the prior of 4")

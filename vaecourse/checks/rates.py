@@ -268,6 +268,11 @@ def _choices():
     far = 400 * normal(5, 3, seed=10)
     advice = "exp(800) is infinite: softmax takes any logits."
     yield Trial((far, normal(5, 3, seed=11)), "With logits from −800 to 800", advice)
+    low = normal(6, 3, seed=12) - 1000
+    yield Trial((low, normal(6, 3, seed=13)), "With logits near −1,000")
+    spread = 5_000 * normal(6, 4, seed=14)
+    where = "With values from −10,000 to 10,000"
+    yield Trial((normal(6, 4, seed=15), spread), where, rtol=1e-4, atol=1e-3)
     equal = torch.zeros(2, 4).double(), torch.tensor([[5.0, 5.0, -1.0, 0.0], [2.0] * 4]).double()
     yield Trial(equal, "With logits and values that are equal")
 
@@ -295,6 +300,15 @@ def _wrong_slopes(logits, values):
             "Only the likeliest word is moved; the sum runs over all of them.",
         ),
         (q * (1 - q) * values, "Only the word's own share of q moves here; all of q does."),
+        (
+            q * (values - values.gather(1, logits.argmax(1, keepdim=True))),
+            "The value of the likeliest word is subtracted; it must be the mean of all.",
+        ),
+        (q * through, "The factor q_k counts twice; it belongs there once."),
+        (
+            values - q * values.sum(1, keepdim=True),
+            "This is the derivative of Σ values · log q; the mean weighs the words by q itself.",
+        ),
     ]
 
 

@@ -81,6 +81,10 @@ def wrong_kl(loc, log_var):
             "log_var is the logarithm already; its own logarithm was taken once more.",
         ),
         (right + 0.5 * j, "The −1 is missing: where q is the prior the KL must be zero."),
+        *(
+            (right + 0.5 * (j - n), f"{n} is written in for the number of latents.")
+            for n in (2, 3, 10, 20)
+        ),
         (right + 0.5 * (j - 1), "The −1 was subtracted once a row; it belongs to every latent."),
         (right + j, "The −1 has the wrong sign: where q is the prior the KL must be zero."),
         (half_sum(var + loc.abs() - 1 - log_var), "The mean enters squared, not as |μ|."),

@@ -89,7 +89,10 @@ WRONG = [
         lambda s, d: line(s.double().pow(-2).numpy(), d.numpy())[1],
         "The line is through distance against",
     ),
-    (lambda s, d: line(1 / s.numpy(), d.log().numpy())[1], "our answer is"),
+    (
+        lambda s, d: line(1 / s.numpy(), d.log().numpy())[1],
+        "The logarithm of the distance is fitted; the distance itself is a",
+    ),
     (lambda s, d: max(float(by_hand(s, d)), 0.0), "The answer is cut off at 0; beyond"),
     (lambda s, d: -by_hand(s, d), "sign"),
     (lambda s, d: (d / s).sum() / (1 / s).sum(), "This is a weighted mean of biased"),

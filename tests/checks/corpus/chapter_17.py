@@ -133,12 +133,21 @@ def off(f):
 
 BOUND = {
     "wrong": [
-        (lambda lam, e, d, kl: in_a_loop(lam.clamp(-10, 10), e, d, kl), "log SNR up to 25"),
-        (lambda lam, e, d, kl: in_a_loop(lam.clamp(-20, 20), e, d, kl), "log SNR up to 25"),
-        (lambda lam, e, d, kl: in_a_loop(lam[:100], e[:100], d, kl), "With 200 levels"),
+        (
+            lambda lam, e, d, kl: in_a_loop(lam.clamp(-10, 10), e, d, kl),
+            r"This is right for log_snr cut off above 10, not for log_snr itself\.",
+        ),
+        (
+            lambda lam, e, d, kl: in_a_loop(lam.clamp(-20, 20), e, d, kl),
+            r"This is right for log_snr cut off above 20, not for log_snr itself\.",
+        ),
+        (
+            lambda lam, e, d, kl: in_a_loop(lam[:100], e[:100], d, kl),
+            "Only the first 100 entries of log_snr and error count; every entry",
+        ),
         (
             lambda lam, e, d, kl: in_a_loop(lam, e, d, min(kl, 1.0)),
-            "if kl_prior were cut off at 0 and 1",
+            r"This is right for kl_prior cut off above 1, not for kl_prior itself\.",
         ),
         (lambda *given: -in_a_loop(*given), "this is the loss"),
         (off(lambda s, e, d, kl, steps: kl), "KL of the last level"),

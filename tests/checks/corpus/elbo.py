@@ -95,10 +95,22 @@ def as_probabilities(x, a, m, v):
 
 
 WRONG = [
-    (with_kl(lambda m, v: kl(m.clamp(-3, 3), v)), "Right for loc from −3 to 3, wrong beyond"),
-    (with_kl(lambda m, v: kl(m.clamp(-9, 9), v)), "Right for loc from −9 to 9, wrong beyond"),
-    (with_kl(lambda m, v: kl(m, v.clamp(-15, 15))), "Right for log_var from −15 to 15"),
-    (with_kl(lambda m, v: kl(m, v).clamp(max=5)), "^For .* your answer is"),
+    (
+        with_kl(lambda m, v: kl(m.clamp(-3, 3), v)),
+        r"This is right for loc cut off at −3 and 3, not for loc itself\.",
+    ),
+    (
+        with_kl(lambda m, v: kl(m.clamp(-9, 9), v)),
+        r"This is right for loc cut off at −9 and 9, not for loc itself\.",
+    ),
+    (
+        with_kl(lambda m, v: kl(m, v.clamp(-15, 15))),
+        "This is right for log_var cut off at −15 and 15, not for log_var",
+    ),
+    (
+        with_kl(lambda m, v: kl(m, v).clamp(max=5)),
+        r"Right but for one step: the sum cut off above 10\.",
+    ),
     (with_kl(lambda m, v: kl(m, v).clamp(max=20)), "^For .* your answer is"),
     (with_kl(lambda m, v: each(m, v).clamp(min=0.5).sum(1)), "as by free bits"),
     (with_kl(lambda m, v: each(m, v)[:, 0]), "Only the first latent counts"),

@@ -211,14 +211,23 @@ def lifted_determinant(x, w, m, c):
 
 
 WRONG = [
-    (scarce(1.0), "Only the last row is wrong"),
-    (scarce(0.1), "Only the last row is wrong"),
+    (scarce(1.0), r"In covariances: Right but for one step: the sum cut off below 1\."),
+    (scarce(0.1), r"In covariances: Right but for one step: the sum cut off below 0\.1\."),
     (small_ones_stay, "."),
-    (lambda x, w, m, c: exact(x, w.clamp(min=0.01), m, c), "small weight"),
-    (lambda x, w, m, c: exact(x, w.clamp(min=1e-3), m, c), "small weight"),
+    (
+        lambda x, w, m, c: exact(x, w.clamp(min=0.01), m, c),
+        r"In weights: This is right for weights cut off below 0\.01, not for",
+    ),
+    (
+        lambda x, w, m, c: exact(x, w.clamp(min=1e-3), m, c),
+        r"In weights: This is right for weights cut off below 0\.001, not for",
+    ),
     (lifted_determinant, "near 0.01"),
     (changed(2, lambda c: c + 1e-5 * torch.eye(c.shape[-1])), "."),
-    (lambda x, w, m, c: exact(x[:100], w, m, c), "150 points"),
+    (
+        lambda x, w, m, c: exact(x[:100], w, m, c),
+        r"In weights: Only the first 100 rows of x count; every row counts\.",
+    ),
     (changed(0, lambda w: torch.full_like(w, 1 / len(w))), r"each is N_k / N"),
     (lambda *a: tuple(part.squeeze() for part in exact(*a)), "number without axes"),
     (determinant_twice, "determinant counts twice"),
@@ -226,11 +235,14 @@ WRONG = [
     (with_r(lambda x, w, m, c: log_density(x, m, c).softmax(1)), "weights"),
     (
         with_r(lambda x, w, m, c: (w + log_density(x, m, c)).softmax(1)),
-        "In weights: This would be right only",
+        "In weights: This is right for the exponential of weights, not for",
     ),
     (with_r(hard), "You give each point to its likeliest"),
     (with_r(no_determinant), "determinant"),
-    (with_r(covariance_for_precision), "our answer is"),
+    (
+        with_r(covariance_for_precision),
+        "In weights: The covariance stands where its inverse belongs, in the",
+    ),
     (with_r(no_half), "The ½ in the exponent of your Gaussian"),
     (with_r(plain_densities), "With a point far from every component"),
     (with_r(plain_with_floor), "our answer is"),
@@ -250,7 +262,10 @@ WRONG = [
     (changed(1, lambda m: m.T), r"means has shape \[2, 3\], turned over"),
     (changed(2, torch.linalg.inv), "You return precisions, the inverses"),
     (changed(2, torch.linalg.cholesky), "You return Cholesky factors"),
-    (changed(2, lambda c: c + 0.01 * torch.eye(c.shape[-1], dtype=c.dtype)), "our answer is"),
+    (
+        changed(2, lambda c: c + 0.01 * torch.eye(c.shape[-1], dtype=c.dtype)),
+        r"In covariances: 0\.01 is added to the diagonal\.",
+    ),
     (diagonal, "diagonal"),
     (twice, "our answer is"),
     (in_place, "in place"),

@@ -31,14 +31,20 @@ def exponential(a):
 
 
 WRONG = [
-    (lambda f: exact(f.clamp(-15, 15)), "Right for log_rate from −15 to 15"),
+    (
+        lambda f: exact(f.clamp(-15, 15)),
+        "This is right for log_rate cut off at −15 and 15, not for log_rate",
+    ),
     (lambda f: exact(f).squeeze(), "number without axes"),
     (lambda f: -exact(f), "sign"),
     (lambda f: (-f + f.exp() - 1).sum(1), r"This is KL\(p ‖ q\), the wrong"),
     (lambda f: (f + f.exp() - 1).sum(1), "The rate stands where the mean"),
     (lambda f: (f + (-f).exp()).sum(1), "The −1 is missing: where q is the"),
     (lambda f: (f + (-f).exp() + 1).sum(1), "The −1 has the wrong sign: where q is"),
-    (lambda f: (f.exp() + (-f).exp() - 1).sum(1), "our answer is"),
+    (
+        lambda f: (f.exp() + (-f).exp() - 1).sum(1),
+        r"Right but for one step: exp\(log_rate\) in place of log_rate, in a sum",
+    ),
     (lambda f: (f.log() + 1 / f - 1).sum(1), "You used log_rate as the rate itself"),
     (lambda f: (f + 1 / f - 1).sum(1), "our answer is"),
     (lambda f: (f.exp().log() + (-f).exp() - 1).sum(1).clamp(max=20), "cut off"),
@@ -52,13 +58,22 @@ WRONG = [
     (lambda f: (f + (-f).exp().detach() - 1).sum(1), "gradient"),
     (lambda f: f.add_((-f).exp() - 1).sum(1), "in place"),
     (by_draws, "random"),
-    (lambda f: exact(f.clamp(-10, 10)), "Right for log_rate from"),
-    (lambda f: (f + 1 / (f.exp() + 1e-6) - 1).sum(1), "with log_rate from −20 to 20"),
+    (
+        lambda f: exact(f.clamp(-10, 10)),
+        "This is right for log_rate cut off at −10 and 10, not for log_rate",
+    ),
+    (
+        lambda f: (f + 1 / (f.exp() + 1e-6) - 1).sum(1),
+        r"This is right for the logarithm of exp\(log_rate\) \+ 10⁻⁶, not for",
+    ),
     (lambda f: exact(f).relu() + 1e-2, "too large"),
     (lambda a: (a + a.exp() - 1).sum(1), "rate stands where the mean"),
     (lambda a: (a + (-a).detach().exp() - 1).sum(1), "not the gradient"),
     (lambda a: exponential(a).detach(), "detached"),
-    (lambda a: exponential(a.clamp(-3, 3)), "Right for log_rate from"),
+    (
+        lambda a: exponential(a.clamp(-3, 3)),
+        "This is right for log_rate cut off at −3 and 3, not for log_rate",
+    ),
     (lambda a: exponential(a) / a.shape[1], "averaged over the latents"),
     (lambda a: exponential(a).mean(), "one number"),
     (lambda a: (a.log() + 1 / a - 1).sum(1), "log_rate as the rate itself"),
@@ -70,7 +85,10 @@ WRONG = [
         "stops|last axis|has shape",
     ),
     (lambda a: a.exp(), r"has shape \[5, 3\]; it must be"),
-    (lambda a: exponential(a.abs()), "wrong beyond|your answer"),
+    (
+        lambda a: exponential(a.abs()),
+        "This is right for the absolute value of log_rate, not for log_rate",
+    ),
 ]
 RIGHT = [
     by_loops,

@@ -127,7 +127,7 @@ WRONG = [
     (backward_kl, "This is KL.2 ‖ 1."),
     (lambda m, c, n, d: exact(m, c, -n, d), "The means are added; subtract"),
     (padded(1e-3), "A small number is added to the variances"),
-    (padded(1e-6), "For a Gaussian of no width"),
+    (padded(1e-6), "This is right for cov1 and cov2 with 10⁻⁶ added to the diagonal, not"),
     (lambda *a: exact(*a).sqrt(), "This is the root of the distance; it"),
     (lambda *a: -exact(*a), "sign"),
     (lambda m1, c1, m2, c2: (m1 - m2).square().sum(), "Only the means are compared; the"),

@@ -35,8 +35,11 @@ def floor_of(kl, f):
 WRONG = [
     (lambda kl, f: exact(kl, int(f)), "made a whole number"),
     (lambda kl, f: exact(kl.clamp(max=1000), f), "4,000 nats|cut off"),
-    (lambda kl, f: exact(kl[:, :32], f), "64 latents"),
-    (lambda kl, f: exact(kl[:128], f), "200 rows"),
+    (
+        lambda kl, f: exact(kl[:, :32], f),
+        r"Only the first 32 columns of kl count; every column counts\.",
+    ),
+    (lambda kl, f: exact(kl[:128], f), r"Only the first 128 rows of kl count; every row counts\."),
     (lambda kl, f: exact(kl, f or 0.05), "With a floor of 0|floor"),
     (lambda k, f: k.clamp(min=f).mean(0).sum(), "The floor cuts row by row; average"),
     (lambda k, f: k.mean(0).sum().clamp(min=f), "The floor cuts the sum; every latent"),
@@ -47,9 +50,15 @@ WRONG = [
     (lambda k, f: (k.mean(0) + f).sum(), "The floor is added to every latent"),
     (lambda k, f: k.mean(0).clamp(min=f).mean(), "You averaged over the latents; sum"),
     (lambda k, f: k.sum(0).clamp(min=f).sum(), "You summed over the rows; average over"),
-    (lambda k, f: k.sum(0).clamp(min=f).sum() / len(k), "our answer is"),
+    (
+        lambda k, f: k.sum(0).clamp(min=f).sum() / len(k),
+        r"The floor cuts sums over the rows; it must cut the average\.",
+    ),
     (lambda k, f: k.mean(0).sum(), "floor"),
-    (lambda k, f: k.mean(0).clamp(min=f / k.shape[1]).sum(), "our answer is"),
+    (
+        lambda k, f: k.mean(0).clamp(min=f / k.shape[1]).sum(),
+        "The floor is divided by the number of latents; each has the whole of",
+    ),
     (
         lambda k, f: torch.where(k.mean(0) > f, k.mean(0), 0.0).sum(),
         "Below the floor a latent costs nothing",
@@ -62,7 +71,10 @@ WRONG = [
     (lambda k, f: 2 * exact(k, f), "2 times"),
     (in_place, "in place"),
     (lambda k, f: k.mean(0).clamp(min=0.5).sum(), "A floor of"),
-    (lambda k, f: k.median(0).values.clamp(min=f).sum(), "our answer is"),
+    (
+        lambda k, f: k.median(0).values.clamp(min=f).sum(),
+        r"Right but for one step: the median in place of mean\(kl\)\.",
+    ),
     (lambda k, f: exact(k, f) / math.log(2), "The answer is"),
     (lambda k, f: k.sum(1).clamp(min=f).mean(), "sum of a row"),
     (lambda k, f: k.mean(0).clamp(min=0.5).sum(), "0.5 is written in"),
@@ -70,7 +82,10 @@ WRONG = [
     (lambda k, f: floor_of(k, f).detach(), "detached"),
     (lambda k, f: torch.maximum(k.mean(0).detach(), k.mean(0) * 0 + f).sum(), "gradient"),
     (lambda k, f: floor_of(k, f) / k.shape[1], "averaged over the latents"),
-    (lambda k, f: k.mean().clamp(min=f), "our answer"),
+    (
+        lambda k, f: k.mean().clamp(min=f),
+        "The mean of all is cut; average over the rows alone, cut, then sum",
+    ),
     (lambda k, f: k.mean(0).sum().clamp(min=f), "cuts the sum; every"),
     (lambda k, f: (k.mean(0) * (k.mean(0) > f)).sum(), "costs nothing here"),
     (lambda k, f: -floor_of(k, f), "sign is wrong"),

@@ -110,7 +110,10 @@ WRONG = [
         "For",
     ),
     (in_place, "in place"),
-    (lambda m, L: exact(m, L.clamp(min=0.01)), "our answer is"),
+    (
+        lambda m, L: exact(m, L.clamp(min=0.01)),
+        r"This is right for scale_tril cut off below 0\.01, not for scale_tril",
+    ),
     (lambda m, L: full(m, L.mT @ L), "your answer"),
     (
         lambda m, L: (
@@ -140,13 +143,16 @@ WRONG = [
         "zero everywhere",
     ),
     (lambda m, L: full(m, L) / m.shape[1], "Averaged over the latents"),
-    (lambda m, L: full(m, L.clamp(min=-1)), "your answer"),
+    (
+        lambda m, L: full(m, L.clamp(min=-1)),
+        "This is right for scale_tril cut off below −1, not for scale_tril",
+    ),
     (lambda m, L: full(m, L) / len(m), "divided by the number of rows"),
     (
         lambda m, L: (
             full(m, L) + log_det(L) / 2 - L.diagonal(dim1=1, dim2=2).clamp(min=1e-4).log().sum(1)
         ),
-        "For one latent, with L from",
+        r"Right but for one step: the diagonal cut off below 10⁻⁴\.",
     ),
     (
         lambda m, L: (
@@ -178,7 +184,10 @@ WRONG = [
         lambda m, L: full(m, L) + 0.5 * (L.square().sum() - L.square().sum((1, 2))),
         "another answer alone",
     ),
-    (lambda m, L: full(m, L) + 0.5 * (m.shape[1] - len(m)), "another answer alone"),
+    (
+        lambda m, L: full(m, L) + 0.5 * (m.shape[1] - len(m)),
+        r"Right but for one step: loc\.shape\[0\] in place of loc\.shape\[1\]\.",
+    ),
     (lambda m, L: exact(m, L).squeeze(), "For one row alone, the answer is a number without axes"),
     (lambda m, L: exact(m.requires_grad_(), L), "You change requires_grad or grad of loc"),
     (lambda m, L: exact(m, L) + 0.5 * (m.shape[1] - 3), "3 is written in for J"),

@@ -113,7 +113,10 @@ WRONG = [
     (with_log_q(lambda z, m, v, r, e: -mvn(z, m, v, r, e)), "sign"),
     (in_place, "change raw in place"),
     (lambda m, v, r, e: exact(m, v, r, e)[0], "2 things"),
-    (lambda m, v, r, e: exact(m, v.clamp(-4, 4), r, e), "In z: Right for log_var from −4 to 4"),
+    (
+        lambda m, v, r, e: exact(m, v.clamp(-4, 4), r, e),
+        "In z: This is right for log_var cut off at −4 and 4, not for log_var",
+    ),
     (lambda m, v, r, e: exact(m, v, r, torch.randn_like(e)), "random"),
     (lambda m, v, r, e: sample(m, v, r.mT, e), "n z"),
     (lambda m, v, r, e: sample(m, v, 0.5 * r, e), "n z"),

@@ -84,7 +84,10 @@ WRONG = [
     (lambda x, m, v: Normal(m, v).log_prob(x).sum(1), "You used log_var as the deviation"),
     (lambda x, m, v: Normal(m, (0.5 * v).exp()).log_prob(x).sum(0), "one for each column"),
     (lambda x, m, v: exact(x, m, v).exp(), "This is the density itself; take its"),
-    (lambda x, m, v: exact(x, m, v.clamp(min=-6)), "Right for log_var from −6 to"),
+    (
+        lambda x, m, v: exact(x, m, v.clamp(min=-6)),
+        r"This is right for log_var cut off below −6, not for log_var itself\.",
+    ),
     (lambda x, m, v: -functional.gaussian_nll_loss(m, x, v.exp()), "batch"),
     (
         lambda x, m, v: -functional.mse_loss(m, x, reduction="none").sum(1),
@@ -107,8 +110,14 @@ WRONG = [
         "your answer is",
     ),
     (lambda x, m, v: Normal(m, v.exp()).log_prob(x).sum(1), "read log_var as log σ"),
-    (lambda x, m, v: gaussian(x, m, (v.exp() + 0.1).log()), "your answer is"),
-    (lambda x, m, v: gaussian(x, m, v.clamp(min=-6)), "Right for log_var from −6|your answer"),
+    (
+        lambda x, m, v: gaussian(x, m, (v.exp() + 0.1).log()),
+        r"This is right for the logarithm of exp\(log_var\) \+ 0\.1, not for",
+    ),
+    (
+        lambda x, m, v: gaussian(x, m, v.clamp(min=-6)),
+        r"This is right for log_var cut off below −6, not for log_var itself\.",
+    ),
     (lambda x, m, v: gaussian(x, m.detach(), v), "No gradient reaches loc"),
     (lambda x, m, v: gaussian(x, m, v) + 0.5 * v.sum(1), "−½ log σ² is missing"),
     (lambda x, m, v: -gaussian(x, m, v), "this is the loss"),

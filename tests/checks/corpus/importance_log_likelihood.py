@@ -80,7 +80,10 @@ WRONG = [
     (lambda a, b: -exact(a, b), "sign"),
     (self_normalized, "You averaged log w with weights w; the"),
     (in_place, "in place"),
-    (lambda a, b: exact(a[1:], b[1:]), "This would be right only without the"),
+    (
+        lambda a, b: exact(a[1:], b[1:]),
+        r"The first row of log_joint and log_q is left out; every row counts\.",
+    ),
     (lambda a, b: exact(a, b)[None], "shape"),
     (lambda p, q: (p - q).exp().mean(0).log(), "stay in logarithms"),
     (lambda p, q: (p - q).mean(0), "the ELBO"),

@@ -103,7 +103,10 @@ WRONG = [
     (lambda v: v.exp().mean(0), "logarithm"),
     (lambda v: np.log(np.mean(np.exp(v.numpy()), axis=0)), "logsumexp"),
     (lambda v: v.exp().mean(0).clamp(min=1e-300).log(), "The answer is cut off at"),
-    (lambda v: log_mean(v.nan_to_num().clamp(max=0)), "This would be right only if"),
+    (
+        lambda v: log_mean(v.nan_to_num().clamp(max=0)),
+        "This is right for log_likelihood cut off above 0, not for",
+    ),
     (lambda v: -log_mean(v), "sign"),
     (global_maximum, "column"),
     (overwriting, "change log_likelihood in place"),
@@ -118,7 +121,10 @@ WRONG = [
     (lambda v: plain_log_mean(v.clamp(min=-700)), "cut off at −700"),
     (lambda v: plain_log_mean(v)[None], "shape"),
     (lambda v: (v.exp().mean(0) + 1e-8).log(), "cut off at −18.42"),
-    (lambda v: plain_log_mean(v[:-1]), "without the last row"),
+    (
+        lambda v: plain_log_mean(v[:-1]),
+        r"The last row of log_likelihood is left out; every row counts\.",
+    ),
     (lambda v: plain_log_mean(v[::2]), "every second row"),
 ]
 RIGHT = [

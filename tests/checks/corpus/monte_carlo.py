@@ -63,7 +63,10 @@ WRONG = [
         "The mean must be subtracted before",
     ),
     (lambda v: (v.mean(), (v - v.mean()).abs().mean() / len(v) ** 0.5), "our answer is"),
-    (lambda v: (v.mean(), v.var() / len(v) ** 0.5), "our answer is"),
+    (
+        lambda v: (v.mean(), v.var() / len(v) ** 0.5),
+        "In the standard error: Right but for one step: the square of the",
+    ),
     (lambda v: (v.mean(), v.std() * len(v) ** 0.5), "In the standard error: The answer is"),
     (lambda v: (round(v.mean().item(), 2), v.std() / len(v) ** 0.5), "rounded"),
     (lambda v: f"{v.mean():.2f} ± {v.std() / len(v) ** 0.5:.2f}", "str"),

@@ -20,14 +20,29 @@ def loss(x, y):
 WRONG = [
     (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "the batch"),
     (functional.l1_loss, "one number for the whole batch"),
-    (lambda x, y: functional.huber_loss(y, x, reduction="none").sum(1), "our answer is"),
-    (lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1), "our answer is"),
-    (lambda x, y: functional.binary_cross_entropy(y, x), r"Numbers outside \[0, 1\] are used as"),
+    (
+        lambda x, y: functional.huber_loss(y, x, reduction="none").sum(1),
+        r"Right but for one step: half a Huber loss in place of square\(x −",
+    ),
+    (
+        lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1),
+        r"Right but for one step: half a Huber loss in place of square\(x −",
+    ),
+    (
+        lambda x, y: functional.binary_cross_entropy(y, x),
+        r"This is a cross-entropy; the squared error \(x − x̂\)², summed over the",
+    ),
     (lambda x, y: (x - y).square().mean(0), "one for each column"),
     (lambda x, y: (x**2 - y**2).sum(1), "You squared before you subtracted"),
-    (lambda x, y: (x - y).clamp(-1, 1).square().sum(1), "our answer is"),
+    (
+        lambda x, y: (x - y).clamp(-1, 1).square().sum(1),
+        r"Right but for one step: x − x_hat cut off at −1 and 1\.",
+    ),
     (lambda x, y: (x - y).square().sum(1) / x.numel(), "divided by the number of entries"),
-    (lambda x, y: (x - y.clamp(0, 1)).square().sum(1), "This would be right only if x_hat were"),
+    (
+        lambda x, y: (x - y.clamp(0, 1)).square().sum(1),
+        r"This is right for x_hat cut off at 0 and 1, not for x_hat itself\.",
+    ),
     (lambda x, y: y.sub_(x).square().sum(1), "change x_hat in place"),
     (lambda x, y: (x - y.data).square().sum(1), "detached"),
     (without_graph, "detached"),
@@ -35,9 +50,15 @@ WRONG = [
     (lambda x, y: torch.cdist(x, y).diagonal(), "root"),
     (lambda x, y: (x - y).square().sum(1) + 1e-3, "too large"),
     (lambda x, y: (x - y).square().sum(1).round(decimals=2), "rounded"),
-    (lambda x, y: (x - y).pow(4).sum(1), "your answer"),
+    (
+        lambda x, y: (x - y).pow(4).sum(1),
+        "Right but for one step: the square of x − x_hat in place of x −",
+    ),
     (lambda x, y: 2 * (x - y).square().sum(1), "2 times"),
-    (lambda x, y: (x - y).square().amax(1), "our answer is"),
+    (
+        lambda x, y: (x - y).square().amax(1),
+        r"Right but for one step: the largest alone in place of sum\(square\(x −",
+    ),
     (lambda x, y: (x - y) @ (x - y).T, "shape"),
     (lambda x, y: 1 - functional.cosine_similarity(x, y), "your answer"),
     (lambda x, y: functional.mse_loss(y, x), "mean over images and pixels"),
@@ -49,10 +70,13 @@ WRONG = [
     (lambda x, y: functional.l1_loss(y, x, reduction="none").sum(1), "absolute"),
     (
         lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1),
-        "our answer|wrong beyond",
+        r"Right but for one step: half a Huber loss in place of square\(x −",
     ),
     (lambda x, y: loss(x, y.detach()), "detached"),
-    (lambda x, y: loss(x, y.clamp(0, 1)), "x_hat were cut off at 0 and 1"),
+    (
+        lambda x, y: loss(x, y.clamp(0, 1)),
+        r"This is right for x_hat cut off at 0 and 1, not for x_hat itself\.",
+    ),
     (lambda x, y: loss(x.sub_(y), 0), "change x in place"),
     (lambda x, y: (x**2 - y**2).sum(1), "before you subtracted"),
 ]

@@ -84,19 +84,25 @@ WRONG = [
         lambda v, z, m, w: (v - v.sum() + v)[:, None] * (z - m) / w.exp(),
         "The baseline is the sum of the others",
     ),
-    (lambda v, z, m, w: (v - v.roll(1))[:, None] * (z - m) / w.exp(), "our answer is"),
+    (
+        lambda v, z, m, w: (v - v.roll(1))[:, None] * (z - m) / w.exp(),
+        "The baseline is another draw's value; take the mean of all the",
+    ),
     (
         lambda v, z, m, w: (v - v.median())[:, None] * (z - m) / w.exp(),
         "The baseline is the median of all",
     ),
-    (lambda v, z, m, w: ((v - v.mean()) / v.std())[:, None] * (z - m) / w.exp(), "our answer is"),
+    (
+        lambda v, z, m, w: ((v - v.mean()) / v.std())[:, None] * (z - m) / w.exp(),
+        r"The values are divided by their deviation; keep them\.",
+    ),
     (
         lambda v, z, m, w: (v - others(v))[:, None] * (z - m) / w,
         "You divided by log_var itself; the",
     ),
     (lambda v, z, m, w: (z - m) / w.exp(), "This is the score alone; multiply it"),
     (lambda v, z, m, w: exact(v, z, m, w).sum(1), "You summed over the latents; each of"),
-    (one_baseline_for_all, "our answer is"),
+    (one_baseline_for_all, "One baseline serves all samples, and holds the values of most; each"),
     (in_place, "in place"),
     (
         lambda v, z, m, w: (v - (v.sum() - v) / len(v))[:, None] * (z - m) / w.exp(),
@@ -110,7 +116,10 @@ WRONG = [
     (lambda f, z, m, v: -score(f, z, m, v), "sign is wrong"),
     (lambda f, z, m, v: (f - f.median())[:, None] * (z - m) / v.exp(), "median"),
     (lambda f, z, m, v: score(f, z.sub_(m), 0 * m, v), "change z in place"),
-    (lambda f, z, m, v: score(f, z, m, v.clamp(-2, 2)), "your answer"),
+    (
+        lambda f, z, m, v: score(f, z, m, v.clamp(-2, 2)),
+        "This is right for log_var cut off at −2 and 2, not for log_var",
+    ),
     (lambda f, z, m, v: score(f, z, m, v).sum(), "one number"),
     (lambda f, z, m, v: 3 * score(f, z, m, v), "3 times"),
     (lambda f, z, m, v: torch.autograd.grad(f.sum(), z)[0], "nothing requires one"),
