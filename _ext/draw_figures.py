@@ -4,9 +4,13 @@ What is many marks, or cells, is drawn as a picture inside the SVG. Letters on a
 coloured patch or cell, are named `keep-…`: `vector_figures.py` leaves their colour on a dark page.
 """
 
+import base64
+import gzip
 import io
 import re
+import runpy
 from itertools import chain, count
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -22,10 +26,19 @@ MARKS, VERTICES = 150, 2_000
 RASTER_DPI = 130  # of clouds and cells; a figure is shown at some hundred
 DECIMALS = re.compile(r' d="[^"]*"')  # a hundredth of a point is enough of a path
 SETTINGS = {"svg.hashsalt": "vaecourse"}  # else the names inside differ in every build
+narrow = runpy.run_path(Path(__file__).with_name("narrow_figures.py"))["narrow"]
 
 
 def as_svg(figure):
-    """The figure as the text of an SVG."""
+    """The figure as the text of an SVG, which carries the one for a phone where there is one."""
+    phone, svg = narrow(figure), drawing(figure)
+    if phone is None:
+        return svg
+    packed = base64.b64encode(gzip.compress(drawing(phone).encode(), mtime=0)).decode()
+    return svg.replace("</svg>", f'<metadata id="phone">{packed}</metadata></svg>')
+
+
+def drawing(figure):
     for artist in figure.findobj(is_crowd):
         artist.set_rasterized(True)
     for image in figure.findobj(AxesImage):

@@ -26,8 +26,9 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 PARALLEL = 2
-DRAW_FIGURES = Path(__file__).with_name("draw_figures.py")
-DRAW = f"__import__('runpy').run_path({str(DRAW_FIGURES)!r})"  # and leave no name behind
+DRAWING = ("draw_figures.py", "narrow_figures.py")
+DRAW_FIGURES = str(Path(__file__).with_name(DRAWING[0]))
+DRAW = f"__import__('runpy').run_path({DRAW_FIGURES!r})"  # and leave no name behind
 CACHES_KEPT = 4
 PACKAGE_SUFFIXES = {".py", ".js", ".css", ".json"}
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -44,7 +45,7 @@ def cache_key(root):
     root = Path(root)
     files = [path for path in (root / "vaecourse").rglob("*") if path.suffix in PACKAGE_SUFFIXES]
     files += [path for path in (root / "data").rglob("*") if path.is_file()]
-    files += [root / "requirements.lock", root / "_ext" / DRAW_FIGURES.name]
+    files += [root / "requirements.lock", *(root / "_ext" / name for name in DRAWING)]
     lines = [
         f"{path.relative_to(root).as_posix()} {sha256(path.read_bytes()).hexdigest()}"
         for path in sorted(files)

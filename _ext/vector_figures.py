@@ -1,11 +1,13 @@
 """Sphinx extension: a figure is a drawing, for light and dark pages, and larger at a tap.
 
-`draw_figures.py` makes SVGs of the figures while the chapters run. The dark one is the same drawing
-in other colours. Each lies in a link to itself, which `assets/enlarge.js` opens over the page.
+`draw_figures.py` makes SVGs of the figures while the chapters run; most carry a narrow drawing of
+the same for a phone. The dark one is the same drawing in other colours. Each lies in a link to
+itself, which `assets/enlarge.js` opens over the page.
 """
 
 import base64
 import colorsys
+import gzip
 import io
 import re
 from pathlib import Path
@@ -31,6 +33,8 @@ PATCH_OF_PAGE = re.compile(r'(<g id="patch_1">\s*<path[^>]*style=")fill: #ffffff
 PICTURE = re.compile(r"(?<=base64,)[\s\w+/=]+")
 IMAGE = re.compile(r"<image\b.*?/>", re.S)
 WIDTH = re.compile(r'\bwidth="([\d.]+)')  # in points; of an image, its pixels
+PHONE = re.compile(r'<metadata id="phone">([\w+/=]+)</metadata>')
+ON_PHONES = "screen and (max-width: 600px)"
 SIZE = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"')
 FIGURE = re.compile(
     r'(?:<a class="reference internal image-reference"[^>]*>)?'
@@ -121,13 +125,14 @@ def show_both(app, pagename, templatename, context, doctree):
     def both(figure):
         alt, folder, name, wanted = figure.groups()
         svg = (Path(app.srcdir) / sources[f"{name}.svg"]).read_text(encoding="utf-8")
-        width, height = map(float, SIZE.search(svg).groups())
-        shown = int(wanted or round(LARGER * width))
-        size = f'width="{shown}" height="{round(shown * height / width)}"'
+        phone = PHONE.search(svg)
+        size = _size(svg, wanted)
+        narrow = phone and f'media="{ON_PHONES}" {_size(_unpacked(phone))}'
         # The dark one is fetched when it is shown; paper wants the light one from either page.
         return "".join(
-            f'<a class="drawing only-{theme}" href="{folder}{name}{ending}.svg">'
-            f'<img {alt} src="{folder}{name}{ending}.svg" {size}{when} /></a>'
+            f'<a class="drawing only-{theme}" href="{folder}{name}{ending}.svg"><picture>'
+            + (f'<source {narrow} srcset="{folder}{name}-narrow{ending}.svg" />' if phone else "")
+            + f'<img {alt} src="{folder}{name}{ending}.svg" {size}{when} /></picture></a>'
             for theme, ending, when in (("light", "", ""), ("dark", "-dark", ' loading="lazy"'))
         )
 
@@ -135,17 +140,33 @@ def show_both(app, pagename, templatename, context, doctree):
         context["body"] = FIGURE.sub(both, context["body"])
 
 
-def write_dark(app, exception):
-    """Write the dark drawing of every figure that the pages show."""
+def _unpacked(phone):
+    return gzip.decompress(base64.b64decode(phone[1])).decode()
+
+
+def _size(svg, wanted=None):
+    width, height = map(float, SIZE.search(svg).groups())
+    shown = int(wanted or round(LARGER * width))
+    return f'width="{shown}" height="{round(shown * height / width)}"'
+
+
+def write_all(app, exception):
+    """Write the dark drawing of every figure that the pages show, and both for a phone."""
     if exception is not None:
         return
     images = Path(app.outdir) / "_images"
     for path in images.glob("*[0-9a-f].svg"):
-        drawing = dark(path.read_text(encoding="utf-8"))
-        path.with_stem(f"{path.stem}-dark").write_text(drawing, encoding="utf-8")
+        svg = path.read_text(encoding="utf-8")
+        drawings = {"": PHONE.sub("", svg)}
+        if phone := PHONE.search(svg):
+            drawings["-narrow"] = _unpacked(phone)
+        for ending, drawing in drawings.items():
+            if svg != drawing:
+                path.with_stem(path.stem + ending).write_text(drawing, encoding="utf-8")
+            path.with_stem(f"{path.stem}{ending}-dark").write_text(dark(drawing), encoding="utf-8")
 
 
 def setup(app):
     app.connect("html-page-context", show_both)
-    app.connect("build-finished", write_dark)
+    app.connect("build-finished", write_all)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,7 +14,7 @@ document.addEventListener("click", (event) => {
   const dialog = document.createElement("dialog");
   dialog.className = "enlarged";
   dialog.setAttribute("aria-label", "The figure, enlarged");
-  const image = link.firstElementChild.cloneNode();
+  const image = link.querySelector("img").cloneNode();
   image.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
   const [zoom, close] = [button("Zoom in"), button("Close")];
   const tools = document.createElement("div");

@@ -167,6 +167,7 @@ def tree(tmp_path):
         "data/mnist/labels.gz",
         "requirements.lock",
         "_ext/draw_figures.py",
+        "_ext/narrow_figures.py",
         "index.md",
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +186,7 @@ def tree(tmp_path):
         "data/pretrained/vae.safetensors",
         "requirements.lock",
         "_ext/draw_figures.py",
+        "_ext/narrow_figures.py",
     ],
 )
 def test_key_changes_with_content(tree, path):

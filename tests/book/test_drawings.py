@@ -5,10 +5,12 @@ import io
 import re
 
 import matplotlib.pyplot as plt
+import narrow_figures
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from PIL import Image
-from vector_figures import PAGE, PICTURE, dark
+from vector_figures import PAGE, PICTURE, SIZE, dark
 
 from vaecourse.palette import contrast
 
@@ -129,6 +131,101 @@ def test_contrast_is_that_of_wcag():
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # WebAIM prints 4.47
 
 
+def panels(count, **texts):
+    """A figure of panels in a row that share the y axis, as the chapters draw them."""
+    fig, axes = plt.subplots(
+        1, count, figsize=(3 * count, 3), sharey=True, layout="constrained", squeeze=False
+    )
+    for ax, name in zip(axes[0], ("the first one", "second", "third", "fourth")):
+        ax.plot([0, 1], [0, 3])
+        ax.set_title(name, loc="left")
+        for text, place in texts.items():
+            ax.text(*place, text)
+    axes[0, 0].set_ylabel("nats")
+    return fig
+
+
+def test_panels_stand_below_each_other_on_a_phone_and_say_what_their_neighbour_said():
+    wide = panels(3)
+    phone = narrow_figures.narrow(wide)
+    assert tuple(wide.get_size_inches()) == (9, 3)
+    assert tuple(phone.get_size_inches()) == (3.75, 9)  # a quarter wider than drawn, and as tall
+    phone.draw_without_rendering()
+    boxes = [axes.get_position() for axes in phone.axes]
+    assert [box.x0 for box in boxes] == pytest.approx([boxes[0].x0] * 3)
+    assert boxes[0].y0 > boxes[1].y1 > boxes[1].y0 > boxes[2].y1
+    assert [axes.get_ylabel() for axes in phone.axes] == ["nats"] * 3
+    assert [axes.get_title(loc="right") for axes in phone.axes] == ["left", "middle", "right"]
+    assert [axes.get_ylabel() for axes in wide.axes] == ["nats", "", ""]
+    # letters of 10 points, 3.75 inches on 358 pixels
+    assert narrow_figures._smallest(phone) >= 9
+    assert plt.get_fignums() == [wide.number]  # pyplot would show the copy as well
+    plt.close(wide)
+
+
+def test_a_column_of_panels_without_titles_stays_together_on_a_phone():
+    wide, axes = plt.subplots(2, 3, figsize=(9, 5), height_ratios=[1, 2], layout="constrained")
+    for column in range(3):
+        axes[0, column].imshow([[column, 1.0]])
+        axes[1, column].plot([0, column])
+        axes[1, column].set_title(f"of {column}", loc="left")
+    phone = narrow_figures.narrow(wide)
+    phone.draw_without_rendering()
+    order = sorted(range(6), key=lambda k: -phone.axes[k].get_position().y1)
+    assert order == [0, 3, 1, 4, 2, 5]  # each below its image
+    plt.close(wide)
+
+
+def test_a_figure_whose_letters_would_touch_or_that_is_small_stays_as_it_is():
+    crowded = panels(1, **{"a text as wide as the panel": (0, 1), "and another one": (0.75, 1)})
+    crowded.set_size_inches(12, 3)
+    assert narrow_figures._collisions(crowded) == 0
+    assert narrow_figures.narrow(crowded) is None
+    small = panels(1)
+    assert narrow_figures.narrow(small) is None
+    plt.close("all")
+
+
+def test_a_title_is_broken_where_its_panel_ends():
+    wide = panels(1)
+    wide.set_size_inches(9, 3)
+    title = "A title of so many words that no phone has room for it in a single line"
+    wide.axes[0].set_title(title, loc="left")
+    phone = narrow_figures.narrow(wide)
+    broken = phone.axes[0].get_title(loc="left")
+    assert broken.replace("\n", " ") == title and broken.count("\n") == 1
+    assert phone.get_tightbbox().width <= phone.get_figwidth()
+    plt.close(wide)
+
+
+def test_nine_figures_of_ten_have_a_drawing_for_a_phone(site, pages):
+    narrow = wide = 0
+    for page in pages:
+        soup = BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser")
+        for link in soup.select("a.drawing.only-light"):
+            narrow += bool(link.select("source"))
+            wide += not link.select("source") and int(link.img["width"]) > 800
+    assert narrow >= 9 * wide
+
+
+def test_a_phone_shows_the_narrow_drawing_and_its_letters_can_be_read(chromium, addresses):
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    tab = context.new_page()
+    tab.goto(f"{addresses['file']}/chapters/05_posteriors_easy_and_hard.html")
+    image = tab.locator("a.drawing.only-light:has(source) img").first
+    image.scroll_into_view_if_needed()
+    assert image.evaluate("image => image.currentSrc").endswith("-narrow.svg")
+    shape = (
+        "image => image.clientWidth / image.clientHeight - image.naturalWidth / image.naturalHeight"
+    )
+    assert abs(image.evaluate(shape)) < 0.02
+    tab.emulate_media(media="print")  # paper is wide
+    tab.wait_for_function(
+        "image => !image.currentSrc.includes('narrow')", arg=image.element_handle()
+    )
+    context.close()
+
+
 def test_every_figure_is_a_drawing_of_known_size_with_its_dark_one(site, page, soup):
     images = soup.select(".cell_output img")
     assert [image["src"] for image in images if not image["src"].endswith(".svg")] == []
@@ -137,8 +234,15 @@ def test_every_figure_is_a_drawing_of_known_size_with_its_dark_one(site, page, s
         head = path.read_text(encoding="utf-8")[:600]
         width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head).groups())
         assert int(image["width"]) / int(image["height"]) == pytest.approx(width / height, rel=0.01)
-        assert image.parent["href"] == image["src"]
-        assert ("-dark.svg" in image["src"]) == ("only-dark" in image.parent["class"])
+        link = image.find_parent("a")
+        assert link["href"] == image["src"]
+        assert ("-dark.svg" in image["src"]) == ("only-dark" in link["class"])
+        for phone in link.select("source"):
+            drawn = (path.parent / phone["srcset"].rpartition("/")[2]).read_text(encoding="utf-8")
+            width, height = map(float, SIZE.search(drawn).groups())
+            ratio = int(phone["width"]) / int(phone["height"])
+            assert ratio == pytest.approx(width / height, rel=0.01)
+            assert ("-dark.svg" in phone["srcset"]) == ("only-dark" in link["class"])
     assert len(soup.select(".only-dark.drawing")) == len(soup.select(".only-light.drawing"))
 
 
