@@ -40,4 +40,6 @@ document.addEventListener("click", (event) => {
   sheet.addEventListener("click", ({ target }) => target === sheet && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();
+  // On a phone the whole is no larger than on the page: what was not drawn for it opens large.
+  if (sheet.clientWidth <= 600 && !link.querySelector("source")) turn();
 });
