@@ -29,11 +29,14 @@
     }
   }
 
-  /** How many columns a cell printed: the style makes their letters small enough, if it can. */
-  function countColumns() {
+  /** A table that a cell printed keeps its columns: their number lets the style make their letters
+   * small enough, if it can. A sentence wraps. */
+  function fitPrinted() {
     for (const printed of document.querySelectorAll(".cell_output pre")) {
-      const lengths = printed.textContent.split("\n").map((line) => line.length);
-      printed.style.setProperty("--columns", Math.max(1, ...lengths));
+      const lines = printed.textContent.split("\n");
+      printed.style.setProperty("--columns", Math.max(1, ...lines.map(({ length }) => length)));
+      const rows = lines.filter((line) => /\S {2,}\S/.test(line));
+      printed.classList.toggle("wraps", rows.length < 2);
     }
   }
 
@@ -110,7 +113,7 @@
   nameSidebar();
   nameFolds();
   emptyCorners();
-  countColumns();
+  fitPrinted();
   listReferences();
   // It runs just after MathJax has been loaded, on pages that load it.
   if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(watchWide);

@@ -116,7 +116,10 @@
         radio.checked = k + 1 === chosen;
         radio.disabled = revealed;
         const marks = [k + 1 === right && "the answer", k + 1 === chosen && "your prediction"];
-        radio.parentElement.lastChild.textContent = revealed ? marks.filter(Boolean).join(", ") : "";
+        const label = radio.parentElement;
+        label.lastChild.textContent = revealed ? marks.filter(Boolean).join(", ") : "";
+        label.classList.toggle("predict-right", revealed && k + 1 === right);
+        label.classList.toggle("predict-wrong", revealed && k + 1 === chosen && chosen !== right);
       });
       if (!revealed) verdict.textContent = "";
       else if (!chosen) verdict.textContent = `The answer is ${right}.`;

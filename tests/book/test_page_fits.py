@@ -44,13 +44,30 @@ STRANDED = """() => [...document.querySelectorAll("span.math")].filter((formula)
   return range.getBoundingClientRect().left < box.right - 3;
 }).map((formula) => formula.textContent)"""
 
+# The words of a title that go on in the next line.
+BROKEN = """(titles) => titles.flatMap((title) => [...title.textContent.matchAll(/[^\\s–-]+/g)]
+  .filter(({ 0: word, index }) => {
+    const range = document.createRange();
+    range.setStart(title.firstChild, index);
+    range.setEnd(title.firstChild, index + word.length);
+    return range.getClientRects().length > 1;
+  }).map(([word]) => word))"""
+
 UNFOLD = "() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
 
-# Left edges of prose, code, outputs and folds that stand in a section, not in a box of its own.
-EDGES = """() => [...new Set([...document.querySelectorAll(
-  ".bd-article section > p, .bd-article .cell_input, .bd-article .cell > details")]
+# Left edges and widths of prose, boxes, code, outputs and folds that stand in a section, not in a
+# box of its own.
+EDGES = """() => [...document.querySelectorAll(`.bd-article section > p, .bd-article .cell_input,
+  .bd-article section > :is(.admonition, .proof), .bd-article .cell > details`)]
   .filter((part) => part.checkVisibility() && !part.parentElement.closest(".admonition, details"))
-  .map((part) => Math.round(part.getBoundingClientRect().left)))]"""
+  .map((part) => part.getBoundingClientRect())
+  .map(({ left, width }) => [Math.round(left), Math.round(width)])"""
+
+# What a cell printed: its text, the size of its letters, how lines break, and whether it is cut.
+PRINTED = """(boxes) => boxes.filter((box) => box.checkVisibility()).map((box) => {
+  const { fontSize, whiteSpace } = getComputedStyle(box);
+  return [box.textContent, parseFloat(fontSize), whiteSpace, box.scrollWidth > box.clientWidth + 1];
+})"""
 
 
 def test_nothing_is_cut_and_no_full_stop_begins_a_line(new_tab, addresses, page):
@@ -61,6 +78,7 @@ def test_nothing_is_cut_and_no_full_stop_begins_a_line(new_tab, addresses, page)
         tab.set_viewport_size({"width": width, "height": 844})
         assert [formula for formula in tab.evaluate(STRANDED) if len(formula) <= 20] == [], width
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert tab.locator(".prev-next-title").evaluate_all(BROKEN) == [], width
     tab.evaluate(UNFOLD)
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 900})
@@ -69,9 +87,41 @@ def test_nothing_is_cut_and_no_full_stop_begins_a_line(new_tab, addresses, page)
         assert tab.locator(SCROLLING).evaluate_all(SILENT) == [], width
         assert tab.locator(".cell_output pre").evaluate_all(COULD_FIT) == [], width
         assert tab.locator("mjx-container[display]").evaluate_all(SMALLEST) >= 11, width
-        assert len(tab.evaluate(EDGES)) <= 1, width
+        lefts, widths = map(set, zip(*edges)) if (edges := tab.evaluate(EDGES)) else ((), ())
+        assert len(lefts) <= 1 and len(widths) <= 2, width
     tab.emulate_media(media="print")
     assert tab.locator(".bd-article pre").evaluate_all(WIDER) == []
+    tab.close()
+
+
+@pytest.mark.parametrize("name", ["own_data", "chapters/01_modelling_distributions"])
+def test_on_a_phone_a_printed_sentence_wraps_and_a_table_keeps_its_columns(
+    new_tab, addresses, name
+):
+    tab = new_tab(**DEVICES["phone"])
+    tab.goto(f"{addresses['file']}/{name}.html")
+    tab.evaluate(READY)
+    tab.evaluate(UNFOLD)
+    tab.evaluate(STILL)
+    printed = tab.locator(".cell_output pre").evaluate_all(PRINTED)
+    tables = [len(re.findall(r"\S {2,}\S.*$", text, re.M)) > 1 for text, *_ in printed]
+    assert len(tables) - sum(tables) > 5
+    for table, (text, size, breaks, cut) in zip(tables, printed, strict=True):
+        assert breaks == ("pre" if table else "pre-wrap"), text
+        assert table or (size >= 12 and not cut), text
+    tab.close()
+
+
+def test_the_scores_of_five_sets_fit_a_phone(new_tab, addresses):
+    tab = new_tab(**DEVICES["phone"])
+    tab.goto(f"{addresses['file']}/chapters/01_modelling_distributions.html")
+    tab.evaluate(READY)
+    scores = tab.locator(".cell_output pre", has_text="rule of thumb").first
+    head, *rows = scores.inner_text().splitlines()
+    assert head.split() == ["aligned", "rotated", "eight", "blobs", "mixture"]
+    assert len(rows) == 6 and all("." in row and row.count("-") == 5 for row in rows)
+    assert scores.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert scores.evaluate("box => parseFloat(getComputedStyle(box).fontSize)") >= 10
     tab.close()
 
 

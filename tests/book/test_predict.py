@@ -70,6 +70,12 @@ def checked(box):
     return box.evaluate(LOOK)["checked"]
 
 
+# The sign before each mark, and the colour of both.
+SIGNS = """(marks) => marks.map((mark) => [
+  getComputedStyle(mark, "::before").content.slice(1, 2).replace("o", ""),
+  getComputedStyle(mark).color])"""
+
+
 def marks(box):
     return box.evaluate(LOOK)["marks"]
 
@@ -121,6 +127,9 @@ def test_a_prediction_is_revealed_kept_and_forgotten(open_box, asked, scheme):
         assert box.get_by_role("radio", disabled=True).count() == count
         shown = expected_marks(count, right, wrong)
         assert box.evaluate(LOOK) == {"checked": [wrong], "marks": shown}
+        signs = box.locator(".predict-mark").evaluate_all(SIGNS)
+        assert [sign for sign, _ in signs if sign] == ["✓", "✗"][:: 1 if right < wrong else -1]
+        assert len({colour for _, colour in signs}) == min(3, count)
         verdict = box.get_by_role("status").inner_text()
         assert verdict == f"You predicted {wrong}; the answer is {right}."
         assert box.locator(".sd-summary-content").is_visible()
