@@ -8,6 +8,7 @@ from scipy import integrate, stats
 from torch.distributions import kl_divergence
 
 import vaecourse as vc
+from vaecourse import distributions
 from vaecourse.distributions import (
     DiagonalGaussian,
     DiagonalPosterior,
@@ -60,6 +61,32 @@ def test_log_densities_are_those_of_scipy(name):
         for j, one in enumerate(theirs)
     )
     assert (mine.log_prob(x) - expected).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("count", [1, 1e3, 1e5, 1e7])
+def test_large_counts_lose_no_nats_in_single_precision(count):
+    log_rate = (count * torch.tensor([0.5, 1.0, 2.0])).log().repeat(70).requires_grad_()
+    counts = PoissonCounts(log_rate)
+    x = counts.sample((20,), seeded())
+    rate = log_rate.detach().double().exp().numpy()
+    expected = torch.tensor(stats.poisson(rate).logpmf(x.numpy()).sum(1))
+    found = counts.log_prob(x)
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() < 2e-4  # float32 has a value every 1.2e-4 near 1,700
+    found.sum().backward()
+    pull = torch.tensor(x.double().numpy() - rate).sum(0)
+    torch.testing.assert_close(log_rate.grad.double(), pull, rtol=1e-6, atol=1e-5)
+
+
+def test_a_mac_widens_counts_on_the_cpu():
+    class OnMac:
+        device = torch.device("mps")
+
+        def cpu(self):
+            return torch.tensor([1e7, 3.0])
+
+    wide = distributions._double(OnMac())  # stands in for a tensor: mps has no float64
+    assert wide.dtype == torch.float64 and wide.tolist() == [1e7, 3]
 
 
 @pytest.mark.parametrize("name", families())

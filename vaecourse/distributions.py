@@ -125,6 +125,11 @@ def sum_of_softplus(logits):
     return positive + factors.unflatten(-1, (size, -1)).prod(-2).log().sum(-1)
 
 
+def _double(values):
+    """`values` in float64: on the CPU if they are on mps, which has none."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
+
+
 class PoissonCounts(Independent):
     """Independent Poisson counts, given by their `log_rate` [..., D]."""
 
@@ -135,7 +140,10 @@ class PoissonCounts(Independent):
 
     def log_prob(self, x):
         """Σ x log rate − rate − log x!, without taking a logarithm of the rate; nats."""
-        return (x * self.log_rate - self.rate - torch.lgamma(x + 1)).sum(-1)
+        # in float64: of counts in the ten thousands float32 loses nats, for the terms cancel
+        wide, log_rate = _double(x), _double(self.log_rate)
+        values = (wide * log_rate - log_rate.exp() - torch.lgamma(wide + 1)).sum(-1)
+        return values.to(torch.result_type(x, self.log_rate)).to(self.log_rate.device)
 
     def sample(self, sample_shape=(), generator=None):
         """Whole numbers from zero, [*sample_shape, ..., D]."""

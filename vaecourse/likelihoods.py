@@ -61,7 +61,7 @@ class PoissonLikelihood(Likelihood):
         return PoissonCounts(outputs)
 
     def scaled(self, x):
-        """log(1 + x): counts of any size, within reach of a network."""
+        """log(1 + x): counts in the thousands, too, within reach of a network."""
         return x.log1p()
 
     def check(self, x):
