@@ -33,7 +33,7 @@ def test_what_the_cells_print_is_what_the_text_says(cells):
     gain = names["gain"]
     assert gain.mean() > 2 * gain.std() / len(gain) ** 0.5
     proline = names["vae"].sample(1_000).mean(0)[12].item()
-    assert proline == pytest.approx(names["train"][:, 12].mean(), rel=0.15)
+    assert proline == pytest.approx(names["train"][:, 12].mean().item(), rel=0.15)
     assert names["history"].epoch_loss[-1] < names["history"].epoch_loss[0] / 2
     assert names["losses"][-1] < names["losses"][0] - 1
     other = names["padded"].clone()
@@ -76,8 +76,25 @@ def test_a_table_is_read_in_python_by_the_lines_of_the_page(cells, tmp_path, mon
     assert names["columns"] == wine.feature_names
     assert [names["kinds"][label] for label in names["labels"]] == words.tolist()
     train = cells[0]["order"][:130]
-    explorer = cells[0]["vc"].widgets.LatentExplorer
-    explorer(cells[0]["strips"], cells[0]["rows"], names["labels"][train], image_shape=(1, 13))
+    x, labels, tables = names["x"], names["labels"], PAGE[: PAGE.index("## Images in colour")]
+    names |= cells[0] | {"train": x[train], "test": x[cells[0]["order"][130:]], "print": print}
+    for code in CELL.findall(tables)[2:]:  # they run on the tensors of read_rows as well
+        exec(code.replace("labels = ", "_ = "), names | {"labels": labels[train]})
+    plt.close("all")
+
+
+def test_a_model_is_saved_read_and_trained_further_by_the_lines_of_the_page(
+    cells, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = cells[0] | {}
+    section = PAGE[PAGE.index("## Out of the course") :]
+    for line in re.findall(r"`(vc\.check[^`]*|vae, record[^`]*|vae\.[^`]*\(\))`", section):
+        exec(line, names)
+    assert names["vae"] is not cells[0]["vae"] and names["vae"].training
+    before = names["vae"].decoder[0].weight.clone()
+    names["vc"].training.fit(names["vae"], names["train"], epochs=1, progress=False)
+    assert not torch.equal(names["vae"].decoder[0].weight, before)
 
 
 def test_a_page_of_an_explorer_needs_the_line_and_the_file_that_the_page_names():
@@ -104,22 +121,30 @@ GREY = LEVELS[..., 0]
         ("jpg", [Image.new("CMYK", (5, 4), (0, 255 - v, 255, 0)) for v in (0, 100, 255)]),
         ("png", [Image.fromarray(x.astype(np.uint16) * 257) for x in GREY]),
         ("tif", [Image.fromarray(x.astype(np.uint16) * 257) for x in GREY]),
+        ("tif", [Image.fromarray(x.astype(np.int32) * 257) for x in GREY]),
+        ("tif", [Image.fromarray(x.astype(np.float32) / 255) for x in GREY]),
     ],
-    ids=["rgb", "tiff", "rgba", "grey", "grey with alpha", "palette", "cmyk", "16 bits", "16 tiff"],
+    ids=[
+        *("rgb", "tiff", "rgba", "grey", "grey with alpha", "palette", "cmyk"),
+        *("16 bits", "16 tiff", "32 tiff", "float tiff"),
+    ],
 )
 def test_a_folder_of_pictures_becomes_an_array_of_the_page(tmp_path, monkeypatch, kind, pictures):
     monkeypatch.chdir(tmp_path)
     Path("pictures").mkdir()
     for k, picture in enumerate(pictures):
         picture.save(f"pictures/{k}.{kind}")
-    found, names = [], {"np": np, "Path": Path}
-    for line in re.findall(r"`((?:from PIL|files = |images = )[^`]*)`", PAGE):
-        exec(line, names)
+    for other in (".DS_Store", "Thumbs.db"):  # which systems leave beside them
+        Path("pictures", other).write_bytes(b"\0")
+    found, names = [], {"np": np}
+    for line in re.findall(r"`((?:from pathlib|from PIL|files = |images = )[^`]*)`", PAGE):
+        exec(line.replace("*.png", f"*.{kind}"), names)
         found += [names["images"]] if "images" in names else []
     colour, grey, deep = found
-    if pictures[0].mode == "I;16":
-        np.testing.assert_allclose(deep, GREY / 255, rtol=1e-6)
-        assert grey.max() == colour.max() == 1 > GREY.max() / 255  # what is bright is cut off
+    if pictures[0].mode in ("I;16", "I", "F"):
+        whole = pictures[0].mode != "F"
+        np.testing.assert_allclose(deep, GREY / 255 / (1 if whole else 65_535), rtol=1e-6)
+        assert set(grey.flat) == set(colour.flat) == {0.0, 1.0} if whole else {0.0}
         return
     levels = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
     assert colour.shape == (3, 3, 4, 5) and grey.shape == (3, 4, 5)
