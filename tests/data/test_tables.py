@@ -1,7 +1,9 @@
 """Arrays from files of one's own: values kept, and one sentence for what is no data."""
 
 import csv
+import gzip
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -111,7 +113,7 @@ def text(content):
             text(b"a,b,a\n1,2,3\n4,5,6"),
             r"a\.csv, line 1 names two columns 'a'; each needs a name of its own\.$",
         ),
-        ("a.csv", text("1,2".encode("utf-16")), r"a\.csv is not text in UTF-8; if it is in utf-16"),
+        ("a.csv", text("1,2".encode("utf-16")), r"a\.csv is not text in UTF-8; Path\('new\.csv'\)"),
     ],
 )
 def test_what_is_no_data_gets_one_sentence(tmp_path, name, write, sentence):
@@ -832,18 +834,90 @@ def test_truth_values_and_labels_without_a_line_of_names_get_a_cure(tmp_path):
     assert read_rows(path, label="c").kinds == ["x", "y"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
-def test_text_of_another_encoding_is_told_how_to_become_utf_8(tmp_path, encoding):
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "cp1251", "shift_jis"])
+def test_text_of_another_encoding_is_told_how_to_become_utf_8(tmp_path, monkeypatch, encoding):
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.csv"
-    path.write_text("höhe,b\n1.5,2\n2.5,3\n", encoding)
-    with pytest.raises(ValueError) as caught:
-        read_rows(path)
-    assert str(caught.value) == (
-        f"a.csv is not text in UTF-8; if it is in {encoding}, Path(path).write_text(Path(path)."
-        f"read_text({encoding!r}), 'utf-8') writes it so."
+    name = {"cp1251": "вес", "shift_jis": "温度"}.get(encoding, "höhe")
+    path.write_text(f"{name},b\n1.5,2\n2.5,3\n", encoding)
+    before = path.read_bytes()
+    sentence = refused(read_rows, path)
+    line = "Path('new.csv').write_text(Path(path).read_text({!r}), 'utf-8')"
+    assert sentence == "a.csv is not text in UTF-8; " + (
+        f"{line.format('utf-16')} writes it so."
+        if encoding == "utf-16"
+        else f"{line.format('cp1252')}, or 'cp1251' (Cyrillic) or 'shift_jis' (Japanese) in place "
+        "of it, writes it so."
     )
-    eval(
-        str(caught.value).split(", ", 1)[1].removesuffix(" writes it so."),
-        {"Path": type(path), "path": path},
+    eval(line.format(encoding), {"Path": type(path), "path": path})
+    assert read_rows("new.csv").columns == [name, "b"]
+    assert read_rows("new.csv", ignore=[name]).x.tolist() == [[2], [3]]
+    assert path.read_bytes() == before
+
+
+def archive(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a", "1,2")
+    return path.read_bytes()
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+EXCEL = "a zip archive or an Excel file: unpack it, or save its sheet as CSV UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.csv", gzip.compress(b"a,b\n1,2\n"), "compressed by gzip: unpack it first"),
+        ("a.npy", gzip.compress(b"a"), "compressed by gzip: unpack it first"),
+        ("a.csv", archive, EXCEL),
+        ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel file: save its sheet as CSV UTF-8"),
+        ("a.csv", LFS, "a pointer of git-lfs: the data come by git lfs pull"),
+        ("a.npy", LFS, "a pointer of git-lfs: the data come by git lfs pull"),
+        ("a.npz", LFS, "a pointer of git-lfs: the data come by git lfs pull"),
+    ],
+)
+def test_what_is_no_table_in_spite_of_its_ending_is_named_and_left_alone(
+    tmp_path, name, content, what
+):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content(path))
+    assert refused(read_rows, path) == f"{name} is {what}."
+
+
+def test_names_that_pandas_gives_are_told_how_to_be_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",0,1\n0,1.5,2\n1,2.5,3\n")
+    assert refused(read_rows, path) == (
+        "a.csv, line 1 is numbers behind an empty cell (if these are the names that pandas gives: "
+        "to_csv(..., header=False, index=False)); the cell is empty."
     )
-    assert read_rows(path, ignore=["höhe"]).x.tolist() == [[2], [3]]
+    path.write_text("1.5,2\n,3\n")
+    assert refused(read_rows, path) == "a.csv, line 2, column 1 is empty."
+
+
+def test_rows_named_by_r_are_told_how_to_lose_their_names(tmp_path):
+    path = tmp_path / "a.csv"
+    for mark, word in ((" ", "spaces"), ("\t", "tabs"), (";", "semicolons")):
+        lines = ['"a" "b"', '"Mazda RX4" 1.5 2', '"Fiat" 2.5 3']
+        marked = [re.sub('" ', f'"{mark}', re.sub(r"(\d) ", rf"\1{mark}", x)) for x in lines]
+        path.write_text("\n".join(marked))
+        sep = r"\s+" if mark == " " else mark
+        assert refused(read_rows, path) == (
+            f"the cells of a.csv are between {word}; they must be between commas, and decimals "
+            f"behind a point (pandas: read_csv(path, sep={sep!r}).to_csv(path, index=False))."
+        )
+    path.write_text('"a","b"\n"Mazda RX4",1.5,2\n"Fiat",2.5,3\n')
+    assert refused(read_rows, path) == (
+        "a.csv, line 2: 3 cells, below 2 names (if R wrote the names of rows, leave them out: "
+        "row.names = FALSE)."
+    )
+
+
+@pytest.mark.parametrize("ignore", ["date", None, 3])
+def test_names_to_ignore_are_a_list(tmp_path, ignore):
+    (tmp_path / "a.csv").write_text("a,b,date\n1,2,3\n")
+    assert refused(read_rows, tmp_path / "a.csv", ignore=ignore) == (
+        f"ignore is {ignore!r}; it must be a list of names."
+    )
+    assert read_rows(tmp_path / "a.csv", ignore=("date",)).columns == ["a", "b"]

@@ -19,6 +19,12 @@ READERS = (".npy", ".npz", ".csv")
 KINDS = 10  # of labels, for each of which figures have a colour
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # beside the comma
 MISSING = {"na", "nan", "null", "none"}  # words for a value that is not there
+OTHERS = {  # what else bears such an ending, by how it begins
+    b"\x1f\x8b": "compressed by gzip: unpack it first",
+    b"PK\x03\x04": "a zip archive or an Excel file: unpack it, or save its sheet as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "an old Excel file: save its sheet as CSV UTF-8",
+    b"version https://git-lfs": "a pointer of git-lfs: the data come by git lfs pull",
+}
 FEW = 8  # rows that may count 0, 1, 2 by chance
 KEY = re.compile(r"(.*[ _.-])?id_?|unnamed: 0", re.I)  # names of what tells rows apart
 COUNTER = re.compile(r"#|idx|rows?|((row|line)[ _.-]*)?(index|no|nr|num|number)\.?", re.I)
@@ -45,6 +51,8 @@ def read_rows(path, array=None, label=None, ignore=()):
     cannot be read, for content that is not finite numbers in rows, and for an index: a column that
     numbers the rows and is named so (id, row, no.), or is the first and has no name.
     """
+    if isinstance(ignore, str) or not hasattr(ignore, "__iter__"):
+        raise ValueError(f"ignore is {ignore!r}; it must be a list of names.")
     path = Path(path).expanduser()
     kind = path.suffix.lower()
     if kind not in READERS:
@@ -60,6 +68,9 @@ def read_rows(path, array=None, label=None, ignore=()):
     try:
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # what numpy warns of here, it could not read
+            for begin, what in OTHERS.items():
+                if file.peek(32).startswith(begin) and not (kind == ".npz" and what[2:5] == "zip"):
+                    raise _Refusal(f"{_name(path)} is {what}.")
             if kind == ".csv":
                 values, labels, names, name_of = _read_csv(file, label, ignore)
             else:
@@ -151,10 +162,13 @@ def _read_csv(file, label, ignore):
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+        wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        encodings = (
+            "" if wide else ", or 'cp1251' (Cyrillic) or 'shift_jis' (Japanese) in place of it,"
+        )
         raise _Refusal(
-            f"{name} is not text in UTF-8; if it is in {encoding}, Path(path).write_text("
-            f"Path(path).read_text({encoding!r}), 'utf-8') writes it so."
+            f"{name} is not text in UTF-8; Path('new.csv').write_text(Path(path).read_text("
+            f"{'utf-16' if wide else 'cp1252'!r}), 'utf-8'){encodings} writes it so."
         ) from None
     lines = list(io.StringIO(text, newline=None))  # of every system's ends of lines
     filled = [line for line in lines if line.strip()]
@@ -166,6 +180,11 @@ def _read_csv(file, label, ignore):
         top = next(records, (1, []))
     if not top[1]:
         raise _Refusal(f"{name} has no rows of numbers.")
+    if len(top[1]) == len(names) + 1 > 2 and all(map(_is_number, top[1][1:])):
+        raise _Refusal(
+            f"{name}, line {top[0]}: {len(top[1])} cells, below {len(names)} names (if R wrote the "
+            "names of rows, leave them out: row.names = FALSE)."
+        )
     for key, column in [("label", label)] * (label is not None) + [("ignore", c) for c in ignore]:
         if column not in names:
             shown = ", ".join(map(_shown, names)) or "no line of names"
@@ -280,7 +299,9 @@ def _check_separator(name, lines):
             continue
         rows = _parted(ends, separator)
         numbers = [cell for cell in rows[1] if _decimals(cell)]
-        parted = numbers and len(rows[0]) == len(rows[1]) > 1
+        fewer = len(rows[1]) - len(rows[0])  # 1 where R has written names of rows
+        named = not any(map(_decimals, rows[0]))
+        parted = numbers and len(rows[1]) > 1 and (fewer == 0 or (fewer == 1 and named))
         if parted and (separator != " " or _between_spaces(ends, rows, numbers)):
             raise _Refusal(
                 f"the cells of {name} are between {shown}; they must be between commas, and "
@@ -290,7 +311,8 @@ def _check_separator(name, lines):
 
 def _parted(lines, separator):
     if separator == " ":
-        return [line.split() for line in lines]
+        quoted = (_cells(line.strip(), " ") if '"' in line else line.split() for line in lines)
+        return [[cell for cell in cells if cell] for cells in quoted]
     return [[cell.strip() for cell in _cells(line, separator)] for line in lines]
 
 
@@ -453,6 +475,9 @@ def _fault(row, top, names, keep, apart, rows):
         where = f"line {number}, {_column(index, names)}"
         data = index in keep or index >= len(top[1])
         if not cell and (data or index == apart):
+            if not names and number == top[0] and index == 0 and all(map(_is_number, cells[1:])):
+                where = f"line {number} is numbers behind an empty cell (if these are the names "
+                where += "that pandas gives: to_csv(..., header=False, index=False)); the cell"
             return f"{where} is empty"
         if data and not _is_number(cell):
             column = [cells[index] for _, cells in rows if len(cells) > index]
