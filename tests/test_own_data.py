@@ -114,7 +114,7 @@ def test_a_far_column_is_named_at_the_door_and_standardize_trains_it(train, far)
         ("a,b\n1,2\n3,4\n5,6\n7,\n", "a.csv, line 5, column 2 ('b') is empty."),
         ("a,b\n1,2\n3,NA\n", "a.csv, line 3, column 2 ('b'): 'NA' is not a number."),
         ("a,b\n1,2\nnan,4\n", "line 3, column 1 ('a'): nan is no finite number (1 such cells"),
-        (",a,b\n0,1.5,2\n1,3,4\n2,5,6\n", "the first column has no name and numbers the rows; it"),
+        (",a,b\n0,1.5,2\n1,3,4\n2,5,6\n", "the first column has no name; it"),
     ],
 )
 def test_what_a_table_lacks_is_named_by_line_and_column(train, content, sentence):

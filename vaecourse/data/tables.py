@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 import warnings
 from array import array
 from itertools import islice, repeat
@@ -26,8 +27,12 @@ OTHERS = {  # what else bears such an ending, by how it begins
     b"version https://git-lfs": "a pointer of git-lfs: the data come by git lfs pull",
 }
 FEW = 8  # rows that may count 0, 1, 2 by chance
-KEY = re.compile(r"(.*[ _.-])?id_?|unnamed: 0", re.I)  # names of what tells rows apart
-COUNTER = re.compile(r"#|idx|rows?|((row|line)[ _.-]*)?(index|no|nr|num|number)\.?", re.I)
+# The words of names that say "index": what a row is, and what numbers it.
+THINGS = {"row", "line", "record", "serial", "sr", "sl", "s", "id", "obs", "observation", "entry"}
+THINGS |= {"sample", "case", "item", "subject", "patient", "participant", "person", "user"}
+THINGS |= {"customer", "employee", "passenger", "student", "roll", "order"}
+NUMBERS = {"#", "idx", "index", "no", "nr", "num", "number"}
+COUNTERS = (["row"], ["rows"], ["level", "0"])
 
 
 class Rows(NamedTuple):
@@ -378,34 +383,58 @@ def _check_index(name, names, values, keep):
 
     Years, ages, doses or steps may count as well, and are data.
     """
-    for place, column in enumerate(keep if len(values) > 1 else []):
+    for place, column in enumerate(keep):
         x, said = values[:, place], names[column] if names else ""
-        step = x[1] - x[0]
-        counts = abs(step) == 1 and x[0] % 1 == 0 and bool((np.diff(x) == step).all())
-        key = said and KEY.fullmatch(said) and _tells_apart(x)
-        if key or (counts and COUNTER.fullmatch(said)):
+        counts = len(x) > 1 and abs(x[1] - x[0]) == 1 and x[0] % 1 == 0
+        counts = counts and bool((np.diff(x) == x[1] - x[0]).all())
+        what = f"{_column(column, names)} numbers the rows"
+        if (_is_key(said) and _tells_apart(x)) or (counts and _is_counter(said)):
             cure = "name it in data.ignore, or, if it is data, give it another name"
-        elif names and not said and column == 0 and _tells_apart(x):
+        elif names and not said and column == 0:
+            what = "the first column has no name"
             cure = (
                 "write the table without it (pandas: to_csv(..., index=False)), or name it in "
-                "data.ignore"
+                "data.ignore, or, if it is data, give it a name"
             )
         elif not names and column == 0 and counts and len(x) >= FEW and x[0] in (0, 1):
             rest = (np.diff(values[:, 1:], axis=0) == 1).all(0)
             if len(rest) == 0 or rest.any():  # a table of counts throughout may mean it
                 return
+            what = "the first column has no name and numbers the rows"
             cure = (
                 "write the table without it (pandas: to_csv(..., header=False, index=False)), or, "
                 "if it is data, put the rows in another order"
             )
         else:
             continue
-        what = _column(column, names) if said else "the first column has no name and"
-        raise _Refusal(f"{name}: {what} numbers the rows; it looks like an index: {cure}.")
+        raise _Refusal(f"{name}: {what}; it looks like an index: {cure}.")
+
+
+def _words(name):
+    """The words and numbers of a name, in small letters: those of "SampleNo. 2" are three."""
+    name = unicodedata.normalize("NFKC", name)  # which makes No of the one sign for it
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).lower()
+    return re.findall(r"#|\d+|[^\W\d_]+", name)
+
+
+def _is_key(name):
+    """Whether the name is that of what tells rows apart, as PassengerId and Unnamed: 0 are."""
+    words = _words(name)
+    while words and words[-1].isdecimal():  # of two columns of one name pandas numbers the second
+        words.pop()
+    last = words[-1] if words else ""
+    joined = last.endswith("id") and last[:-2] in THINGS  # patientid
+    return last == "id" or joined or words in (["row", "names"], ["rownames"], ["unnamed"])
+
+
+def _is_counter(name):
+    """Whether the name is that of what counts rows, as Serial No. and row are."""
+    words = _words(name)
+    return words in COUNTERS or (words[-1:] and words[-1] in NUMBERS and {*words[:-1]} <= THINGS)
 
 
 def _tells_apart(x):
-    return len(np.unique(x)) == len(x) and not (x % 1).any()
+    return len(x) > 1 and len(np.unique(x)) == len(x) and not (x % 1).any()
 
 
 def _counts_up(cells, values):
