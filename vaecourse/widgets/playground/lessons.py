@@ -63,10 +63,10 @@ LESSONS = {
         "One axis of the data has thirty times the variance of the other. Is it still worth its "
         "price at β = 4?",
         "Press play and wait for 150 epochs; look at the KL. Then set β to 1 and play on.",
-        "No: the KL goes to zero, though at β = 1 it ends near 1.6 nats (the best is ½ log of the "
-        "ratio of the two variances, 1.7). The variance of x is learned: it grows with the error, "
-        "and makes every error cheaper. For Gaussian data the last weight that keeps the long axis "
-        "is 1.93 (chapter 15), for any network.",
+        "No: the KL goes to zero, though at β = 1 it ends near 1.6 nats (for one latent the best "
+        "is ½ log of the ratio of the two variances, 1.7). The variance of x is learned: it grows "
+        "with the error, and makes every error cheaper. For Gaussian data the last weight that "
+        "keeps the long axis is 1.93 (chapter 15), for any network.",
         data="rotated_gaussian",
         noise="shared",
         latents=1,
