@@ -18,7 +18,7 @@ ASSETS = HERE / "assets"
 ROOM = {
     "BandwidthExplorer": (505, 825),
     "CorrelationExplorer": (525, 880),
-    "DiffusionExplorer": (605, 985),
+    "DiffusionExplorer": (590, 985),
     "ElboExplorer": (490, 880),
     "EMStepper": (550, 990),
     "FamilyExplorer": (710, 1030),
@@ -26,9 +26,9 @@ ROOM = {
     "GradientExplorer": (725, 1095),
     "KLExplorer": (590, 960),
     "LatentExplorer": (650, 800),
-    "MissingExplorer": (540, 945),
+    "MissingExplorer": (540, 925),
     "PipelineExplorer": (600, 960),
-    "Playground": (1020, 1480),
+    "Playground": (970, 1365),
     "PrecisionExplorer": (560, 990),
     "TrainingExplorer": (605, 840),
 }

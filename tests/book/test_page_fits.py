@@ -125,6 +125,23 @@ def test_the_scores_of_five_sets_fit_a_phone(new_tab, addresses):
     tab.close()
 
 
+# By how many pixels the place that is kept for an explorer is higher than the explorer.
+SPARE = """(rooms) => rooms.map((room) => room.getBoundingClientRect().height
+  - room.querySelector(".vw-figure").getBoundingClientRect().height)"""
+
+
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+@pytest.mark.parametrize("name", ["playground", "chapters/15_rate_and_distortion"])
+def test_no_hole_is_left_under_an_explorer(new_tab, addresses, name, device):
+    tab = new_tab(**DEVICES[device])
+    tab.goto(f"{addresses['file']}/{name}.html")
+    tab.evaluate(READY)
+    tab.evaluate(STILL)
+    (spare,) = tab.locator(".explorer-room").evaluate_all(SPARE)
+    assert spare < 5
+    tab.close()
+
+
 @pytest.fixture
 def chapter(new_tab, addresses):
     """Chapter 07 in a tab, with what it throws."""
