@@ -198,6 +198,12 @@ export class Figure {
     this.listen();
     this.resize(); // at once: what stands below the plots would move when it is observed
     this.theme();
+    if (this.alone) this.fit();
+  }
+
+  /** Whether the page shows nothing else. */
+  get alone() {
+    return this.root.parentElement.matches(".alone");
   }
 
   find(selector) {
@@ -236,6 +242,7 @@ export class Figure {
     this.on(this.root, "click", ({ target }) => this.press(target.closest("button")));
     this.on(this.root, "pointerdown", () => this.touch());
     this.on(window, "pagehide", () => this.timer && this.key && this.leave());
+    this.on(window, "beforeprint", () => this.finish());
     this.off.signal.addEventListener("abort", () => {
       observer.disconnect();
       size.disconnect();
@@ -243,6 +250,7 @@ export class Figure {
       for (const [event, listener] of arrived) this.model.off(event, listener);
       cancelAnimationFrame(this.frame);
       clearTimeout(this.timer);
+      this.drop();
     });
   }
 
@@ -285,28 +293,71 @@ export class Figure {
 
   schedule() {
     if (this.frame || this.off.signal.aborted) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      const start = performance.now();
-      this.paint();
-      for (const plot of this.plots) plot.place();
-      this.mark();
-      // seen by observers, then gone: entries do not pile up
-      performance.measure(`${this.name}:paint`, { start, end: performance.now() });
-      performance.clearMeasures(`${this.name}:paint`);
-      if (this.tell) {
-        this.tell = false;
-        for (const trait of this.traits) this.model.set(trait, this.state[trait]);
-        this.model.save_changes();
-      }
-      if (!this.moved) return; // nothing to say of a page that was opened or resized
-      this.moved = false;
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => {
-        this.find(".vw-live").textContent = this.speech();
-        this.remember();
-      }, 600);
-    });
+    this.frame = requestAnimationFrame(() => this.show());
+  }
+
+  show() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    const start = performance.now();
+    this.paint();
+    for (const plot of this.plots) plot.place();
+    this.mark();
+    // seen by observers, then gone: entries do not pile up
+    performance.measure(`${this.name}:paint`, { start, end: performance.now() });
+    performance.clearMeasures(`${this.name}:paint`);
+    this.root.toggleAttribute("data-done", !this.waits);
+    if (this.tell) {
+      this.tell = false;
+      for (const trait of this.traits) this.model.set(trait, this.state[trait]);
+      this.model.save_changes();
+    }
+    if (!this.moved) return; // nothing to say of a page that was opened or resized
+    this.moved = false;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.find(".vw-live").textContent = this.speech();
+      this.remember();
+    }, 600);
+  }
+
+  // -------------------------------------------------------------- long work
+
+  /**
+   * Run a generator, `slice` milliseconds between two tasks of the page, and then `then` with what
+   * it returns. It takes the place of work that is not done.
+   */
+  work(steps, slice, then, delay = 0) {
+    this.drop();
+    this.rest = (until) => {
+      let step;
+      do step = steps.next();
+      while (!step.done && performance.now() < until);
+      if (!step.done) return void (this.later = setTimeout(() => this.rest(performance.now() + slice)));
+      this.drop();
+      then(step.value);
+      this.schedule();
+    };
+    this.later = setTimeout(() => this.rest(performance.now() + slice), delay);
+  }
+
+  drop() {
+    clearTimeout(this.later);
+    this.rest = null;
+  }
+
+  /** Whether more is to come than what is painted: `data-done` tells the page when it is not. */
+  get waits() {
+    return Boolean(this.rest);
+  }
+
+  /** Paper does not wait: all that can be computed is on it. */
+  finish() {
+    this.show();
+    while (this.rest) {
+      this.rest(Infinity);
+      this.show();
+    }
   }
 
   /** Buttons look as the state is. */
@@ -348,6 +399,7 @@ export class Figure {
     const large = this.find(".vw-large"), host = this.root.parentElement;
     large.hidden = !document.fullscreenEnabled;
     this.on(document, "fullscreenchange", () => this.fit());
+    if (this.alone) this.on(window, "resize", () => this.fit());
     if (!host.classList.contains("anywidget-static")) return;
     this.find(".vw-link").hidden = false;
     const before = [...document.querySelectorAll(".anywidget-static")].indexOf(host);
@@ -456,16 +508,16 @@ export class Figure {
     this.root.requestFullscreen();
   }
 
-  /** As large as the screen allows, with all of it in sight. */
+  /** As large as the screen allows, with all of it in sight; alone on a page it may become smaller too. */
   fit() {
-    const full = document.fullscreenElement === this.root, tools = this.find(".vw-tools");
+    const { alone } = this, full = alone || document.fullscreenElement === this.root, tools = this.find(".vw-tools");
     this.find(".vw-large").textContent = full ? "Leave full screen" : "Full screen";
     if (!full && this.zoom === 1) return;
     this.root.style.zoom = this.zoom = 1;
     if (full) {
       for (const plot of this.plots) plot.resize(); // a square is higher where it is wider
       const room = innerHeight / (tools.offsetTop + tools.offsetHeight + 16);
-      this.zoom = clamp(Math.min(innerWidth / 900, room), 1, 3);
+      this.zoom = clamp(Math.min(innerWidth / 900, room), alone ? 0.5 : 1, 3);
     }
     this.root.style.zoom = this.zoom;
     this.resize();

@@ -212,7 +212,7 @@ class LatentExplorer extends Figure {
     if (this.prepared === k) return;
     this.prepared = k;
     this.samples = [];
-    clearTimeout(this.slice);
+    this.drop();
     if (k === null) return;
     this.target = this.x(k);
     const canvas = this.find(".lx-x canvas"), label = this.classOf(k);
@@ -240,23 +240,20 @@ class LatentExplorer extends Figure {
     if (this.contours.has(k) || !Number.isFinite(this.arrays.evidence[k])) return;
     const [c1, c2, half] = this.arrays.windows.subarray(3 * k, 3 * k + 3), x = this.target;
     const step = (2 * half) / (GRID - 1), values = new Float64Array(GRID * GRID);
-    let at = 0;
-    const work = () => {
-      if (this.off.signal.aborted) return;
-      for (const stop = performance.now() + 4; at < values.length && performance.now() < stop; at++) {
+    const fill = function* (view) {
+      for (let at = 0; at < values.length; at++) {
         const z = [c1 - half + step * Math.floor(at / GRID), c2 - half + step * (at % GRID)];
-        values[at] = this.logLikelihood(x, this.decode(z)) + priorLogDensity(z);
+        yield (values[at] = view.logLikelihood(x, view.decode(z)) + priorLogDensity(z));
       }
-      if (at < values.length) return void (this.slice = setTimeout(work));
+    };
+    this.work(fill(this), 4, () => {
       const most = values.reduce((a, b) => Math.max(a, b));
       const levels = massLevels(values.map((v) => Math.exp(v - most)), SHARES);
       // contours of the logarithm: it is nearly quadratic, so straight steps follow it well
       this.contours.set(k, levels.map((level) =>
         contour(values, GRID, Math.log(level) + most).map(([a, b, c, d]) => [
           [c1 - half + step * a, c2 - half + step * b], [c1 - half + step * c, c2 - half + step * d]])));
-      this.schedule();
-    };
-    this.slice = setTimeout(work);
+    });
   }
 
   // -------------------------------------------------------------- the plane

@@ -75,17 +75,7 @@ class MissingExplorer extends Figure {
     const { spec, arrays } = this, grid = gridOf(spec.grid), size = grid.length * PIXELS;
     const table = { logits: new Float32Array(size), zero: new Float32Array(size) };
     const steps = decodeGrid(makeNetwork(spec.decoder, arrays.decoder), grid, table);
-    const go = () => {
-      const until = performance.now() + SLICE;
-      let step;
-      do step = steps.next();
-      while (!step.done && performance.now() < until);
-      if (this.off.signal.aborted) return;
-      if (!step.done) return void setTimeout(go);
-      Object.assign(this, { grid, table });
-      this.schedule();
-    };
-    go();
+    this.work(steps, SLICE, () => Object.assign(this, { grid, table }));
   }
 
   buildPlots() {

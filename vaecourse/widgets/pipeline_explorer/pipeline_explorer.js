@@ -295,6 +295,10 @@ class PipelineExplorer extends Figure {
     if (!(name in this.known) && !this.drawing) this.count(x, name);
   }
 
+  get waits() {
+    return super.waits || (this.state.pixels !== "" && !this.encode && !this.lost);
+  }
+
   /** Nothing is known of a drawing before its encoder is there. */
   blank() {
     this.values = undefined;
@@ -314,19 +318,10 @@ class PipelineExplorer extends Figure {
   count(x, name) {
     if (this.counting === name) return;
     this.counting = name;
-    const steps = evidence(this.decode, x, this.cache);
-    const go = () => {
-      if (this.counting !== name || this.off.signal.aborted) return;
-      const start = performance.now();
-      let step = { done: false };
-      while (!step.done && performance.now() - start < SLICE) step = steps.next();
-      if (!step.done) return void (this.later = setTimeout(go, 10));
-      this.known[name] = step.value;
+    this.work(evidence(this.decode, x, this.cache), SLICE, (value) => {
+      this.known[name] = value;
       this.counting = undefined;
-      this.schedule();
-    };
-    clearTimeout(this.later);
-    this.later = setTimeout(go, 200);
+    }, 200);
   }
 
   paintPlane(q) {

@@ -304,6 +304,10 @@ class Playground extends Figure {
     this.schedule();
   }
 
+  get waits() {
+    return !this.shown;
+  }
+
   get loading() {
     return this.state.data === "mnist" && !this.mnist;
   }
