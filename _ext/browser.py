@@ -33,6 +33,12 @@ READY = """async () => {
   await new Promise(requestAnimationFrame);
 }"""
 
+# The same, and no widget has more to compute.
+COMPUTED = """async () => {
+  const waits = ".anywidget-static:not([role=alert], :has(.vw-figure[data-done]))";
+  while (document.querySelector(waits)) await new Promise(requestAnimationFrame);
+}"""
+
 MISSING = (
     "No Chromium was found: install Chromium or Google Chrome (Debian, Ubuntu: "
     "`apt-get install chromium`), or name its program in the variable CHROMIUM."

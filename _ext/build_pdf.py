@@ -1,6 +1,6 @@
 """Print the built pages: one PDF a page of the book, and the whole book, in `_build/pdf`.
 
-On paper solutions and answers stand at the end, the code of plots is left out, and an explorer is
+What stands where on paper, `assets/print.js` says, for the browser's own print too. An explorer is
 the picture that it opens with. Links between pages lead within the PDF. The reference, which is to
 be searched, stays on the screen.
 """
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote
 
-from browser import FLAGS, READY, find_chromium
+from browser import COMPUTED, FLAGS, READY, find_chromium
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, FloatObject, NameObject, NullObject
@@ -25,57 +25,55 @@ FORMAT = {
     "margin": {"top": "18mm", "bottom": "20mm", "left": "17mm", "right": "17mm"},
 }
 
-ARRANGE = """async () => {
-  const article = document.querySelector(".bd-article");
-  const home = article.querySelector(":scope > section") || article;
-  const end = document.createElement("section");
-  end.className = "at-the-end";
-  let told = "";
-  const move = (part, name) => { // a solution says itself whose it is, and its code follows it
-    if (name && name !== told && !end.lastChild?.matches(".solution")) {
-      const line = document.createElement("p");
-      line.append(Object.assign(document.createElement("strong"), { textContent: name }));
-      end.append(line);
+WIDTH, HEIGHT = 782, 1151  # CSS pixels of what a sheet holds, at the scale of 0.85
+LEAST = 0.6  # of its size: so small may an explorer or a figure become for the room that is left
+
+# Laid out in columns as high as a sheet, the page breaks where it will in print. What then begins a
+# sheet while the one before has room for it, made smaller, becomes smaller. One that would have to
+# be too small, or that something else keeps from moving, stays as it was.
+SHRINK = """([height, least]) => {
+  const article = document.querySelector(".bd-article"), columns = document.createElement("style");
+  const { paddingLeft, paddingRight } = getComputedStyle(article);
+  const width = article.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  const above = article.getBoundingClientRect().top + scrollY; // the title, on the first sheet
+  columns.textContent = `.bd-article { columns: ${width}px; column-gap: 0; column-fill: auto;
+    width: ${width}px; height: ${height}px; padding: 0 !important; }
+    .bd-article::before { content: ""; display: block; height: ${above}px; }`;
+  document.head.append(columns);
+  const { left, top } = article.getBoundingClientRect();
+  const sheet = (box) => Math.floor((box.left - left + 1) / width);
+  const inks = () => { // of lines and pictures: a box that goes on overleaf fills its sheet
+    const found = [...article.querySelectorAll("img, svg, canvas, mjx-container")];
+    const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT), range = new Range();
+    const boxes = found.flatMap((one) => [...one.getClientRects()]);
+    while (texts.nextNode()) {
+      range.selectNode(texts.currentNode);
+      boxes.push(...range.getClientRects());
     }
-    told = name;
-    end.append(part);
+    return boxes.filter((box) => box.height);
   };
-  const text = (part, selector) => part.querySelector(selector)?.textContent.trim() || "";
-  [...article.querySelectorAll(".predict details")].forEach((answer, k) => {
-    const title = answer.closest(".predict").querySelector(".admonition-title");
-    title.append(` (${k + 1})`);
-    move(answer, `${title.textContent.trim()}`);
-  });
-  for (const exercise of article.querySelectorAll(".exercise")) {
-    const name = text(exercise, ".admonition-title").replace(/\\s*#$/, "");
-    let next = exercise.nextElementSibling;
-    while (next && next.matches(".solution, .tag_hide-cell, .admonition.dropdown, details")) {
-      const part = next;
-      next = part.nextElementSibling;
-      move(part, part.matches(".solution") ? "" : `Solution of ${name}`);
-    }
+  const used = (number) => inks().reduce((most, box) =>
+    sheet(box) === number ? Math.max(most, box.bottom - top) : most, 0);
+  const change = (style, look) => { // Chromium keeps columns as they broke: it has to see none
+    columns.disabled = true;
+    Object.assign(style, look);
+    article.getBoundingClientRect();
+    columns.disabled = false;
+  };
+  const blocks = ".explorer-room, :is(.cell_output, figure) img:not(.explorer-room *)";
+  for (const block of article.querySelectorAll(blocks)) {
+    const box = block.getBoundingClientRect(), number = sheet(box), { style } = block;
+    if (!number || !box.height) continue;
+    const room = height - used(number - 1) - 24; // for margins that are not at the head of a sheet
+    const share = (room - (box.top - top)) / box.height; // with what stands above it there
+    if (share >= 1 || share < least) continue;
+    const look = block.matches("img") ? { height: `${share * box.height}px` }
+      : { zoom: share, width: `${100 * share}%`, marginInline: "auto" };
+    change(style, look);
+    if (sheet(block.getBoundingClientRect()) === number)
+      change(style, { height: "", zoom: "", width: "", marginInline: "" });
   }
-  if (end.childNodes.length) {
-    const title = document.createElement("h2");
-    title.textContent = "Answers and solutions";
-    end.prepend(title);
-    home.append(end);
-  }
-  for (const cell of article.querySelectorAll(".cell.tag_hide-input")) {
-    const code = [...cell.querySelectorAll("details.hide, .cell_input")];
-    if (code.some((part) => /plt\\.|\\bax\\./.test(part.textContent))) {
-      code.forEach((part) => part.remove());
-    }
-  }
-  document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
-  document.querySelectorAll(".toggle-hidden").forEach((fold) => {
-    fold.classList.remove("toggle-hidden");
-  });
-  for (const view of document.querySelectorAll(".explorer-room, .widget-view, figure")) {
-    view.scrollIntoView();
-    await new Promise(requestAnimationFrame);
-  }
-  await new Promise((done) => setTimeout(done, 300));
+  columns.remove();
 }"""
 
 NUMBERS = """<style>@page {{ margin: 0 }} body {{ margin: 0 }}
@@ -91,13 +89,22 @@ def documents(root):
 
 def print_page(tab, site, document, path):
     """Print a page of the book; returns its title."""
+    tab.emulate_media(media="screen")
     tab.goto((site / f"{document}.html").as_uri())
     tab.evaluate(READY)
-    tab.evaluate(ARRANGE)
-    tab.pdf(path=path, outline=True, tagged=True, print_background=True, scale=0.85, **FORMAT)
+    tab.evaluate(COMPUTED)
+    tab.emulate_media(media="print")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")  # print.js arranges the page
+    tab.evaluate(SHRINK, [HEIGHT, LEAST])
+    sheets(tab, path)
     number = re.match(r"chapters/(\d\d)_", document)
     title = tab.locator("h1").first.text_content().rstrip("#").strip()
     return f"{number[1]} {title}" if number else title
+
+
+def sheets(tab, path):
+    """Print what a tab shows."""
+    tab.pdf(path=path, outline=True, tagged=True, print_background=True, scale=0.85, **FORMAT)
 
 
 def stamp(tab, writer, lines):
@@ -169,7 +176,9 @@ def build(chromium, root, target, names=None):
         raise FileNotFoundError("There are no pages yet: run `make book` first.")
     target.mkdir(parents=True, exist_ok=True)
     book, first, titles = PdfWriter(), {}, []
-    tab = chromium.new_page(viewport={"width": 820, "height": 1160}, color_scheme="light")
+    tab = chromium.new_page(
+        viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce"
+    )
     for document in tqdm(names or documents(root), unit="page"):
         path = target / f"{Path(document).name}.pdf"
         title = print_page(tab, site, document, path)

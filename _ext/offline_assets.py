@@ -132,6 +132,7 @@ def setup(app):
     app.add_js_file("accessible.js", loading_method="defer", priority=600)
     app.add_js_file("early_theme.js", priority=100)
     app.add_js_file("quiet_console.js", priority=100)
+    app.add_js_file("print.js", loading_method="defer", priority=600)
     app.add_js_file("save_notebook.js", loading_method="defer", priority=600)
     # Deferred like MathJax and listed before it, so that they run just before it.
     app.add_js_file("formulas.js", loading_method="defer", priority=400)
