@@ -13,8 +13,8 @@ rule, not from marks in its cells; each of these makes one:
 - a section that has none of these, by its first two sentences.
 
 What folds away on the page (derivations, solutions, code) stays off the slides. The explorer itself
-is shown on its slide out of the built page, `../html/chapters`. The paragraphs of a section are
-the speaker's notes of the slide that they follow, or, before its first, of that.
+is shown on its slide, alone, out of the built page, `../html/chapters`. The paragraphs of a section
+are the speaker's notes of the slide that they follow, or, before its first, of that.
 """
 
 import re
@@ -50,7 +50,7 @@ LINK = re.compile(r"\[([^\]\n]+)\]\((?!http)[^)]*\)")
 BACK = r"(They|Both|These|Those|It|Its|This|So|Then|Here)\b"
 REFERS = re.compile(rf"{BACK}|(\w+ ){{0,5}}(them|these|those|their)\b|\w+:?$")
 BETWEEN = {"formula", "table", "quote"}
-LIVE = """<p class="live"><button type="button">Show the explorer here</button>
+LIVE = """<p class="live"><button type="button" data-frame="{}">Show the explorer here</button>
 <a href="{}" target="_blank">Open it in the chapter</a></p>
 """
 LISTS = {"": "title", "What to take away": "list", "What goes wrong": "list"}
@@ -192,7 +192,7 @@ def slides(found, markdown):
         kind = block.kind
         if kind == "h2":
             if bare and first:
-                add("words", line(" ".join(sentences(first)[:2])))
+                add("words", line(two(first)))
                 deck.insert(start, deck.pop())  # before the section's exercises
             section = heading = block.words
             start = len(deck)
@@ -267,7 +267,7 @@ def words_before(found, index):
 
 
 def sentences(words):
-    """The sentences of a paragraph; formulas and code stay whole."""
+    """The sentences of a paragraph; formulas, code and what stands in brackets stay whole."""
     kept = []
 
     def keep(match):
@@ -275,8 +275,19 @@ def sentences(words):
         return f"\0{len(kept) - 1}\1"
 
     hidden = " ".join(re.sub(r"\$[^$]+\$|`[^`]+`", keep, words).split())
+    hidden = re.sub(r"(?<!\w)\([^()]*[.?] [^()]*\)", keep, hidden)  # several sentences
     parts = re.split(r"(?<=[.?:])\s+(?=[A-Z\0*(\"“])|(?<=[.?]\*)\s+(?=[A-Z\0])", hidden)
-    return [re.sub("\0(\\d+)\1", lambda match: kept[int(match[1])], part) for part in parts]
+    mark = re.compile("\0(\\d+)\1")
+    while any(mark.search(part) for part in parts):  # a bracket may hold a formula
+        parts = [mark.sub(lambda match: kept[int(match[1])], part) for part in parts]
+    return parts
+
+
+def two(words):
+    """The first two sentences of a paragraph; what a colon ends goes on, and is half of one."""
+    said = sentences(words)
+    ends = [k for k, sentence in enumerate(said, start=1) if not sentence.endswith(":")]
+    return " ".join(said[: [*ends, len(said), len(said)][1]])
 
 
 def opening(words):
@@ -314,13 +325,19 @@ def page(name, title, deck):
     sections = []
     for number, slide in enumerate(deck, start=1):
         over = f'<p class="over">{slide.over}</p>' if slide.over else ""
-        live = f"../html/chapters/{name}.html#{slide.explorer}=%7B%7D" if slide.explorer else ""
+        live = ""
+        if slide.explorer:
+            path, place = (
+                f"../html/chapters/{name}.html",
+                re.search(r"\d*$", slide.explorer)[0] or 1,
+            )
+            live = LIVE.format(f"{path}?alone={place}", f"{path}#{slide.explorer}=%7B%7D")
         sections.append(
             f'<section class="slide {slide.kind}" id="{number}"'
             f' aria-label="Slide {number} of {len(deck)}">\n'
             f"<header>{over}<h2>{slide.heading}</h2></header>\n"
             '<div class="body"><div class="content">\n'
-            f"{unbroken(''.join(slide.parts))}\n{LIVE.format(live) if live else ''}</div></div>\n"
+            f"{unbroken(''.join(slide.parts))}\n{live}</div></div>\n"
             f'<aside class="notes" aria-label="Notes">{"".join(slide.notes)}</aside>\n'
             f"<footer><span>{name[:2]} {title}</span>"
             f"<span>{number} / {len(deck)}</span></footer>\n</section>"

@@ -14,6 +14,7 @@ from build_slides import (
     opening,
     script,
     sentences,
+    two,
     unbroken,
 )
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -210,6 +211,13 @@ def test_sentences_end_where_they_end():
         "(Yes.) *Done.*",
         "End",
     ]
+    several = "(Half $a. B$ of it is. The whole is not.) Take it. (A single one.) So."
+    assert sentences(several) == [
+        "(Half $a. B$ of it is. The whole is not.) Take it.",
+        "(A single one.) So.",
+    ]
+    assert two("Say it: $x$ is. Then go: on. Stop.") == "Say it: $x$ is. Then go: on."
+    assert two("One.") == "One."
     assert opening("Short. " + "word " * 11 + "end. Left out.") == "Short. " + "word " * 11 + "end."
 
 

@@ -6,6 +6,8 @@
  * An anywidget brings its own program and style in its state (_esm, _css), so a model that keeps
  * values and tells its listeners is all it needs. Widgets of other kinds need a kernel and their
  * own libraries: chapters do not show them, and a test sees to that.
+ *
+ * At an address with ?alone=2 the page shows its second view and nothing else: on a slide.
  */
 (function () {
   "use strict";
@@ -115,9 +117,26 @@
     document.head.append(style);
   }
 
+  const alone = Number(new URLSearchParams(location.search).get("alone"));
+
+  /** In a slide's frame: keys that the figure does not use turn the slide; after Escape, all keys. */
+  function passKeys() {
+    const pages = ["PageUp", "PageDown", "Escape"]; // what presenters send is for the slides alone
+    const pass = (event) => {
+      const { key, shiftKey, target } = event, press = key === " " || key === "Enter";
+      if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+      if (!pages.includes(key) && target.closest?.(`input, select, textarea${press ? ", button" : ""}`)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      parent.postMessage({ key, shiftKey }, "*");
+    };
+    addEventListener("keydown", (event) => pages.includes(event.key) && pass(event), { capture: true });
+    addEventListener("keydown", pass);
+  }
+
   async function show(script, entry, loaded) {
     const el = document.createElement("div");
-    el.className = "anywidget-static";
+    el.className = alone ? "anywidget-static alone" : "anywidget-static";
     script.after(el);
     try {
       if (!entry) throw new Error("its state is missing from the page");
@@ -139,7 +158,9 @@
       if (!loading.has(entry)) loading.set(entry, load(entry));
       return loading.get(entry);
     };
-    for (const script of document.querySelectorAll(VIEW)) {
+    if (alone) passKeys();
+    for (const [k, script] of document.querySelectorAll(VIEW).entries()) {
+      if (alone && alone !== k + 1) continue;
       const entry = entries[JSON.parse(script.textContent).model_id];
       if (entry && entry.model_name !== "AnyModel") continue;
       show(script, entry, loaded);

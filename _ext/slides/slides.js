@@ -27,9 +27,10 @@
 
   function scale() {
     const height = speaker ? 1440 : 720;
-    const factor = Math.min(innerWidth / 1280, innerHeight / height);
-    const left = (innerWidth - 1280 * factor) / 2;
-    const top = (innerHeight - height * factor) / 2;
+    const { clientWidth, clientHeight } = document.documentElement;
+    const factor = Math.min(clientWidth / 1280, clientHeight / height);
+    const left = (clientWidth - 1280 * factor) / 2;
+    const top = (clientHeight - height * factor) / 2;
     stage.style.transform = `translate(${left}px, ${top}px) scale(${factor})`;
   }
 
@@ -58,11 +59,15 @@
     if (event.key === "n" || event.key === "N") return openNotes();
     const onButton = event.target.tagName === "BUTTON";
     if (onButton && (event.key === " " || event.key === "Enter")) return;
-    const step = event.key === " " ? (event.shiftKey ? -1 : 1) : turns[event.key];
-    if (!step) return;
-    event.preventDefault();
-    turn(current + step);
+    if (press(event)) event.preventDefault();
   });
+
+  /** What a key does, here or in the frame of an explorer; whether it does anything. */
+  function press({ key, shiftKey }) {
+    const step = key === " " ? (shiftKey ? -1 : 1) : turns[key];
+    if (step) turn(current + step);
+    return Boolean(step);
+  }
 
   function openNotes() {
     if (speaker) return;
@@ -71,15 +76,22 @@
   }
   addEventListener("message", (event) => {
     if (other && event.source === other && Number.isInteger(event.data?.slide)) show(event.data.slide);
+    const frame = document.activeElement; // its keys come here, see anywidget-static.js
+    if (frame?.tagName !== "IFRAME" || event.source !== frame.contentWindow) return;
+    if (event.data?.key === "Escape") frame.blur();
+    else press(event.data);
   });
 
-  // An explorer comes out of the built page, when it is asked for.
+  // An explorer comes out of the built page, when it is asked for, and takes the place of the slide.
   for (const button of document.querySelectorAll(".live button"))
     button.addEventListener("click", () => {
       const frame = document.createElement("iframe");
-      frame.title = "The explorer, in its chapter";
-      frame.src = button.parentElement.querySelector("a").href;
-      button.closest(".body").replaceChildren(frame);
+      frame.title = "The explorer";
+      frame.src = button.dataset.frame;
+      const slide = button.closest(".slide");
+      slide.classList.add("alive");
+      slide.querySelector("footer").lastChild.prepend("Esc: back to the slides · ");
+      slide.querySelector(".body").replaceChildren(frame);
     });
 
   let down = null;

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from book_page import STILL
+from book_page import DEVICES
 from browser import READY
 from bs4 import BeautifulSoup
 from build_slides import LEFT_OUT, build
@@ -195,31 +195,104 @@ def test_an_explorer_opens_on_its_slide(new_tab, decks, folder, chapter):
     assert numbers
     for number in numbers:
         live = decks[chapter][number - 1].explorer
-        address = f"../html/chapters/{chapter}.html#{live}=%7B%7D"
+        page = f"../html/chapters/{chapter}.html"
+        place = int((re.search(r"-(\d+)$", live) or [0, 1])[1])
         tab.goto((folder / f"{chapter}.html").as_uri() + f"#{number}")
-        assert tab.locator(".shown .live a").get_attribute("href") == address
+        assert tab.locator(".shown .live a").get_attribute("href") == f"{page}#{live}=%7B%7D"
         tab.get_by_role("button", name="Show the explorer here").click()
         frame = tab.locator(".shown iframe")
-        assert frame.evaluate("frame => frame.src") == f"{folder.parent.as_uri()}/{address[3:]}"
+        shown = f"{folder.parent.as_uri()}/{page[3:]}?alone={place}"
+        assert frame.evaluate("frame => frame.src") == shown
     tab.close()
 
 
-def test_an_explorer_on_its_slide_is_that_of_the_address(new_tab, decks, folder):
-    chapter = "09_variational_autoencoder"
-    (folder.parent / "html").symlink_to(ROOT / "_build" / "html")
-    tab = new_tab(viewport={"width": 1280, "height": 720})
-    number = max(n for n, slide in enumerate(decks[chapter], start=1) if slide.explorer)
-    tab.goto((folder / f"{chapter}.html").as_uri() + f"#{number}")
-    tab.get_by_role("button", name="Show the explorer here").click()
-    hosts = tab.frame_locator(".shown iframe").locator(".anywidget-static")
-    hosts.nth(1).locator(".vw-tools").wait_for()
-    (_, page) = tab.frames
+@pytest.fixture
+def alive(new_tab, decks, folder):
+    """A function: a chapter to a tab that shows its last explorer on its slide, and the frame."""
+    tabs = []
+    if not (folder.parent / "html").exists():
+        (folder.parent / "html").symlink_to(ROOT / "_build" / "html")
+
+    def open_slide(chapter):
+        tab = new_tab(viewport={"width": 1440, "height": 900})
+        tabs.append(tab)
+        number = max(n for n, slide in enumerate(decks[chapter], start=1) if slide.explorer)
+        tab.goto((folder / f"{chapter}.html").as_uri() + f"#{number}")
+        tab.get_by_role("button", name="Show the explorer here").click()
+        tab.frame_locator(".shown iframe").locator(".vw-figure[data-done]").wait_for()
+        return tab, number, tab.frames[1]
+
+    yield open_slide
+    for tab in tabs:
+        tab.close()
+
+
+# The title of the one figure of the page; its edges in shares of the window; what else is visible.
+ALONE = """() => {
+  const [figure, more] = document.querySelectorAll(".vw-figure");
+  const { left, right, top, bottom } = figure.getBoundingClientRect();
+  const parts = [...document.querySelectorAll("header, nav, h1, p, #pst-back-to-top")];
+  const seen = (part) => part.checkVisibility({ visibilityProperty: true });
+  const others = parts.filter((part) => !figure.contains(part) && seen(part)).length;
+  const edges = [left / innerWidth, right / innerWidth, top / innerHeight, bottom / innerHeight];
+  return [figure.querySelector(".vw-title").textContent, more === undefined, edges, others];
+}"""
+
+
+@pytest.mark.parametrize("chapter", ["09_variational_autoencoder", "15_rate_and_distortion"])
+def test_an_explorer_on_its_slide_is_alone_and_whole(alive, new_tab, chapter):
+    _, _, frame = alive(chapter)
+    title, single, edges, others = frame.evaluate(ALONE)
+    page = new_tab(viewport={"width": 1440, "height": 900})
+    page.goto((ROOT / "_build" / "html" / "chapters" / f"{chapter}.html").as_uri())
     page.evaluate(READY)
-    page.evaluate(STILL)
-    frame, shown = tab.locator(".shown iframe").bounding_box(), hosts.nth(1).bounding_box()
-    assert frame["y"] <= shown["y"] < frame["y"] + frame["height"] / 2
-    assert hosts.nth(0).bounding_box()["y"] < frame["y"]
-    tab.close()
+    assert title == page.locator(".vw-title").last.text_content()
+    page.close()
+    assert single and others == 0
+    assert all(0 <= edge <= 1 for edge in edges)
+    assert max(edges[1] - edges[0], edges[3] - edges[2]) > 0.9  # of the frame, one way or the other
+
+
+def test_keys_turn_the_slides_from_within_an_explorer_too(alive):
+    tab, number, frame = alive("09_variational_autoencoder")
+
+    def at(slide):
+        tab.wait_for_function("number => location.hash === `#${number}`", arg=slide)
+
+    frame.locator(".vw-title").click()
+    tab.keyboard.press("ArrowRight")  # nothing in the explorer has a use for it
+    at(number + 1)
+    tab.keyboard.press("ArrowLeft")
+    at(number)
+    handle = frame.locator(".vw-handle").first
+    handle.focus()
+    before = handle.get_attribute("aria-valuetext")
+    tab.keyboard.press("ArrowRight")  # the handle moves, and the slide stays
+    frame.wait_for_function(
+        "text => document.querySelector('.vw-handle').ariaValueText !== text", arg=before
+    )
+    at(number)
+    tab.keyboard.press("PageDown")
+    at(number + 1)
+    tab.keyboard.press("PageUp")
+    at(number)
+    tab.keyboard.press("Escape")
+    tab.wait_for_function("document.activeElement === document.body")
+    tab.keyboard.press("ArrowRight")
+    at(number + 1)
+
+
+def test_a_phone_shows_the_whole_slide(chromium, decks, folder):
+    context = chromium.new_context(**DEVICES["phone"])
+    tab = context.new_page()
+    tab.goto((folder / "15_rate_and_distortion.html").as_uri() + "#5")
+    tab.evaluate("MathJax.startup.promise")
+    assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    box = tab.locator(".shown").bounding_box()
+    assert [box["x"], box["width"]] == pytest.approx([0, 390], abs=0.5)
+    on = tab.get_by_role("button", name="Next slide").bounding_box()
+    assert on["x"] > 0 and on["x"] + on["width"] < 390 and on["y"] + on["height"] < 844
+    context.close()
 
 
 def test_on_paper_each_slide_is_a_page(chromium, decks, folder, tmp_path):

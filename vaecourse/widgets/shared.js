@@ -198,7 +198,6 @@ export class Figure {
     this.listen();
     this.resize(); // at once: what stands below the plots would move when it is observed
     this.theme();
-    if (this.alone) this.fit();
   }
 
   /** Whether the page shows nothing else. */
@@ -226,6 +225,8 @@ export class Figure {
     });
     for (const { stage } of this.plots) size.observe(stage);
     const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.invite(), { threshold: 0.5 });
+    const whole = new ResizeObserver(() => this.fit());
+    if (this.alone) for (const part of [this.body, document.documentElement]) whole.observe(part);
     const first = this.plots.find(({ handles }) => handles.length);
     if (first) seen.observe(first.stage);
     const arrived = this.traits.map((trait) => {
@@ -246,6 +247,7 @@ export class Figure {
     this.off.signal.addEventListener("abort", () => {
       observer.disconnect();
       size.disconnect();
+      whole.disconnect();
       seen.disconnect();
       for (const [event, listener] of arrived) this.model.off(event, listener);
       cancelAnimationFrame(this.frame);
@@ -399,7 +401,6 @@ export class Figure {
     const large = this.find(".vw-large"), host = this.root.parentElement;
     large.hidden = !document.fullscreenEnabled;
     this.on(document, "fullscreenchange", () => this.fit());
-    if (this.alone) this.on(window, "resize", () => this.fit());
     if (!host.classList.contains("anywidget-static")) return;
     this.find(".vw-link").hidden = false;
     const before = [...document.querySelectorAll(".anywidget-static")].indexOf(host);
