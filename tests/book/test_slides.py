@@ -239,7 +239,7 @@ ALONE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("chapter", ["09_variational_autoencoder", "15_rate_and_distortion"])
+@pytest.mark.parametrize("chapter", ["09_variational_autoencoder", "12_model_family"])
 def test_an_explorer_on_its_slide_is_alone_and_whole(alive, new_tab, chapter):
     _, _, frame = alive(chapter)
     title, single, edges, others = frame.evaluate(ALONE)
