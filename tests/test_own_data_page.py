@@ -36,6 +36,8 @@ def test_what_the_cells_print_is_what_the_text_says(cells):
     assert proline == pytest.approx(names["train"][:, 12].mean().item(), rel=0.15)
     assert names["history"].epoch_loss[-1] < names["history"].epoch_loss[0] / 2
     assert names["losses"][-1] < names["losses"][0] - 1
+    opened = names["colour"].decode(torch.tensor([names["brightest"]])).mean
+    assert opened.mean() > 2 * names["patches"].mean()  # the explorer opens on a bright patch
     other = names["padded"].clone()
     for walk, length in zip(other, names["lengths"].tolist()):
         walk[length:] = 7.0  # padding counts for nothing
