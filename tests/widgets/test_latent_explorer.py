@@ -703,3 +703,11 @@ def test_colour_images_are_decoded_in_colour(visit):
     page.locator(".lx-strip button").click()
     settle(page)
     assert (pixels(page, ".lx-x canvas")[..., :3] == 255 * x[3].permute(1, 2, 0).numpy()).all()
+
+
+def test_a_strip_of_thirteen_fields_leaves_room_for_others(visit):
+    x = torch.linspace(0, 1, 4 * 13).reshape(4, 13)
+    explorer = LatentExplorer(vc.models.VAE(13, 2, (8,)), x, image_shape=(1, 13))
+    strips = visit(static_page(explorer), **PHONE).locator(".lx-strip canvas")
+    sizes = "all => all.map(({ clientWidth, clientHeight }) => [clientWidth, clientHeight])"
+    assert strips.evaluate_all(sizes) == [[80, 40]] * 4
