@@ -45,6 +45,7 @@ def drawing(figure):
         if image.get_interpolation() == "nearest":
             image.set_interpolation("none")  # its own pixels, which the browser makes larger
     names = count()
+    figure.draw_without_rendering()  # where the texts are, only the layout knows
     for text in figure.findobj(Text):
         if lies_on_colour(text, figure):
             text.set_gid(f"keep-{next(names)}")
@@ -74,6 +75,8 @@ def lies_on_colour(text, figure):
     """Whether the middle of a text is on a picture, or on a patch that has a colour."""
     if not text.get_visible() or not text.get_text().strip():
         return False
+    if (disc := text.get_bbox_patch()) is not None and has_colour(disc):
+        return True
     box = text.get_window_extent()
     middle = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
     grounds = {id(figure.patch), *(id(axes.patch) for axes in figure.axes)}

@@ -246,6 +246,14 @@ def test_every_figure_is_a_drawing_of_known_size_with_its_dark_one(site, page, s
     assert len(soup.select(".only-dark.drawing")) == len(soup.select(".only-light.drawing"))
 
 
+def test_names_on_coloured_discs_keep_their_colour_on_a_dark_page(site):
+    """The digits of a latent map: dark or white letters, by their disc and not by the page."""
+    page = (site / "chapters" / "09_variational_autoencoder.html").read_text(encoding="utf-8")
+    names = set(re.findall(r"_images/([0-9a-f]+)\.svg", page))
+    kept = {name: (site / "_images" / f"{name}.svg").read_text().count('"keep-') for name in names}
+    assert sum(letters >= 10 for letters in kept.values()) >= 2
+
+
 def test_letters_of_every_dark_drawing_stand_out(site):
     faint = {
         path.name: colour
