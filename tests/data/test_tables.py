@@ -429,6 +429,29 @@ def test_names_that_are_numbers_are_no_row_of_data(tmp_path, names, rows, form):
         assert read_rows(tmp_path / "a.csv")[0].shape == (count, 12)
 
 
+@pytest.mark.parametrize(
+    ("names", "how"),
+    [
+        (",".join(map(str, range(4000, 3976, -2))), "falls"),
+        (",".join(f"{350 + 0.47 * k - 1e-3 * k * k:.2f}" for k in range(12)), "rises"),
+        ("0.1,1,10,100,1000", "rises"),
+    ],
+)
+def test_names_that_are_uneven_or_falling_numbers_are_no_row_of_data(tmp_path, names, how):
+    cells = names.split(",")
+    rows = NORMAL[:, : len(cells)]
+    (tmp_path / "a.csv").write_text(table(names, rows))
+    assert refused(read_rows, tmp_path / "a.csv").startswith(
+        f"a.csv, line 1 {how} from cell to cell, {cells[0]}, {cells[1]}, …, {cells[-1]}, and no "
+        "line below does: if these are names, write words, or none"
+    )
+    in_order = np.sort(rows, axis=1)  # every row rises, as data of rising columns do
+    near = np.sort(NORMAL[0, : len(cells)])  # a first row that rises by chance, among its like
+    for first, others in ((names, in_order), (",".join(map(str, near)), rows)):
+        (tmp_path / "a.csv").write_text(table(first, others))
+        assert len(read_rows(tmp_path / "a.csv").x) == 21
+
+
 def test_two_columns_without_names_as_pandas_writes_them_are_refused(tmp_path):
     (tmp_path / "a.csv").write_text(table("0,1", NORMAL[:, :2]))
     with pytest.raises(ValueError, match=r"^a\.csv, line 1 rises in equal steps, 0, 1, and no"):

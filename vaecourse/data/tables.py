@@ -218,12 +218,13 @@ def _read_csv(file, label, ignore):
             f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
         )
     _check_index(name, names, values, keep)
-    if not names and _counts_up(top[1], values):
+    how = None if names else _orders(top[1], values)
+    if how:
         cells = [cell.strip() for cell in top[1]]
         cells = cells if len(cells) < 5 else [*cells[:2], "…", cells[-1]]
         raise _Refusal(
-            f"{name}, line {top[0]} rises in equal steps, {', '.join(cells)}, and no line below "
-            "does: if these are names, write words, or none (pandas: to_csv(..., header=False, "
+            f"{name}, line {top[0]} {how}, {', '.join(cells)}, and no line below does: if "
+            "these are names, write words, or none (pandas: to_csv(..., header=False, "
             "index=False)); if they are data, put a line of names above them."
         )
     labels = None if apart is None else np.array(labels)
@@ -437,6 +438,33 @@ def _tells_apart(x):
     return len(x) > 1 and len(np.unique(x)) == len(x) and not (x % 1).any()
 
 
+def _orders(cells, values):
+    """How the first row looks like names that are numbers, wavelengths say, or None.
+
+    Beside rows as `_counts_up` knows them it may rise or fall by any steps, which no other row
+    does, where most of its cells are far from the others of their columns.
+    """
+    if _counts_up(cells, values):
+        return "rises in equal steps"
+    if values.shape[1] < 4 or len(values) < 4:  # so few may do so by chance
+        return None
+    steps = np.diff(values, axis=1)
+    rises, falls = (steps > 0).all(1), (steps < 0).all(1)
+    if (
+        not (rises[0] or falls[0])
+        or (rises | falls)[1:].any()
+        or 2 * _far(values).sum() <= len(cells)
+    ):
+        return None
+    return "rises from cell to cell" if rises[0] else "falls from cell to cell"
+
+
+def _far(values):
+    """Where the first row is further from all others than these are from each other, [D]."""
+    low, high = values[1:].min(0), values[1:].max(0)
+    return (values[0] < 2 * low - high) | (values[0] > 2 * high - low)
+
+
 def _counts_up(cells, values):
     """Whether the first row looks like names that are numbers, 0, 1, 2 or years, not like data.
 
@@ -449,10 +477,8 @@ def _counts_up(cells, values):
     if columns < 2 or len(values) < 2 or not even[0] or (columns > 2 and even[1:].any()):
         return False
     whole = values[1:] % 1 == 0
-    if columns == 2 and not (values[0] == (0, 1)).all():
-        low, high = values[1:].min(0), values[1:].max(0)
-        if not ((values[0] < 2 * low - high) | (values[0] > 2 * high - low)).all():
-            return False
+    if columns == 2 and not (values[0] == (0, 1)).all() and not _far(values).all():
+        return False
     few = 2 if not whole.any() else 3 if not whole.all() else 8
     return columns >= (few if all(cell.strip().isdecimal() for cell in cells) else 8)
 
