@@ -56,6 +56,26 @@ def test_an_own_decode_that_is_not_its_decoder_is_refused(how, likelihood):
     assert kind == likelihood
 
 
+def test_probabilities_are_shown_as_their_logits():
+    def bernoulli(own, z):
+        return torch.distributions.Bernoulli(probs=own.decoder(z).sigmoid())
+
+    plain = vc.models.wrap(Own(lambda own, z: own.decoder(z)), shape=(24,))
+    asked = Own(bernoulli)
+    ended = Own(lambda own, z: torch.distributions.Bernoulli(probs=own.decoder(z)))
+    ended.decoder.append(nn.Sigmoid())
+    shown = [
+        LatentExplorer(model, X, image_shape=(6, 4))
+        for model in (plain, *(vc.models.wrap(own, shape=(24,)) for own in (asked, ended)))
+    ]
+    for key in ("output", "layers", "range"):
+        assert [one.spec[key] for one in shown] == [shown[0].spec[key]] * 3
+    assert shown[0].spec["layers"] == [[2, 16, "relu"], [16, 24, "linear"]]
+    assert explorer_of(bernoulli) == {"kind": "bernoulli"}
+    twice = "model.decode gives neither logits"
+    assert refused(explorer_of, lambda own, z: bernoulli(own, 2 * z)).startswith(twice)
+
+
 def normal_of(scale):
     return lambda own, z: torch.distributions.Normal(own.decoder(z)[:, :24], scale(own, z))
 

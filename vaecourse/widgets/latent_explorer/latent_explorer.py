@@ -14,7 +14,7 @@ from vaecourse._arguments import as_tensor, check_axes, check_classes
 from vaecourse.models import M2, VRNN
 from vaecourse.models.base import evaluating
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
-from vaecourse.widgets.networks import points_of, read_network
+from vaecourse.widgets.networks import points_of, read_network, same_logits
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
@@ -91,7 +91,7 @@ class LatentExplorer(anywidget.AnyWidget):
             low, high = means - reach, means + reach
             held = slice(0) if picks is None else picks
             plane = plane_range(means[rows], low[held], high[held], scale_tril is not None)
-            output = _output(model, x.shape[1], plane)
+            output = _output(model, x.shape[1], plane, layers)
             if picks is None:
                 first, last = np.array(plane).T
                 picks = default_images(labels, ((low >= first) & (high <= last)).all(axis=1))
@@ -235,8 +235,11 @@ def _encode(model, x):
     return means, scale_tril.float().cpu().numpy()
 
 
-def _output(model, dim, plane):
-    """What the decoder's last layer means: a kind, and the fixed log-variance if it has one."""
+def _output(model, dim, plane, layers):
+    """What the decoder's last layer means: a kind, and the fixed log-variance if it has one.
+
+    Where it gives the probabilities of pixels, its sigmoid is taken out of `layers`.
+    """
     z = points_of(model, plane)
     raw, p = model.decoder(z), model.decode(z)
     if isinstance(p, torch.Tensor):
@@ -244,7 +247,10 @@ def _output(model, dim, plane):
         if p.shape == raw.shape and torch.allclose(p, raw if kind == "linear" else raw.sigmoid()):
             return {"kind": kind}
     elif hasattr(p, "logits"):
-        if torch.equal(p.logits, raw):
+        if layers[-1][2] == "sigmoid" and same_logits(p.logits, raw.logit()):
+            layers[-1][2] = "linear"
+            return {"kind": "bernoulli"}
+        if same_logits(p.logits, raw):
             return {"kind": "bernoulli"}
     elif torch.equal(p.mean, raw[:, :dim]):
         return {"kind": "gaussian", **_log_variance(model, p.variance.log(), raw[:, dim:])}
