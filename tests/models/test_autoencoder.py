@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sentences import refused
 
 import vaecourse as vc
 from vaecourse.models.autoencoder import corrupt
@@ -83,6 +84,30 @@ def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, sentence):
 def test_data_of_the_wrong_width_is_refused():
     with pytest.raises(ValueError, match=r"shape \[2, 5\]; it must be \[N, 6\]"):
         vc.models.Autoencoder(6, 2).squared_error(torch.ones(2, 5))
+
+
+@pytest.mark.parametrize(
+    ("x", "values", "hint"),
+    [
+        ([[0.5, 0.1], [1, 6]], "0.1 to 6, first outside in column 2", ""),
+        ([[-8, 0.5], [1, 0]], "-8 to 1, first outside in column 1", ""),
+        (
+            [[0, 255], [7, 30]],
+            "0 to 255, first outside in column 2",
+            "; these look like grey levels, whole numbers from 0 to 255: divide by 255",
+        ),
+    ],
+)
+def test_data_that_a_sigmoid_cannot_give_are_refused_until_the_output_is_linear(x, values, hint):
+    for judge in ("squared_error", "reconstruct", "check"):
+        assert refused(getattr(vc.models.Autoencoder(2, 1), judge), torch.tensor(x)) == (
+            f"x has values from {values}; output 'sigmoid' gives values from 0 to 1: take output "
+            f"'linear'{hint}."
+        )
+    linear = vc.models.Autoencoder(2, 1, output="linear")
+    assert linear.check(torch.tensor(x)).tolist() == torch.tensor(x).tolist()
+    inside = torch.tensor([[0.0, 1.0]])
+    assert torch.equal(vc.models.Autoencoder(2, 1).check(inside), inside)
 
 
 @pytest.mark.parametrize("noise", ["from_z", "shared", 0.2, None])

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from vaecourse._arguments import as_rows, check_choice, check_counts
+from vaecourse._arguments import as_rows, bytes_hint, check_choice, check_counts, first_column
 from vaecourse.distributions import fresh_generator, standard_noise
 from vaecourse.models.base import Dimension, Model, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
@@ -111,7 +111,15 @@ class Autoencoder(Model):
 
     def check(self, x):
         """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        return as_rows(self.tensor(x), self.data_dim)
+        x = as_rows(self.tensor(x), self.data_dim)
+        low, high = x.min().item(), x.max().item()
+        if self.output == "sigmoid" and (low < 0 or high > 1):
+            raise ValueError(
+                f"x has values from {low:g} to {high:g}, first outside in column "
+                f"{first_column((x < 0) | (x > 1))}; output 'sigmoid' gives values from 0 to 1: "
+                f"take output 'linear'{bytes_hint(x)}."
+            )
+        return x
 
 
 @torch.no_grad()
