@@ -58,7 +58,7 @@ def _wrong_log_dets(z, u, w, b):
 
 @check(
     _layers,
-    "1 + uᵀw tanh′, whatever the dimension: no determinant is computed.",
+    "1 + uᵀw tanh′, whatever the dimension: no determinant is needed.",
     _wrong_log_dets,
     gradients=("z", "u", "w"),
 )

@@ -244,6 +244,7 @@ def _wrong_bounds(log_likelihood, chosen):
     "the sum needs every word, the bound only the chosen one.",
     (_wrong_evidence, _wrong_bounds),
     outputs=("evidence", "bound"),
+    gradients=("log_likelihood",),
 )
 def word_evidence(log_likelihood, chosen):
     """Check `fn(log_likelihood, chosen) -> (evidence, bound)`, each [B] in nats [OVK17].

@@ -133,6 +133,8 @@ WORDS = {
         (lambda a, k: (summed(a, k)[0].mean(), summed(a, k)[1].mean()), "reduced|averaged"),
         (lambda a, k: (summed(a, k)[0], a[range(len(a)), k] - math.log2(a.shape[1])), "bits"),
         (lambda a, k: summed(a, k)[0], "2 things"),
+        (lambda a, k: (summed(a, k)[0].detach(), summed(a, k)[1]), "gradient of evidence"),
+        (lambda a, k: (summed(a, k)[0], summed(a, k)[1].detach()), "gradient of bound"),
         (lambda a, k: summed(a, k)[::-1], "evidence|our answer"),
     ],
     "right": [
