@@ -299,12 +299,35 @@ def test_autocast_around_fit_would_keep_the_first_weights_and_is_refused(monkeyp
     )
     settings = {"epochs": 60, "learning_rate": 0.01}
     outside = fit(vae(), **settings).epoch_loss
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)  # at every other door
     with torch.autocast("cpu", cache_enabled=False):
         renewed = fit(vae(), **settings).epoch_loss
-    monkeypatch.setattr(vc.training.loop, "check_autocast", lambda kind: None)
     with torch.autocast("cpu"):
         kept = fit(vae(), **settings).epoch_loss
     assert outside[-1] < 2.7 and renewed[-1] < 2.7 < 3 < kept[-1]
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda model: model.elbo(ROWS),
+        lambda model: model.log_weights(ROWS, 2),
+        lambda model: model.loss(ROWS),
+        lambda model: model.sample(2),
+        lambda model: model.reconstruct(ROWS),
+        lambda model: vc.evaluation.evaluate(model, ROWS),
+        lambda model: vc.evaluation.importance_log_likelihood(model, ROWS, 2),
+    ],
+)
+@pytest.mark.parametrize("model", [vae(), vc.models.wrap(Normed(), shape=(4,)).eval()])
+def test_no_bound_is_taken_within_autocast(model, door):
+    with torch.autocast("cpu"):
+        assert refused(door, model) == (
+            "torch.autocast is on, by which a model computes in half precision; call it outside "
+            "of torch.autocast."
+        )
+        with torch.autocast("cpu", enabled=False):
+            door(model)
 
 
 def test_validation_moves_no_running_mean_and_no_mode():

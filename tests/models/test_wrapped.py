@@ -57,6 +57,49 @@ def test_means_alone_need_a_variance_and_get_one_by_every_cure(dim, variance):
         assert model.sample(3).shape == (3, dim)
 
 
+# --- what is asked before there are data ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda x: x / x.sum(1, keepdim=True),
+        lambda x: (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True),
+        lambda x: x.log(),
+    ],
+)
+@pytest.mark.parametrize("gives", [lambda m, v: (m, v), lambda m, v: Normal(m, v.exp())])
+def test_an_encoder_that_has_no_value_at_zero_is_taken(seen, gives):
+    module = Own(20)
+    module.encode = lambda x: gives(*module.body(seen(x)).chunk(2, 1))
+    model = vc.models.wrap(module, shape=(20,), likelihood="poisson")
+    x = normal(50, 20).exp().round() + 1
+    mean, log_var = module.body(seen(x)).chunk(2, 1)
+    assert torch.equal(model.encode(x).mean, mean)
+    assert isinstance(gives(mean, log_var), Normal) or torch.equal(model.encode(x).log_var, log_var)
+    assert model.elbo(x).isfinite().all()
+
+
+@pytest.mark.parametrize("method", ["encode", "decode"])
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_half_precision_of_a_module_s_own_is_refused(method, likelihood):
+    module = Own(20)
+    whole, settings = getattr(module, method), {"shape": (20,), "likelihood": likelihood}
+    settings |= {"noise_variance": 0.1} if likelihood == "gaussian" else {}
+
+    def half(x):
+        with torch.autocast("cpu"):
+            return whole(x)
+
+    setattr(module, method, half)
+    assert refused(lambda: vc.models.wrap(module, **settings)) == (
+        f"{method} gives torch.bfloat16, in which no bound is taken: compute in float32, outside "
+        "of torch.autocast."
+    )
+    setattr(module, method, whole)
+    assert vc.models.wrap(module, **settings).sample(3).shape == (3, 20)
+
+
 # --- probabilities where logits are meant ---------------------------------------------------------
 
 

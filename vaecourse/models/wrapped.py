@@ -104,7 +104,8 @@ class Wrapped(LatentModel):
         weight = next(self.parameters())
         try:
             with evaluating(self):
-                x = weight.new_zeros(2, self.data_dim)
+                # no 0, and no row of equal values: a module may divide by a sum or a deviation
+                x = torch.linspace(0.5, 1, 2 * self.data_dim).to(weight).reshape(2, -1)
                 q = self.encode(x)
                 self._check_log_var(x)
                 p = self.decode(q.mean)
@@ -214,6 +215,7 @@ class Wrapped(LatentModel):
         rows = math.prod(lead)
         if not isinstance(values, torch.Tensor) or values.ndim != 2 or len(values) != rows:
             raise ValueError(f"encode gives latents of shape {found}; it must be [{rows}, J].")
+        _check_full("encode", values)
         return values.reshape(*lead, values.shape[-1])
 
     def decode(self, z):
@@ -233,6 +235,7 @@ class Wrapped(LatentModel):
             # a row may come flat, and an axis of one is no order; what is flat x may have any
             if not fits or (len(ordered) > 1 and axes not in (ordered, [self.data_dim])):
                 raise ValueError(f"decode gives {list(values.shape)}; it must be {wanted}.")
+            _check_full("decode", values)
             return values.reshape(*z.shape[:-1], self.data_dim)
 
         if self.is_tensor:
@@ -270,6 +273,15 @@ class Wrapped(LatentModel):
         x = as_rows(x, self.data_dim)
         self.likelihood.check(x)
         return x
+
+
+def _check_full(method, values):
+    """Refuse what a module has computed in half precision, within a torch.autocast of its own."""
+    if values.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(
+            f"{method} gives {values.dtype}, in which no bound is taken: compute in float32, "
+            "outside of torch.autocast."
+        )
 
 
 @contextmanager

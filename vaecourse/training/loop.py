@@ -84,8 +84,8 @@ def fit(
     if next(model.parameters()).dtype == torch.float32:
         check_precision("x", x)
         check_precision("validation", validation, beside=x)
+    check_autocast(next(model.parameters()).device.type)
     x = model.check(x)
-    check_autocast(x.device.type)
     if validation is not None:
         with said_of("validation"):
             validation = model.check(validation)
