@@ -128,7 +128,13 @@ def _print_and_exit(text_of):
 @app.command()
 def train(
     params: Annotated[Path, typer.Argument(help="A parameter file; see vaecourse/experiments/.")],
-    output: Annotated[Path, typer.Option(help="The folder for weights, provenance and figures.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="The folder for weights, provenance and figures; no finished run of other "
+            "settings or data is written over."
+        ),
+    ],
     resume: Annotated[bool, typer.Option(help="Go on where a killed run stopped.")] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the losses for TensorBoard, too.")

@@ -73,10 +73,13 @@ def _made(folder):
 
 def _run_all(tasks, folder, command, backend, workers, resume, ship, report):
     jobs = [_Job(task, folder) for task in tasks]
+    if not ship:
+        for job in jobs:
+            job.check_alone()
     records = {}
     if resume:
         for job in jobs:
-            records |= job.resume(report, ship)
+            records |= job.resume(report)
         jobs = [job for job in jobs if not job.complete]
         if not jobs:
             return records
@@ -213,11 +216,18 @@ class _Job:
         """A stand-in for how long a slice takes, to start the longest first."""
         return self.epochs * getattr(self.task.params.data, "n_train", 60_000)
 
-    def resume(self, report, over=False):
-        """Go on from what lies in the folder; returns the records, if they are all there.
+    def check_alone(self):
+        """Raise ValueError where another run has completed what this one would write over."""
+        runs_there = {name: self._run_of(name) for name in self._names}
+        others = [name for name, run in runs_there.items() if run not in (None, self._run)]
+        if others:
+            raise ValueError(
+                f"{' and '.join(others)} there is of other settings, data or code; name another "
+                "folder, or take away what is there."
+            )
 
-        over: write over what another run has completed there, which otherwise is a ValueError.
-        """
+    def resume(self, report):
+        """Go on from what lies in the folder; returns the records, if they are all there."""
         records = self._written()
         self.complete = bool(records)
         if self.complete:
@@ -228,12 +238,6 @@ class _Job:
             self.state, self.snapshots = below(tensors, "state."), below(tensors, "snapshot.")
         else:
             there = [name for name in self._names if (self.folder / f"{name}.json").exists()]
-            others = [name for name in there if self._run_of(name) not in (None, self._run)]
-            if others and not over:
-                raise ValueError(
-                    f"{' and '.join(others)} there is of other settings, data or code; name "
-                    "another folder, or leave out --resume to write over it."
-                )
             if there:
                 report(
                     f"{' and '.join(there)}: trained again, for what is there is damaged, or of "
