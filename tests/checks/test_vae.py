@@ -153,8 +153,8 @@ WRONG_DRAWS = [
     (lambda m, v, g: draw(m, v.detach(), g), "σ is detached"),
     (lambda m, v, g: draw(m.detach(), v, g), "No gradient reaches loc"),
     (lambda m, v, g: draw(m, v, g) + (m - m.detach()), "gradients are not those"),
-    (lambda m, v, g: draw(m, v, g) + 1, r"mean .* where loc is"),
-    (lambda m, v, g: (0.5 * v).exp() * noise(m, g), r"mean .* where loc is"),
+    (lambda m, v, g: draw(m, v, g) + 1, r"plus about 0.99; leave that out"),
+    (lambda m, v, g: (0.5 * v).exp() * noise(m, g), r"loc is not added: z has mean 0"),
     (
         lambda m, v, g: m + (0.5 * v).exp() * torch.rand(m.shape, generator=g, dtype=m.dtype),
         "uniform",

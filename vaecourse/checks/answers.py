@@ -740,7 +740,7 @@ def judge(
         if fact:
             raise Mistake((f"In {output}: {fact}" if output else fact) + advice)
     sizes = _sizes(trial, names) if off[0] else ""
-    where = trial.where or (f"For arguments of {sizes}" if sizes else "")
+    where = trial.where or (f"For {sizes}" if sizes else "")
     where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
     text = first_difference(answer, right, trial.rtol, trial.atol)
     text = f"{where}, {text}" if where else text
@@ -750,13 +750,13 @@ def judge(
 
 
 def _sizes(trial, names):
-    values = zip(names, trial.arguments)
-    return ", ".join(
-        f"{name} {list(value.shape)}" if isinstance(value, torch.Tensor) and value.ndim else
-        f"{name} = {float(value):.4g}"
-        for name, value in values
-        if isinstance(value, (torch.Tensor, float, int))
-    )  # fmt: skip
+    said = []
+    for name, value in zip(names, trial.arguments):
+        if isinstance(value, torch.Tensor) and value.ndim:
+            said.append(f"{name} of shape {list(value.shape)}")
+        elif isinstance(value, (torch.Tensor, float, int)):
+            said.append(f"{name} = {float(value):.4g}")
+    return ", ".join(said)
 
 
 def _known(tried, wrong):

@@ -128,6 +128,12 @@ def _wrong_divergences(log_q, log_p):
     """(what a mistake gives, the sentence that names it), …"""
     ratio = log_q - log_p
     q, p = log_q.exp(), log_p.exp()
+    half, control = len(ratio) // 2, torch.expm1(-ratio)
+    centred = control - control.mean()
+    fits = [-(ratio * centred).sum() / centred.square().sum()]
+    # the two sums over S and S − 1, in either order; and by the mean that is known
+    fits += [fits[0] * (1 - 1 / len(ratio)), fits[0] / (1 - 1 / len(ratio) or math.nan)]
+    fits.append(-(ratio * control).sum() / control.square().sum())
     return [
         (-ratio.mean(), "The sign is wrong: log q − log p, averaged over draws of q."),
         (
@@ -159,7 +165,31 @@ def _wrong_divergences(log_q, log_p):
         (ratio.mean() / math.log(2), "This is in bits; the unit is the nat."),
         (
             (0.5 * ratio.square()).mean(),
-            "This is k2, half the mean square; it is biased unless q and p are close.",
+            "This is k2, half the mean square; it is biased, little where q and p are close.",
+        ),
+        *(
+            (
+                ratio.mean() + c * control.mean(),
+                "Your c is fitted to the draws, which biases the estimate; "
+                "choose one number before you see them.",
+            )
+            for c in fits
+        ),
+        (
+            -(control.mean() + 1).log(),
+            "The mean of p/q estimates 1, and its logarithm 0; KL is the mean of a logarithm.",
+        ),
+        (
+            log_q.logsumexp(0) - log_p.logsumexp(0),
+            "The densities are averaged before the logarithm; KL is the mean of log q − log p.",
+        ),
+        *(
+            (part.mean(), "Only half of the draws count; average over all of them.")
+            for part in (ratio[:half], ratio[half:], ratio[: len(ratio) - half])
+        ),
+        *(
+            (ratio.sum() / n, f"The sum is divided by {n:,}, however many draws there are.")
+            for n in (10, 100, 1000, 10_000)
         ),
         (ratio.abs().mean(), "A single log ratio may be negative; do not take absolute values."),
         (

@@ -133,6 +133,7 @@ def _sigmoid(value):
 
 def _wrong_denoised(y, score, log_snr):
     keep, add = _sigmoid(log_snr), _sigmoid(-log_snr)
+    floors = [(floor, max(keep, floor)) for floor in (0.01, 0.05, 0.1, 0.2, 0.25)]
     return [
         ((y - add * score) / keep**0.5, "The score is subtracted: it points to where y is likely."),
         (y + add * score, "The division by α is missing: y_t is a shrunken y."),
@@ -141,6 +142,24 @@ def _wrong_denoised(y, score, log_snr):
         ((y + add**0.5 * score) / keep**0.5, "The score is multiplied by σ; by σ² it should be."),
         ((y + score) / keep**0.5, "The σ² before the score is missing."),
         (y / keep**0.5 + add * score, "Only y_t is divided by α; divide the sum."),
+        (y + add * score / keep**0.5, "Only the score is divided by α; divide the sum."),
+        (
+            (y + add * score.sum(-1, keepdim=True)) / keep**0.5,
+            "The score is summed over its dimensions; each moves its own.",
+        ),
+        (
+            (y + (1 - keep**2) * score) / keep,
+            "The sigmoid of log SNR is taken for α; it is α².",
+        ),
+        (
+            y + math.exp(-log_snr) * score,
+            "This is the step where y_t is y plus noise; here y_t is α y plus noise.",
+        ),
+        *(
+            ((y + noise * score) / kept**0.5, f"α² is cut off below {floor:g}; leave it as it is.")
+            for floor, kept in floors
+            for noise in (add, 1 - kept)
+        ),
         (y / keep**0.5, "The score is missing."),
         ((y + keep * score) / add**0.5, "α and σ are exchanged: α² is the sigmoid of log SNR."),
         (
@@ -154,7 +173,15 @@ def _wrong_denoised(y, score, log_snr):
     ]
 
 
-@check(_noisy_points, "one step along the score, and back to the scale of y.", _wrong_denoised)
+@check(
+    _noisy_points,
+    "one step along the score, and back to the scale of y.",
+    _wrong_denoised,
+    parts=lambda y, score, log_snr: {
+        "The term of y_t": y / _sigmoid(log_snr) ** 0.5,
+        "The term of the score": _sigmoid(-log_snr) * score / _sigmoid(log_snr) ** 0.5,
+    },
+)
 def denoised(y, score, log_snr):
     """Check `fn(y, score, log_snr)`: E[y|y_t] at noisy points y_t, [B, D], by Tweedie's formula.
 

@@ -145,8 +145,11 @@ def _labels():
     yield 3 * normal(5, 4) - 90, normal(5, 4, seed=1).log_softmax(1)
     yield 2 * normal(3, 10, seed=2) - 40, (3 * normal(3, 10, seed=3)).log_softmax(1)
     yield normal(4, 2, seed=4), normal(4, 2, seed=5).log_softmax(1)
-    square = normal(4, 4, seed=9) - 5000, normal(4, 4, seed=10).log_softmax(1)
-    yield Trial(square, "With as many images as labels, and bounds near −5,000")
+    square = normal(4, 4, seed=9) - 60, normal(4, 4, seed=10).log_softmax(1)
+    yield Trial(square, "With as many images as labels")
+    low = normal(3, 4, seed=12) - 5000, normal(3, 4, seed=13).log_softmax(1)
+    advice = "Their exponentials are 0 there: stay in logarithms."
+    yield Trial(low, "With bounds near −5,000", advice)
     yield Trial((normal(3, 1, seed=11), torch.zeros(3, 1).double()), "With one label")
     even = torch.full((3, 6), -math.log(6)).double()
     yield Trial((5 * normal(3, 6, seed=6), even), "For a q(y|x) that knows nothing")

@@ -65,6 +65,11 @@ def _wrong_rates(variances, level):
             0.5 * ratio[: (ratio > 0).sum()].sum(),
             "The first directions count, as if the variances were sorted; they need not be.",
         ),
+        (
+            0.5 * ratio[(ratio < 0).cumsum(0) == 0].sum(),
+            "The sum stops at the first direction under water, as if the variances were sorted; "
+            "they need not be.",
+        ),
         (0.5 * ratio.clamp(min=0), "The directions are not summed yet."),
         (0.5 * ratio.unique().clamp(min=0).sum(), _EQUAL),
         (0.5 * ratio.clamp(min=0).mean(), "You averaged over the directions; sum over them."),

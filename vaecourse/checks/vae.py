@@ -17,6 +17,7 @@ from vaecourse.checks.answers import (
     uniform,
     watched,
 )
+from vaecourse.checks.slips import explained
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -195,7 +196,7 @@ def _noise_is_independent(noise):
     if close(eps[:, 0], eps[:, 1]) or close(eps[:, 0], -eps[:, 1]):
         raise Mistake("The same ε is used for every latent of a row; draw ε in the shape of loc.")
     if related[0]:
-        raise Mistake("The ε of one latent hangs on that of another; draw ε in the shape of loc.")
+        raise Mistake("The ε of one latent hangs on that of another; leave them as drawn.")
     if any(related):
         raise Mistake("The ε of some rows are those of others; draw ε in the shape of loc.")
 
@@ -204,6 +205,11 @@ def _noise_is_standard_normal(z, loc, log_var):
     """Compare the moments of many rows with those of N(loc, σ²) and of the known mistakes."""
     deviation, error = (z - loc).std(0), len(z) ** -0.5
     var = log_var[0].exp()
+    eps = (z - loc) / var.sqrt()
+    end = eps.abs().max()
+    at_end = (eps.abs() > end - 1e-6).sum()
+    if 3 <= at_end < len(z) / 2:  # more than a pair of one draw and its negative
+        raise Mistake(f"ε is cut off at {end:.3g} from 0; leave it as drawn.")
     scales = {
         "The variance is used as a deviation: σ is exp(½ log_var), not exp(log_var).": var,
         "The noise is not scaled by σ: its deviation is 1 for every latent.": torch.ones(2),
@@ -216,16 +222,42 @@ def _noise_is_standard_normal(z, loc, log_var):
         for sentence, scale in scales.items():
             if torch.allclose(deviation, scale.to(deviation), rtol=3 * error):
                 raise Mistake(sentence)
+        if (z > loc).all() or (z < loc).all():
+            raise Mistake("Every ε has the same sign; a normal one is as often below 0 as above.")
+        times, more = deviation / var.sqrt(), deviation - var.sqrt()
+        # a deviation has the error σ/√(2S)
+        for value, errors, words in (
+            (times, error * times, "The noise is σ ⊙ ε times about {:.2g}"),
+            (more, error * deviation, "To σ about {:.2g} is added"),
+        ):
+            common = _common(value, 1.5 * errors)
+            if common is not None and ((times - 1).abs() > 0.05).any():
+                raise Mistake(f"{words.format(common).replace('-', '−')}; leave that out.")
         given, right = deviation[0].item(), var[0].sqrt().item()
         raise Mistake(
             f"The first latent of z has deviation {given:.3f} where {right:.3f} is right."
         )
-    eps = (z - loc) / var.sqrt()
     if (eps.mean(0).abs() > 4 * error).any():
+        if (z.mean(0).abs() < 4 * error * var.sqrt()).all():
+            raise Mistake("loc is not added: z has mean 0.")
+        of_eps, of_z = eps.mean(0), (z - loc).mean(0)
+        for value, errors, words in (
+            (of_eps, error + 0 * of_eps, "ε has a mean of about {:.2g}; leave it at 0."),
+            (of_z, error * var.sqrt(), "z is loc + σ ⊙ ε plus about {:.2g}; leave that out."),
+        ):
+            if (common := _common(value, 4 * errors)) is not None:
+                raise Mistake(words.format(common).replace("-", "−"))
         given, right = z.mean(0)[0].item(), loc[0, 0].item()
         raise Mistake(f"The first latent of z has mean {given:.3f} where loc is {right:.3f}.")
     if ((eps**4).mean(0) / (eps**2).mean(0) ** 2 - 3).abs().max() > 30 * error:
         raise Mistake("ε has mean 0 and deviation 1 but is not normal; draw it with torch.randn.")
+
+
+def _common(values, slack):
+    """The one number that all measured values are, each to its slack, or None."""
+    weights = slack**-2
+    mean = (weights * values).sum() / weights.sum()
+    return mean.item() if ((values - mean).abs() <= slack).all() else None
 
 
 def _noise_is_scaled_everywhere(student):
@@ -238,10 +270,22 @@ def _noise_is_scaled_everywhere(student):
         "loc = 10,000": torch.full_like(zero, 1e4),
         "another loc in every row": normal(13, 2),
     }
-    for where, loc in locs.items():
-        z, right = as_tensor(student(loc, log_var, seeded(3))), loc + (0.5 * log_var).exp() * eps
+
+    def again(loc, log_var):
+        return loc + (0.5 * log_var).exp() * eps
+
+    trials = [Trial((loc, log_var), where, rtol=1e-6) for where, loc in locs.items()]
+    tried = [
+        (as_tensor(student(*trial.arguments, seeded(3))), again(*trial.arguments), trial)
+        for trial in trials
+    ]
+    shaped = all(z.shape == right.shape for z, right, _ in tried)
+    for z, right, trial in tried:
+        loc, where = trial.arguments[0], trial.where
         slack = 1e-4 * (right - loc).abs() + 1e-5 + 1e-7 * loc.abs()
         if z.shape != right.shape or not ((z - right).abs() <= 10 * slack).all():
+            if shaped and (slip := explained(tried, again, ("loc", "log_var"))):
+                raise Mistake(slip)
             row = (~((z - right).abs() <= 10 * slack)).flatten().nonzero()[0].item()
             given, wanted = shown(z.flatten()[row].item(), right.flatten()[row].item())
             raise Mistake(

@@ -1,6 +1,7 @@
 """Answers to chapter 15, written from the exercises, before the checks were read."""
 
 import math
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -18,6 +19,11 @@ def fill_with_log_of_0(v, w):
 
 def fill_without_equal_ones(v, w):
     return 0.5 * (v[v > w] / w).log().sum(), w * (v > w).sum() + v[v < w].sum()
+
+
+def fill_up_to_the_last_dry_one(v, w):
+    dry = (v > w).nonzero()
+    return 0.5 * (v[: dry.max() + 1 if len(dry) else 0] / w).log().sum(), fill(v, w)[1]
 
 
 def fill_of_a_set(v, w):
@@ -46,6 +52,11 @@ WATER = {
             lambda v, w: (0.5 * (v / w)[: (v > w).sum()].log().sum(), fill(v, w)[1]),
             "In rate: The first directions count, as if the variances were sorted",
         ),
+        (
+            lambda v, w: (sum(takewhile(lambda r: r > 0, 0.5 * (v / w).log())), fill(v, w)[1]),
+            "In rate: The sum stops at the first direction under water, as if",
+        ),
+        (fill_up_to_the_last_dry_one, r"^For variances of shape \[3\], level = 0\.4, in rate, "),
         (lambda v, w: fill(v.requires_grad_(), w), "requires_grad or grad of variances"),
         (fill_with_log_of_0, "With a variance of 0: .* its rate is 0.$"),
         (lambda v, w: (0.5 * ((v > w) * (v / w).log()).sum(), fill(v, w)[1]), "variance of 0.*NaN"),

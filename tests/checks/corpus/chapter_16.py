@@ -105,6 +105,10 @@ UNLABELLED = {
         (lambda b, q: (q.exp() * b - q.exp() * q.exp().log()).sum(1), "NaN|q log q|all but sure"),
         (lambda b, q: (q.exp().detach() * (b - q)).sum(1), "gradient"),
         (lambda b, q: q.exp() * (b - q), "shape"),
+        (
+            lambda b, q: (q.exp() * (b.exp() / q.exp()).log()).sum(1),
+            "^With bounds near −5,000, .*Their exponentials are 0 there: stay in logarithms",
+        ),
     ],
     "right": [
         lambda b, q: (q.exp() * b).sum(1) + torch.special.entr(q.exp()).sum(1),

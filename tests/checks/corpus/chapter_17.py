@@ -78,6 +78,14 @@ def altered(f):
     return answer
 
 
+def kept_above(floor):
+    def answer(y, s, lam):
+        keep = max(1 / (1 + math.exp(-lam)), floor)
+        return (y + (1 - keep) * s) / math.sqrt(keep)
+
+    return answer
+
+
 DENOISED = {
     "wrong": [
         (altered(lambda y, s, a, b: (y - b**2 * s) / a), "subtracted"),
@@ -91,6 +99,14 @@ DENOISED = {
         (altered(lambda y, s, a, b: (y + a**2 * s) / b), "exchanged"),
         (altered(lambda y, s, a, b: (y + b**2 / a**2 * s) / a), "σ²/α²"),
         (altered(lambda y, s, a, b: -b * s), "noise that is expected"),
+        (altered(lambda y, s, a, b: y + b**2 * s / a), "Only the score is divided by α"),
+        (altered(lambda y, s, a, b: (y + b**2 * s.sum(-1, keepdim=True)) / a), "summed over its"),
+        (altered(lambda y, s, a, b: (y + (1 - a**4) * s) / a**2), "taken for α; it is α²"),
+        (lambda y, s, lam: y + math.exp(-lam) * s, "y_t is y plus noise"),
+        (altered(lambda y, s, a, b: (y + 0.9 * b**2 * s) / a), "term of the score counts 0.9 tim"),
+        (altered(lambda y, s, a, b: (1.1 * y + b**2 * s) / a), "term of y_t counts 1.1 times"),
+        (kept_above(0.1), "α² is cut off below 0.1"),
+        (altered(lambda y, s, a, b: (y + b**2 * s) / max(a**2, 0.05) ** 0.5), "cut off below 0.05"),
         (altered(lambda y, s, a, b: ((y + b**2 * s) / a).sum(1)), "shape"),
         (lambda y, s, lam: None, "returns nothing"),
     ],

@@ -27,6 +27,19 @@ def with_c(c):
     return lambda q, p: ((q - p) + c * torch.expm1(p - q)).mean()
 
 
+def fitted(cov=1, var=1, centre=1):
+    """c by least squares: sums over S less cov, S less var; control variate centred, or not."""
+
+    def answer(log_q, log_p):
+        ratio, control = log_q - log_p, torch.expm1(log_p - log_q)
+        apart = control - centre * control.mean()
+        covariance = (ratio * apart).sum() / (len(ratio) - cov)
+        c = -covariance / (apart.square().sum() / (len(ratio) - var))
+        return (ratio + c * control).mean()
+
+    return answer
+
+
 def cut(**ends):
     return lambda log_q, log_p: (log_q - log_p).clamp(**ends).mean()
 
@@ -46,12 +59,24 @@ WRONG = [
     ),
     (lambda log_q, log_p: 0.0 if len(log_q) < 2 else mean(log_q, log_p), "With one draw"),
     (with_deviation, "With one draw"),
-    (lambda log_q, log_p: mean(log_q[: len(log_q) // 2], log_p[: len(log_p) // 2]), "answer is"),
+    (lambda log_q, log_p: mean(log_q[: len(log_q) // 2], log_p[: len(log_p) // 2]), "Only half"),
+    (lambda q, p: (q - p)[len(q) // 2 :].mean(), "Only half of the draws count"),
+    (fitted(), "Your c is fitted to the draws"),
+    (fitted(cov=0), "Your c is fitted to the draws"),
+    (fitted(var=0), "Your c is fitted to the draws"),
+    (fitted(centre=0), "Your c is fitted to the draws"),
+    (lambda q, p: -(p - q).exp().mean().log(), "The mean of p/q estimates 1, and its logarithm 0"),
+    (lambda q, p: q.logsumexp(0) - p.logsumexp(0), "averaged before the logarithm"),
+    (lambda q, p: (q - p).sum() / 1000, "The sum is divided by 1,000, however many"),
+    (lambda q, p: (q - p).sum() / 100, "The sum is divided by 100, however many"),
     (lambda q, p: (p - q).mean(), "sign"),
     (lambda q, p: (q.exp() * (q - p)).mean(), "You weighted by q again; the draws"),
     (lambda q, p: (q - p).sum(), "This is a sum over the draws; take the"),
     (lambda q, p: (q - p).abs().mean(), "absolute"),
-    (lambda q, p: 0.5 * (q - p).square().mean(), "This is k2, half the mean square; it"),
+    (
+        lambda q, p: 0.5 * (q - p).square().mean(),
+        "This is k2, half the mean square; it is biased, little where",
+    ),
     (
         lambda q, p: ((q - p) + torch.expm1(q - p)).mean(),
         "The control variate is p/q − 1; with q/p the mean is not zero under",
