@@ -957,3 +957,132 @@ def test_a_column_named_x_keeps_its_name_where_validation_is_refused():
     wanted = r"^column 'x' of validation has 1 missing values\.$"
     with pytest.raises(ValueError, match=wanted), said_of("validation"):
         raise ValueError("column 'x' of x has 1 missing values.")
+
+
+# --- a loss of one's own --------------------------------------------------------------------------
+
+
+class Map(torch.nn.Module):
+    """A model by a loss of its own; `gives` makes of its squared errors what the loss returns."""
+
+    def __init__(self, gives=torch.mean):
+        super().__init__()
+        self.layer, self.gives = torch.nn.Linear(4, 4), gives
+
+    def loss(self, x, generator):
+        return self.gives((self.layer(x) - x).square().sum(1))
+
+    def check(self, x):
+        return x
+
+
+def test_a_loss_of_ones_own_trains():
+    assert len(fit(Map(), epochs=2).epoch_loss) == 2
+
+
+@pytest.mark.parametrize(
+    ("gives", "found"),
+    [
+        (lambda loss: {"loss": loss.mean()}, "loss of Map gives a dict; it must give a tensor of"),
+        (lambda loss: (loss.mean(), 3), "loss of Map gives a tuple; it must give a tensor of one"),
+        (
+            lambda loss: loss.mean().item(),
+            "loss of Map gives a float; it must give a tensor of one",
+        ),
+        (lambda loss: loss, "loss of Map gives a tensor of shape [10]; it must give a tensor of"),
+        (lambda loss: loss.new_zeros(()), "loss gives a tensor that no weight of the model has a"),
+    ],
+)
+def test_a_loss_that_is_no_number_with_a_gradient_is_refused(gives, found):
+    assert refused(fit, Map(gives)).startswith(found)
+
+
+def test_methods_that_take_or_give_something_else_are_named():
+    class Short(Map):
+        def loss(self, x):
+            return x.mean()
+
+    class Silent(Map):
+        def check(self, x):
+            pass
+
+    assert refused(fit, Short()) == "loss of Short must be a function of (x, generator)."
+    assert refused(fit, Silent()) == "check of Silent gives a NoneType; it must give a tensor."
+    assert refused(vc.evaluation.evaluate, Map(), ROWS) == (
+        "model is a Map without metrics(x, importance_samples, importance_rows, seed); "
+        "`vc.models.wrap` makes a model of a module with encode and decode."
+    )
+
+
+@pytest.mark.parametrize("transform", ["standard", lambda batch: batch])
+def test_a_transform_takes_a_batch_and_a_generator(transform):
+    told = "transform must be a function of (batch, generator)."
+    assert refused(fit, vae(), transform=transform) == told
+
+
+@pytest.mark.parametrize("gives", [lambda x, g: None, lambda x, g: x.numpy()])
+def test_a_transform_gives_a_tensor(gives):
+    kind = type(gives(ROWS, None)).__name__
+    told = f"transform gives a {kind}; it must give a tensor."
+    assert refused(fit, vae(), transform=gives) == told
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_no_gradients_no_training(mode):
+    with mode():
+        assert refused(fit, vae()) == (
+            "fit is called where torch takes no gradients, as in torch.no_grad; call it outside."
+        )
+
+
+# --- seeds, counts and settings -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("generator", [0, 42, np.random.default_rng(0)])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "poisson"])
+def test_a_generator_is_one_of_torch(generator, likelihood):
+    model = vc.models.VAE(4, 2, [3], likelihood=likelihood)
+    seed = generator if isinstance(generator, int) else 0
+    told = (
+        f"generator is {generator!r}; it must be a torch.Generator, "
+        f"torch.Generator().manual_seed({seed}) say."
+    )
+    p = model.decode(torch.zeros(1, 2))
+    for call in (
+        lambda: model.elbo(ROWS, 1, generator),
+        lambda: model.log_weights(ROWS, 3, generator),
+        lambda: model.sample(3, generator),
+        lambda: p.sample((), generator),
+    ):
+        assert refused(call) == told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"importance_samples": 0}, "importance_samples is 0; it must be an integer of at least"),
+        ({"importance_rows": 0}, "importance_rows is 0; it must be an integer of at least 1."),
+        ({"seed": None}, "seed is None; it must be an integer from 0 to 2**63 - 1."),
+    ],
+)
+def test_settings_of_an_evaluation_are_checked(options, told):
+    assert refused(vc.evaluation.evaluate, vae(), ROWS, **options).startswith(told)
+
+
+def test_numbers_that_are_words_or_lists_are_refused_as_such():
+    for rate in ("1e-3", None):
+        told = f"learning_rate is {rate!r}; it must be a finite number greater than 0."
+        assert refused(fit, vae(), learning_rate=rate) == told
+    for variance in ([1, 2, 3, 4], np.ones(4)):
+        told = refused(vc.models.VAE, 4, 2, likelihood="gaussian", noise_variance=variance)
+        assert told.endswith(
+            "it must be a positive number or one of shared, per_dimension, from_z."
+        )
+    assert vc.models.VAE(4, 2, likelihood="gaussian", noise_variance=np.float64(2)).likelihood.fixed
+
+
+def test_per_cent_are_told_apart_from_grey_levels():
+    x = torch.linspace(0, 100, 40).view(10, 4)
+    told = refused(fit, vae(), x)
+    assert told.endswith("; divide per cent by 100, grey levels from 0 to 255 by 255.")
+    assert len(fit(vae(), x / 100).epoch_loss) == 1

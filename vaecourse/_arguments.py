@@ -8,6 +8,7 @@ numbers and truth values become float64.
 """
 
 import difflib
+import inspect
 import math
 import operator
 import re
@@ -70,6 +71,8 @@ def seeded(seed):
 
 def check_positive(argument, value):
     """Raise ValueError unless every entry of `value` is a finite number above zero."""
+    if isinstance(value, str) or value is None:
+        raise ValueError(f"{argument} is {value!r}; it must be a finite number greater than 0.")
     array = as_array(value, argument)
     if not np.all(np.isfinite(array) & (array > 0)):
         shown = f"is {float(array):g}" if array.ndim == 0 else f"has an entry of {array.min():g}"
@@ -246,16 +249,17 @@ def check_autocast(kind):
 
 def check_trainable(model):
     """Raise ValueError, naming what is missing, unless `model` can be trained."""
+    import torch
     from torch import nn
 
+    if not torch.is_grad_enabled():
+        raise ValueError(
+            "fit is called where torch takes no gradients, as in torch.no_grad; call it outside."
+        )
     if not isinstance(model, nn.Module):
         raise ValueError(f"model is a {type(model).__name__}; it must be a torch.nn.Module.")
-    for method, what in (("loss", "loss(x, generator)"), ("check", "check(x)")):
-        if not callable(getattr(model, method, None)):
-            raise ValueError(
-                f"model is a {type(model).__name__} without {what}; `vc.models.wrap` makes a model "
-                "of a module with encode and decode."
-            )
+    check_methods(model, loss="(x, generator)", check="(x)")
+    check_takes(f"loss of {type(model).__name__}", model.loss, "x", "generator")
     check_sized("model", model)
     weights = list(model.parameters())
     if not weights:
@@ -265,6 +269,40 @@ def check_trainable(model):
             "every weight of model is frozen, as those of a loaded model are; call "
             "model.requires_grad_().train() first."
         )
+
+
+def check_methods(model, **methods):
+    """Raise ValueError unless `model` has the methods, which are told with their arguments."""
+    for method, takes in methods.items():
+        if not callable(getattr(model, method, None)):
+            raise ValueError(
+                f"model is a {type(model).__name__} without {method}{takes}; `vc.models.wrap` "
+                "makes a model of a module with encode and decode."
+            )
+
+
+def check_takes(argument, function, *names):
+    """Raise ValueError unless `function` can be called with arguments such as `names`."""
+    try:
+        inspect.signature(function).bind(*names)
+    except TypeError:  # of what is no function as well
+        wanted = ", ".join(names)
+        raise ValueError(f"{argument} must be a function of ({wanted}).") from None
+    except ValueError:  # of some that are not written in Python nobody can tell
+        return
+
+
+def check_is_tensor(argument, value, numbers=None):
+    """`value`; ValueError unless it is a tensor, of so many numbers if they are told."""
+    import torch
+
+    found = f"a {type(value).__name__}"
+    if isinstance(value, torch.Tensor):
+        if numbers in (None, value.numel()):
+            return value
+        found = f"a tensor of shape {list(value.shape)}"
+    wanted = "a tensor" if numbers is None else "a tensor of one number"
+    raise ValueError(f"{argument} gives {found}; it must give {wanted}.")
 
 
 def check_sized(argument, module):
@@ -307,6 +345,8 @@ def bytes_hint(x):
         return f"; if these are levels from 0 to {top}, divide by {top}"
     if low < 0 or not 16 < high <= 255:
         return ""
+    if high <= 100:
+        return "; divide per cent by 100, grey levels from 0 to 255 by 255"
     return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
 
 

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 
 from vaecourse._arguments import bytes_hint
-from vaecourse.distributions import Likelihood, fresh_generator
+from vaecourse.distributions import Likelihood, generator_of
 
 
 class DiscretizedLogistic(Distribution):
@@ -48,7 +48,7 @@ class DiscretizedLogistic(Distribution):
         """Multiples of 1 / 255, [*sample_shape, ..., D]."""
         with torch.no_grad():
             shape = (*sample_shape, *self.loc.shape)
-            generator = generator or fresh_generator(self.loc.device)
+            generator = generator_of(generator, self.loc.device)
             options = {"dtype": self.loc.dtype, "device": self.loc.device}
             u = torch.rand(shape, generator=generator, **options).clamp(1e-6, 1 - 1e-6)
             x = self.loc + self.log_scale.exp() * u.logit()

@@ -17,16 +17,24 @@ from vaecourse._arguments import check_choice, check_prior
 PRIORS = ("normal", "exponential", "gamma")  # see `positive_latents` for the latter two
 
 
-def fresh_generator(device="cpu"):
-    """A generator seeded by the operating system, for callers that pass none."""
-    generator = torch.Generator(device=device)
-    generator.seed()
+def generator_of(generator, device="cpu"):
+    """`generator`, or for None a fresh one, seeded by the operating system; ValueError for what is
+    none, a seed say."""
+    if generator is None:
+        generator = torch.Generator(device=device)
+        generator.seed()
+    if not isinstance(generator, torch.Generator):
+        seed = generator if isinstance(generator, int) else 0
+        raise ValueError(
+            f"generator is {generator!r}; it must be a torch.Generator, "
+            f"torch.Generator().manual_seed({seed}) say."
+        )
     return generator
 
 
 def standard_noise(shape, like, generator):
     """ε ~ N(0, I) of the given shape, with the dtype and device of `like`."""
-    generator = generator or fresh_generator(like.device)
+    generator = generator_of(generator, like.device)
     return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
 
 
@@ -108,7 +116,7 @@ class BernoulliPixels(Independent):
         """Zeros and ones, [*sample_shape, ..., D]."""
         with torch.no_grad():
             probabilities = self.mean.expand(*sample_shape, *self.logits.shape)
-            generator = generator or fresh_generator(self.logits.device)
+            generator = generator_of(generator, self.logits.device)
             return torch.bernoulli(probabilities, generator=generator)
 
 
@@ -149,7 +157,7 @@ class PoissonCounts(Independent):
         """Whole numbers from zero, [*sample_shape, ..., D]."""
         with torch.no_grad():
             rate = self.rate.expand(*sample_shape, *self.rate.shape)
-            return torch.poisson(rate, generator or fresh_generator(rate.device))
+            return torch.poisson(rate, generator_of(generator, rate.device))
 
 
 class Posterior:

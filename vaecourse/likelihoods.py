@@ -7,6 +7,7 @@ checks that data can come from it. All constants are kept. Taught in chapters 09
 import math
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from annotated_types import Gt
 from torch import nn
@@ -101,10 +102,11 @@ class GaussianLikelihood(nn.Module):
         if standardize:
             self.register_buffer("shift", torch.zeros(dim))
             self.register_buffer("scale", torch.ones(dim))
-        self.fixed = not (noise_variance is None or isinstance(noise_variance, str))
+        word = noise_variance is None or isinstance(noise_variance, str)
+        self.fixed = not word and np.ndim(noise_variance) == 0
         if self.fixed:
             check_positive("noise_variance", noise_variance)
-        elif noise_variance not in (None, *LEARNED_VARIANCES):
+        elif not word or noise_variance not in (None, *LEARNED_VARIANCES):
             raise ValueError(
                 f"noise_variance is {noise_variance!r}; it must be a positive number or one of "
                 f"{', '.join(LEARNED_VARIANCES)}."

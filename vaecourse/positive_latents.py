@@ -8,7 +8,7 @@ import math
 import torch
 from torch.distributions import Exponential, Gamma, Independent
 
-from vaecourse.distributions import Posterior, Reparametrized, at_least, fresh_generator
+from vaecourse.distributions import Posterior, Reparametrized, at_least, generator_of
 
 SHAPE_FLOOR = 0.3  # below it, float32 draws of a gamma underflow to zero
 PRIOR_SHAPE = 2.0  # of the gamma prior; both priors have rate 1
@@ -28,7 +28,7 @@ class ExponentialLatents(Reparametrized, Independent):
         Gradients reach log_rate. [S3] section 3.6; chapter 08.
         """
         eps = torch.empty_like(self.rate).expand(*sample_shape, *self.rate.shape).contiguous()
-        eps.exponential_(generator=generator or fresh_generator(eps.device))
+        eps.exponential_(generator=generator_of(generator, eps.device))
         return eps.clamp_(min=torch.finfo(eps.dtype).tiny) / self.rate
 
 
@@ -52,7 +52,7 @@ class GammaLatents(Reparametrized, Independent):
         computes (chapter 08).
         """
         concentration = self.concentration.expand(*sample_shape, *self.concentration.shape)
-        generator = generator or fresh_generator(self.rate.device)
+        generator = generator_of(generator, self.rate.device)
         z = torch._standard_gamma(concentration, generator=generator) / self.rate
         return z.clamp(min=torch.finfo(z.dtype).tiny)
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from vaecourse._arguments import check_counts, check_methods, seeded
 from vaecourse.evaluation.clustering import hungarian_accuracy, occupancy, purity
 from vaecourse.models.base import judging
 
@@ -19,7 +20,11 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     `accuracy` and `cross_entropy`, in nats.
     For a model that finds clusters, where `label` [N] is given, also how they match it (it has
     had no part in training), and the smallest and largest share of the data in a cluster.
+    Raises ValueError for a model that cannot say them, and for settings out of range.
     """
+    check_methods(model, metrics="(x, importance_samples, importance_rows, seed)")
+    check_counts(importance_samples=importance_samples, importance_rows=importance_rows)
+    seeded(seed)
     metrics = model.metrics(x, importance_samples, importance_rows, seed)
     if label is None or not hasattr(model, "num_components"):
         return metrics

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from vaecourse._arguments import as_rows, bytes_hint, check_choice, check_counts, first_column
-from vaecourse.distributions import fresh_generator, standard_noise
+from vaecourse.distributions import generator_of, standard_noise
 from vaecourse.models.base import Dimension, Model, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
 
@@ -20,7 +20,7 @@ def corrupt(x, corruption, level, generator=None):
     """
     check_choice("corruption", corruption, CORRUPTIONS)
     if corruption == "mask":
-        generator = generator or fresh_generator(x.device)
+        generator = generator_of(generator, x.device)
         keep = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) >= level
         return x * keep
     return x + level * standard_noise(x.shape, x, generator)

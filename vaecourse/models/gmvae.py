@@ -18,7 +18,7 @@ from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
 from vaecourse._arguments import as_rows, check_counts
-from vaecourse.distributions import DiagonalGaussian, fresh_generator, standard_noise
+from vaecourse.distributions import DiagonalGaussian, generator_of, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.base import Count, Dimension, LatentModel, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, linear, mlp
@@ -68,7 +68,7 @@ class LabelledGaussian(MixtureSameFamily):
 
 def gumbel_noise(shape, like, generator):
     """−log(−log u), u uniform: the noise whose arg max with logits added is a categorical draw."""
-    generator = generator or fresh_generator(like.device)
+    generator = generator_of(generator, like.device)
     exponential = torch.empty(shape, dtype=like.dtype, device=like.device)
     return -exponential.exponential_(generator=generator).log()
 

@@ -18,8 +18,10 @@ from tqdm import tqdm
 from vaecourse._arguments import (
     check_autocast,
     check_device,
+    check_is_tensor,
     check_precision,
     check_settings,
+    check_takes,
     check_trainable,
     said_of,
 )
@@ -71,13 +73,16 @@ def fit(
         it; by default they stay where the model is. What judges the model afterwards follows it.
 
     Raises ValueError for data the model cannot take, a model that is frozen or that `checkpoint`
-    cannot hold, settings out of range, a checkpoint of another run, or torch.autocast around it;
-    FloatingPointError when the loss stops being finite.
+    cannot hold, a loss that is no tensor of one number, settings out of range, a checkpoint of
+    another run, or torch.autocast or torch.no_grad around it; FloatingPointError when the loss
+    stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate, seed)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's are none to torch
     learning_rate = float(learning_rate)
     check_trainable(model)
+    if transform is not None:
+        check_takes("transform", transform, "batch", "generator")
     if device is not None:
         check_device(device, model)
         model.to(device)
@@ -85,7 +90,7 @@ def fit(
         check_precision("x", x)
         check_precision("validation", validation, beside=x)
     check_autocast(next(model.parameters()).device.type)
-    x = model.check(x)
+    x = check_is_tensor(f"check of {type(model).__name__}", model.check(x))
     if validation is not None:
         with said_of("validation"):
             validation = model.check(validation)
@@ -151,10 +156,7 @@ class Run:
         start, losses, weights = time.perf_counter(), [], []
         order = torch.randperm(len(self.x), generator=self.generator, device=self.x.device)
         for rows in order.split(self.batch_size):
-            batch = self.x[rows]
-            if self.transform is not None:
-                batch = self.transform(batch, self.generator)
-            losses.append(self._step(batch))
+            losses.append(self._step(self._transformed(self.x[rows], self.generator)))
             weights.append(len(rows))
             bar.update()
         total = sum(loss * weight for loss, weight in zip(losses, weights, strict=True))
@@ -162,6 +164,11 @@ class Run:
         self.history.batch_loss += losses
         self.history.seconds.append(time.perf_counter() - start)
         bar.set_postfix(loss=f"{self.history.epoch_loss[-1]:.4g}")
+
+    def _transformed(self, batch, generator):
+        if self.transform is None:
+            return batch
+        return check_is_tensor("transform", self.transform(batch, generator))
 
     def _step(self, batch):
         self.optimizer.zero_grad(set_to_none=True)
@@ -171,13 +178,15 @@ class Run:
             if len(batch) > 1 or not _wants_two(error):
                 raise
             raise ValueError(self._batch_of_one()) from None
-        value = loss.item()
+        value = check_is_tensor(f"loss of {type(self.model).__name__}", loss, 1).item()
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
             raise FloatingPointError(
                 f"The loss became {value} in epoch {epoch}: "
                 f"{what_broke(self.model, batch, self.begun)}"
             )
+        if not loss.requires_grad:
+            raise ValueError("loss gives a tensor that no weight of the model has a part in.")
         loss.backward()
         self.optimizer.step()
         self.begun = True
@@ -209,8 +218,7 @@ class Run:
     def _needs_two(self):
         batch, generator = self.x[:1], self.generator.clone_state()
         try:
-            if self.transform is not None:
-                batch = self.transform(batch, generator)
+            batch = self._transformed(batch, generator)
             copy.deepcopy(self.model).loss(batch, generator)
         except Exception as error:  # what else is wrong, the first step will say
             return _wants_two(error)
@@ -225,8 +233,7 @@ class Run:
         total = 0.0
         with evaluating(self.model):
             for batch in validation.split(10_000):
-                if self.transform is not None:
-                    batch = self.transform(batch, generator)
+                batch = self._transformed(batch, generator)
                 total += self.model.loss(batch, generator).item() * len(batch)
         self.history.validation_loss.append(total / len(validation))
 
