@@ -1086,3 +1086,102 @@ def test_per_cent_are_told_apart_from_grey_levels():
     told = refused(fit, vae(), x)
     assert told.endswith("; divide per cent by 100, grey levels from 0 to 255 by 255.")
     assert len(fit(vae(), x / 100).epoch_loss) == 1
+
+
+# --- what judges and shows ------------------------------------------------------------------------
+
+
+def test_codes_are_of_data_for_the_model_alone():
+    images = normal(5, 3, 8, 8).sigmoid().mul(255).round() / 255
+    conv = vc.models.ConvVAE([3, 8, 8], 2, channels=[2])
+    assert torch.equal(conv.codes(images), conv.codes(images.flatten(1)))
+    assert refused(vae().codes, images) == "x has shape [5, 3, 8, 8]; it must be [N, 4]."
+    assert "divide by 255" in refused(vae().codes, 255 * ROWS)
+    assert "NaN" in refused(vae().codes, torch.full((2, 4), torch.nan))
+
+
+def test_a_second_fit_to_data_of_another_scale_is_told_so():
+    x = normal(200, 4) + 5
+    model = vc.models.VAE(4, 2, [8], likelihood="gaussian", standardize=True)
+    fit(model, x, epochs=3)
+    with pytest.raises(FloatingPointError) as caught:
+        fit(model, x * 100)
+    said = re.search(r"Column (\d) of x lies ([\d.e+]+) standard deviations", str(caught.value))
+    z = (100 * x - x.mean(0)) / x.std(0, correction=0)
+    column = int(said[1]) - 1
+    assert float(said[2]) == pytest.approx(z.abs().amax(0)[column].item(), rel=0.01)
+    assert str(caught.value).endswith("that of its first fit: train a new model on x.")
+    new = vc.models.VAE(4, 2, [8], likelihood="gaussian", standardize=True)
+    assert fit(new, x * 100, epochs=3).epoch_loss[-1] < 100
+
+
+def test_a_table_for_the_explorer_is_refused_by_its_column():
+    explorer, model = vc.widgets.LatentExplorer, vae()
+    for x, told in (
+        (torch.where(torch.arange(4) == 2, 1.5, ROWS), "column 3 of x has values from 1.5 to 1.5"),
+        (ROWS.index_fill(1, torch.tensor(1), torch.nan), "x has NaN or infinite values in 10 of"),
+        (255 * ROWS, "; these look like grey levels, whole numbers from 0 to 255: divide by 255."),
+    ):
+        assert told in refused(explorer, model, x, image_shape=(1, 4))
+
+
+def test_a_module_whose_decoder_has_another_name_is_told_which_the_page_runs():
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.dec = torch.nn.Linear(4, 4), torch.nn.Linear(2, 4)
+
+        def encode(self, x):
+            return self.body(x).chunk(2, 1)
+
+        def decode(self, z):
+            return self.dec(z)
+
+    own = vc.models.wrap(Own(), shape=(4,))
+    assert refused(vc.widgets.LatentExplorer, own, ROWS, image_shape=(1, 4)) == (
+        "model has no network `decoder`, which the page runs: give it that name, or make the model "
+        "by vc.models.wrap(encoder, decoder, …)."
+    )
+
+
+def test_a_distribution_of_a_module_outweighs_the_likelihood_of_its_tensors():
+    class Counts(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.decoder = torch.nn.Linear(4, 4), torch.nn.Linear(2, 4)
+
+        def encode(self, x):
+            return self.body(x).chunk(2, 1)
+
+        def decode(self, z):
+            return torch.distributions.Poisson(self.decoder(z).exp())
+
+    bounds = [
+        vc.models.wrap(Counts().requires_grad_(), shape=(4,), likelihood=name)
+        for name in ("gaussian", "poisson")
+    ]
+    bounds[1].load_state_dict(bounds[0].state_dict())
+    seeded = [model.elbo(ROWS, 1, torch.Generator().manual_seed(0)) for model in bounds]
+    assert torch.equal(*seeded)
+
+
+def test_widths_and_planes_are_checked():
+    assert refused(vc.models.VAE, 4, 2, [32.0]) == (
+        "sizes is [4, 32.0, 4]; it must be two or more positive integers."
+    )
+    map_of = vc.figures.latent_map
+    assert refused(map_of, None, normal(3, 3), [0, 1, 2]) == (
+        "z has shape [3, 3]; it must be [any, 2]."
+    )
+
+
+def test_of_few_rows_a_bound_by_one_draw_may_exceed_the_one_by_many():
+    x = normal(24, 4)
+    model = vc.models.VAE(4, 2, [8], likelihood="gaussian", noise_variance=0.5)
+    fit(model, x, epochs=300, learning_rate=0.01)
+    found = [vc.evaluation.evaluate(model, x, seed=seed) for seed in range(100)]
+    over = torch.tensor([each["elbo"] - each["log_likelihood"] for each in found])
+    assert 0 < (over > 0).sum() < 50
+    with torch.no_grad():
+        expected = model.elbo(x, 5_000, torch.Generator().manual_seed(0)).mean().item()
+    assert expected < min(each["log_likelihood"] for each in found)

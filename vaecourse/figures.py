@@ -15,7 +15,7 @@ import torch
 from matplotlib.text import Annotation
 from scipy.stats import norm
 
-from vaecourse._arguments import as_array, check_classes
+from vaecourse._arguments import as_array, check_classes, check_shape
 from vaecourse.palette import COLOURS, DIGIT_COLOURS, DIGIT_LETTERS
 
 _STYLE = {
@@ -93,6 +93,7 @@ def latent_map(ax, z, label, size=4, names=None):
     labels 0, 1, … are called, by default as they are; words have none but their own.
     """
     z = as_array(z, "z")
+    check_shape("z", z, (None, 2))
     if not hasattr(label, "detach") and np.asarray(label).dtype.kind in "USO":
         if names is not None:
             raise ValueError("label has words; names is for labels that are whole numbers.")

@@ -60,7 +60,7 @@ def mlp(sizes, activation="relu", *, heads=None, generator):
     Raises ValueError for an unknown activation or a width below one. Taught in chapter 02.
     """
     nonlinear = chosen("activation", activation, ACTIVATIONS)
-    if len(sizes) < 2 or any(int(size) != size or size < 1 for size in sizes):
+    if len(sizes) < 2 or any(not hasattr(size, "__index__") or size < 1 for size in sizes):
         raise ValueError(f"sizes is {list(sizes)}; it must be two or more positive integers.")
     if heads is not None and len(sizes) < 3:
         raise ValueError(f"sizes is {list(sizes)}; separate heads need a hidden layer.")

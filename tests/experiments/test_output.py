@@ -31,11 +31,22 @@ def test_the_loss_curve_has_the_loss_of_every_epoch():
 
 
 def test_the_latent_map_of_data_without_labels_shows_the_codes_of_test_data(images):
-    vae = vc.models.VAE(6, 2, (4,), posterior="exponential")
+    vae = vc.models.VAE(6, 2, (4,), posterior="exponential", likelihood="gaussian")
     with torch.no_grad():
         fig = output._latent(vae, images)
     points = fig.axes[0].collections[0].get_offsets()
     assert np.allclose(points, vae.encode(images.x).mean.detach().numpy())
+    plt.close(fig)
+
+
+def test_the_latent_map_of_an_idle_latent_is_no_strip(images):
+    vae = vc.models.VAE(6, 2, (4,), likelihood="gaussian")
+    with torch.no_grad():
+        vae.encoder[-1].weight[1], vae.encoder[-1].bias[1] = 0, 0
+        fig = output._latent(vae, images)
+    fig.canvas.draw()
+    box = fig.axes[0].get_window_extent()
+    assert box.height / box.width == pytest.approx(1, rel=0.15)
     plt.close(fig)
 
 

@@ -415,6 +415,12 @@ def test_a_width_that_is_not_the_models_is_told_with_the_names_of_the_columns(ow
     assert capsys.readouterr().err == (
         "model.data_dim is 3; the data have 4 columns: 'a', 'id b', 'c', 'e'.\n"
     )
+    labelled = {**settings, "model": {"kind": "m2", "data_dim": 4, "latent_dim": 1}}
+    Path("own.json").write_text(json.dumps(labelled))
+    assert cli.main(own) == 2  # of which the last column is the label, and no data
+    assert capsys.readouterr().err == (
+        "model.data_dim is 4; the data have 3 columns: 'a', 'id b', 'c'.\n"
+    )
     settings["data"]["ignore"] += ["id b"]
     Path("own.json").write_text(json.dumps(settings))
     assert cli.main(own) == 0

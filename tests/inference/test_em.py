@@ -465,7 +465,7 @@ def with_value(x, value):
         (BernoulliMixture, BITS[:2], "x has 2 rows; n_components = 3 needs at least as many."),
         (GaussianMixture, X[:2].repeat(5, 1), "x has 2 distinct rows to start from; n_components"),
         (BernoulliMixture, BITS[:1].repeat(5, 1), "x has 1 distinct rows to start from;"),
-        (GaussianMixture, X * torch.tensor([1.0, 0.0]), "x is constant in column 1; every"),
+        (GaussianMixture, X * torch.tensor([1.0, 0.0]), "x is constant in column 2; every"),
         (GaussianMixture, with_value(X, math.nan), "x has NaN or infinite values in 1 of "),
         (BernoulliMixture, with_value(BITS, math.nan), "x has NaN or infinite values in 1 of"),
         (BernoulliMixture, with_value(BITS, 0.5), "x contains 0.5; a Bernoulli mixture takes only"),

@@ -215,7 +215,7 @@ def test_the_kernel_has_the_mixture_that_the_page_shows():
         ({"x": torch.zeros(20, 3)}, "x has shape [20, 3]; it must be [N, 2]."),
         ({"x": torch.eye(2)}, "x has 2 rows; it must have from 10 to 2000."),
         ({"x": torch.full((20, 2), math.nan)}, "x has NaN or infinite values; it must be finite."),
-        ({"x": torch.ones(20, 2)}, "x is constant in column 0; every column must vary."),
+        ({"x": torch.ones(20, 2)}, "x is constant in column 1; every column must vary."),
         ({"means": [[0, 0]]}, "means has 1 rows; it must have 3."),
         ({"means": [1, 2, 3]}, "means has shape [3]; it must be [N, 2]."),
         (

@@ -196,7 +196,7 @@ def broken():
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        (no_decoder, {}, "model.decoder is a NoneType; it must be an nn.Sequential"),
+        (no_decoder, {}, "model has no network `decoder`, which the page runs: give it"),
         (lambda: vc.models.VAE(24, 3, (16,)), {}, "model has 3 latent dimensions"),
         (gelu, {}, "model.decoder has a GELU where the page can run only"),
         (broken, {}, "model.decoder has weights that are NaN"),
@@ -204,8 +204,8 @@ def broken():
         (lambda: vc.models.VRNN(2, 1, 8), {}, "model is of class VRNN, whose decoder takes"),
         (lambda: vc.models.M2(24, 2), {}, "model is of class M2, whose decoder takes"),
         (small_vae, {"x": torch.zeros(5, 23)}, r"x has shape \[5, 23\]; it must be \[N, 24\]"),
-        (small_vae, {"x": torch.full((5, 24), math.nan)}, "x has values that are NaN or outside"),
-        (small_vae, {"x": torch.full((5, 24), 1.5)}, r"outside \[0, 1\]"),
+        (small_vae, {"x": torch.full((5, 24), math.nan)}, "x has NaN or infinite values in"),
+        (small_vae, {"x": torch.full((5, 24), 1.5)}, "column 1 of x has values from 1.5 to 1.5"),
         (small_vae, {"labels": np.zeros(3)}, r"labels has shape \[3\]; it must be \[60\]"),
         (small_vae, {"labels": np.full(60, 11)}, "labels has values other than"),
         (small_vae, {"images": [60]}, "images has rows outside x, which has rows 0 to 59"),

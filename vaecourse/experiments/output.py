@@ -50,6 +50,7 @@ def _latent(model, test):
         else:
             ax.scatter(*z.T.numpy(), s=4, linewidths=0, alpha=0.6)
             ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+        ax.set_adjustable("datalim")  # no strip where one latent is idle
         ax.set_title("Codes of test data")
     return fig
 

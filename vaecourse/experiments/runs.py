@@ -75,7 +75,8 @@ def check(task):
     if own is not None:
         model.check_axes(own.axes, plain(Path(params.data.path).name))
     for x in (test_data(params.data, labels).x, train_data(params.data, seed, labels)[0]):
-        check_width(model, x.shape[1] - labels, names=own and own.columns)
+        width = x.shape[1] - labels  # a label's column, the last, is no data
+        check_width(model, width, names=own and own.columns and own.columns[:width])
         check_covariances(params, len(x))
         x = model.check(model.arrange(x))
     model.prepare(x)

@@ -22,7 +22,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse._arguments import as_rows, check_count, check_not_negative, seeded
+from vaecourse._arguments import (
+    as_rows,
+    check_count,
+    check_not_negative,
+    first_column,
+    seeded,
+)
 
 
 class GaussianStatistics(NamedTuple):
@@ -149,7 +155,7 @@ class GaussianMixture(_Mixture):
         x = _data(x, self.n_components).double()
         constant = (x == x[0]).all(0)
         if constant.any():
-            column = constant.nonzero()[0].item()
+            column = first_column(constant)
             raise ValueError(
                 f"x is constant in column {column}; every column must vary to have a density."
             )

@@ -111,7 +111,11 @@ class Model(nn.Module):
         """
 
     def codes(self, x):
-        """A point of the latent space for each row of x [B, D], for a map: [B, J]."""
+        """A point of the latent space for each row of x [B, D], for a map: [B, J].
+
+        Raises ValueError for x that is not data for this model.
+        """
+        x = self.check(x)
         with evaluating(self):
             return self.encode(x).mean
 

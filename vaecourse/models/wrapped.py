@@ -121,6 +121,7 @@ class Wrapped(LatentModel):
         full = isinstance(q, FullGaussian)
         self.posterior = (FullPosterior if full else DiagonalPosterior)(self.latent_dim)
         if not self.is_tensor:
+            del self.likelihood  # a Gaussian one is a module, which no other kind may replace
             self.likelihood = likelihood_of(FAMILIES[type(p)], self.data_dim)
 
     def _check_log_var(self, x):

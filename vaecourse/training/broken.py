@@ -49,6 +49,14 @@ def _cure(model, x, begun):
             own = "standardize" in getattr(model, "params", {})
             cure = "try standardize" if own else "standardize the data before"
             return f"Column {int(high.argmax()) + 1} of x is farthest from 0: {cure}."
+    if not begun and getattr(likelihood, "standardize", False):
+        high = likelihood.scaled(x).abs().amax(dim=0)
+        if high.max() > FAR:
+            return (
+                f"Column {int(high.argmax()) + 1} of x lies {high.max():.3g} standard deviations "
+                "from the mean by which the model standardizes, that of its first fit: train a new "
+                "model on x."
+            )
     if not begun:
         return "No step of this run was taken: look at x and the model, not at the learning_rate."
     return "A smaller learning_rate may help."

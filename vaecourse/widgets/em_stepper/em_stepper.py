@@ -127,5 +127,5 @@ def _points(x):
         raise ValueError(f"x has {len(x)} rows; it must have from 10 to {MOST_POINTS}.")
     for d in range(2):
         if (x[:, d] == x[0, d]).all():
-            raise ValueError(f"x is constant in column {d}; every column must vary.")
+            raise ValueError(f"x is constant in column {d + 1}; every column must vary.")
     return x

@@ -10,7 +10,14 @@ import torch
 import traitlets
 from torch import nn
 
-from vaecourse._arguments import as_tensor, check_axes, check_classes
+from vaecourse._arguments import (
+    as_tensor,
+    bytes_hint,
+    check_axes,
+    check_classes,
+    check_finite_rows,
+    first_column,
+)
 from vaecourse.models import M2, VRNN
 from vaecourse.models.base import evaluating
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
@@ -136,7 +143,12 @@ def read_decoder(model):
             f"model is of class {type(model).__name__}, whose decoder takes more than z; it must "
             "be a VAE, an Autoencoder or another model whose decode takes z alone."
         )
-    layers, weights = read_network("model.decoder", getattr(model, "decoder", None))
+    if getattr(model, "decoder", None) is None:
+        raise ValueError(
+            "model has no network `decoder`, which the page runs: give it that name, or make the "
+            "model by vc.models.wrap(encoder, decoder, …)."
+        )
+    layers, weights = read_network("model.decoder", model.decoder)
     if not layers or layers[0][0] != 2:
         width = layers[0][0] if layers else 0
         raise ValueError(f"model has {width} latent dimensions; the plane needs exactly 2.")
@@ -179,8 +191,14 @@ def _check_x(model, x, image_shape):
     dim = getattr(model, "data_dim", x.shape[-1] if x.ndim else "D")
     if x.ndim != 2 or x.shape[1] != dim or len(x) == 0:
         raise ValueError(f"x has shape {list(x.shape)}; it must be [N, {dim}] with N at least 1.")
-    if not torch.isfinite(x).all() or x.min() < 0 or x.max() > 1:
-        raise ValueError("x has values that are NaN or outside [0, 1]; it must hold grey levels.")
+    check_finite_rows("x", x)
+    if x.min() < 0 or x.max() > 1:
+        column = first_column((x < 0) | (x > 1))
+        low, high = x[:, column - 1].min().item(), x[:, column - 1].max().item()
+        raise ValueError(
+            f"column {column} of x has values from {low:g} to {high:g}; the page shows values "
+            f"from 0 to 1{bytes_hint(x)}."
+        )
     return x, _check_shape(image_shape, x.shape[1])
 
 
