@@ -69,6 +69,8 @@ def image_grid(ax, images, columns, shape=(28, 28), gap=2):
         row, column = divmod(index, columns)
         top, left = row * (height + gap), column * (width + gap)
         canvas[top : top + height, left : left + width] = image
+    if len(shape) == 3:
+        canvas = (255 * canvas.clip(0, 1)).round().astype(np.uint8)  # as drawings hold colours
     ax.imshow(canvas, cmap="gray", vmin=0, vmax=1)
     ax.set_axis_off()
 
