@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,7 @@ def test_grey_levels_to_255_are_recognized_by_every_likelihood(train, dtype):
         assert "whole numbers from 0 to 255: divide by 255" in words
     for model_of_b in (model, {**model, "likelihood": "bernoulli"}):
         assert train("b.npy", model_of_b, epochs=1)[0] == 0
+        shutil.rmtree("out")
 
 
 @pytest.mark.parametrize("far", ["column", "cell"])

@@ -416,7 +416,8 @@ def as_tensor(x, like=None, argument="x", *, keep_whole=False):
         raise ValueError(f"{argument} is of {x.dtype}; it must hold real numbers.")
     if like is not None and like.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"The model is of {like.dtype}; it must be of float32 or float64.")
-    if like is not None and torch.is_autocast_enabled(like.device.type):
+    kind = "" if like is None else like.device.type
+    if kind and torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         raise ValueError(
             "torch.autocast is on, by which a model computes in half precision; call it outside of "
             "torch.autocast."
