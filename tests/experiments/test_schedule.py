@@ -327,7 +327,7 @@ def test_data_are_read_once_for_all_that_a_run_does(own, monkeypatch):
     monkeypatch.setattr(datasets, "read_rows", counted)
     np.save("rows.npy", np.linspace(0, 0.5, 60).reshape(20, 3))
     assert cli.main(own) == 0 and read == ["rows.npy"]
-    np.save("rows.npy", np.linspace(0, 2, 60).reshape(20, 3))
+    np.save("rows.npy", np.linspace(0, 0.1, 60).reshape(20, 3))
     assert cli.main([*own[:-1], "other"]) == 0 and read == ["rows.npy"] * 2
     records = [json.loads(Path(out, "own_seed0.json").read_text()) for out in ("out", "other")]
     errors = [record["metrics"]["squared_error"] for record in records]
