@@ -101,9 +101,8 @@ class Autoencoder(Model):
 
     @torch.no_grad()
     def reconstruct(self, x):
-        """d(e(x)) without gradients, [B, D]."""
-        x = self.check(x)
-        return self.decode(self.encode(x))
+        """d(e(x)) without gradients, [B, D], for x of any size: it is compared with nothing."""
+        return self.decode(self.encode(as_rows(self.tensor(x), self.data_dim)))
 
     def metrics(self, x, importance_samples, importance_rows, seed):
         """The mean of `squared_error`; nothing is drawn, and there is no bound."""
