@@ -30,6 +30,8 @@ def narrow(figure):
     manager, figure.canvas.manager = figure.canvas.manager, None  # else pyplot shows the copy too
     try:
         packed = pickle.dumps(figure)
+    except (pickle.PicklingError, AttributeError, TypeError):  # an axis with a scale of its own
+        return None
     finally:
         figure.canvas.manager = manager
     before = _collisions(figure)

@@ -181,6 +181,9 @@ def test_a_figure_whose_letters_would_touch_or_that_is_small_stays_as_it_is():
     crowded.set_size_inches(12, 3)
     assert narrow_figures._collisions(crowded) == 0
     assert narrow_figures.narrow(crowded) is None
+    own = panels(3)
+    own.axes[0].set_xscale("function", functions=(lambda x: 2 * x, lambda x: x / 2))
+    assert narrow_figures.narrow(own) is None  # it cannot be copied
     small = panels(1)
     assert narrow_figures.narrow(small) is None
     plt.close("all")
@@ -198,14 +201,14 @@ def test_a_title_is_broken_where_its_panel_ends():
     plt.close(wide)
 
 
-def test_nine_figures_of_ten_have_a_drawing_for_a_phone(site, pages):
+def test_seven_figures_of_eight_have_a_drawing_for_a_phone(site, pages):
     narrow = wide = 0
     for page in pages:
         soup = BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser")
         for link in soup.select("a.drawing.only-light"):
             narrow += bool(link.select("source"))
             wide += not link.select("source") and int(link.img["width"]) > 800
-    assert narrow >= 9 * wide
+    assert narrow >= 7 * wide
 
 
 def test_a_phone_shows_the_narrow_drawing_and_its_letters_can_be_read(chromium, addresses):

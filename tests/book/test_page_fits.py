@@ -45,7 +45,9 @@ STRANDED = """() => [...document.querySelectorAll("span.math")].filter((formula)
 }).map((formula) => formula.textContent)"""
 
 # The words of a title that go on in the next line.
-BROKEN = """(titles) => titles.flatMap((title) => [...title.textContent.matchAll(/[^\\s–-]+/g)]
+BROKEN = """(titles) => titles
+  .filter(({ childNodes: [text, ...more] }) => text?.data && !more.length)
+  .flatMap((title) => [...title.textContent.matchAll(/[^\\s–-]+/g)]
   .filter(({ 0: word, index }) => {
     const range = document.createRange();
     range.setStart(title.firstChild, index);

@@ -119,6 +119,7 @@ def test_a_prediction_is_revealed_kept_and_forgotten(open_box, asked, scheme):
     box = open_box(scheme)
 
     def assert_waiting():
+        box.get_by_role("radio").first.wait_for()
         assert box.get_by_role("radio", disabled=False).count() == count
         assert box.evaluate(LOOK) == {"checked": [], "marks": [""] * count}
         assert not box.locator("details").is_visible()
