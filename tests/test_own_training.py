@@ -1125,19 +1125,22 @@ def test_a_table_for_the_explorer_is_refused_by_its_column():
         assert told in refused(explorer, model, x, image_shape=(1, 4))
 
 
+class Lines(torch.nn.Module):
+    """Two straight lines, under names of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = torch.nn.Linear(4, 4), torch.nn.Linear(2, 4)
+
+    def encode(self, x):
+        return self.body(x).chunk(2, 1)
+
+    def decode(self, z):
+        return self.head(z)
+
+
 def test_a_module_whose_decoder_has_another_name_is_told_which_the_page_runs():
-    class Own(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body, self.dec = torch.nn.Linear(4, 4), torch.nn.Linear(2, 4)
-
-        def encode(self, x):
-            return self.body(x).chunk(2, 1)
-
-        def decode(self, z):
-            return self.dec(z)
-
-    own = vc.models.wrap(Own(), shape=(4,))
+    own = vc.models.wrap(Lines(), shape=(4,))
     assert refused(vc.widgets.LatentExplorer, own, ROWS, image_shape=(1, 4)) == (
         "model has no network `decoder`, which the page runs: give it that name, or make the model "
         "by vc.models.wrap(encoder, decoder, …)."
@@ -1145,16 +1148,9 @@ def test_a_module_whose_decoder_has_another_name_is_told_which_the_page_runs():
 
 
 def test_a_distribution_of_a_module_outweighs_the_likelihood_of_its_tensors():
-    class Counts(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body, self.decoder = torch.nn.Linear(4, 4), torch.nn.Linear(2, 4)
-
-        def encode(self, x):
-            return self.body(x).chunk(2, 1)
-
+    class Counts(Lines):
         def decode(self, z):
-            return torch.distributions.Poisson(self.decoder(z).exp())
+            return torch.distributions.Poisson(self.head(z).exp())
 
     bounds = [
         vc.models.wrap(Counts().requires_grad_(), shape=(4,), likelihood=name)
