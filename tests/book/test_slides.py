@@ -258,6 +258,7 @@ def test_keys_turn_the_slides_from_within_an_explorer_too(alive):
 
     def at(slide):
         tab.wait_for_function("number => location.hash === `#${number}`", arg=slide)
+        assert tab.evaluate("location.hash") == f"#{slide}"
 
     frame.locator(".vw-title").click()
     tab.keyboard.press("ArrowRight")  # nothing in the explorer has a use for it
