@@ -99,7 +99,13 @@ def test_memory_beats_a_vae_of_the_same_size():
         assert min(values["vrnn_mnist_rows"]) > max(values["vae_mnist_same_size"]) + 10
 
 
-WATCHED = [run for run in WITH_DATA if "watched" in vc.checkpoint.pretrained(*run)[1]]
+# Of runs on static images, which are not shipped, `test_likelihood_table` judges the first ones.
+WATCHED = [
+    run
+    for run in WITH_DATA
+    if experiments.params(run[0]).data.name not in datasets.NOT_SHIPPED
+    and "watched" in vc.checkpoint.pretrained(*run)[1]
+]
 
 
 def test_there_are_runs_that_were_watched():

@@ -252,3 +252,15 @@ def test_the_rows_of_the_literature_differ_in_data_and_draws_alone():
         same = {"importance_samples": first.model.importance_samples}
         assert other.model.model_copy(update=same) == first.model
         assert other.training == first.training
+
+
+def test_the_long_rows_of_both_binarizations_share_schedule_and_network():
+    pairs = 0
+    for name in experiments.names():
+        if name.startswith("mnist_static_") and name.endswith("_long"):
+            static = experiments.params(name)
+            dynamic = experiments.params(name.replace("static", "dynamic"))
+            assert static.data.name == "static_mnist" and dynamic.data.binarize == "sample"
+            assert (static.model, static.training) == (dynamic.model, dynamic.training)
+            pairs += 1
+    assert pairs >= 1

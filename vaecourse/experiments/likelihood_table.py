@@ -5,8 +5,9 @@
 judges each seed of `MODELS`, the models of [BGS16] that ship, on the test images of its own data,
 and writes `data/results/likelihood_table.json`, about five minutes for each on one core. The rows
 of weights that were judged before, rounded or not yet (see `rounding`), are kept, so that it goes
-on where it was stopped. It needs the static binarization (`vaecourse data fetch static_mnist`).
-Shown in chapter 13.
+on where it was stopped. A run that was watched on its way is looked at once more, on more images of
+both kinds, those that it was trained on and those that it was not. It needs the static binarization
+(`vaecourse data fetch static_mnist`). Shown in chapter 13.
 """
 
 import json
@@ -17,7 +18,8 @@ import torch
 from vaecourse import checkpoint, experiments
 from vaecourse._files import check_writable, read_json, write_text
 from vaecourse.evaluation import active_units, importance_estimate
-from vaecourse.experiments.datasets import test_data
+from vaecourse.experiments.datasets import test_data, train_data
+from vaecourse.experiments.runs import WATCHED_DRAWS
 from vaecourse.models.base import error_of_mean
 
 NAME = "likelihood_table"
@@ -62,8 +64,10 @@ def judge(name, seed, draws, images):
     values are kept, so that they can be checked without an hour of work.
     """
     model, trained = checkpoint.pretrained(name, seed)
-    x = test_data(experiments.params(name).data).x[:images]
+    params = experiments.params(name).data
+    x = test_data(params).x[:images]
     start = time.perf_counter()
+    seen = {"seen": look(model, params, images)} if "watched" in trained else {}
     estimate = importance_estimate(model, x, draws, torch.Generator().manual_seed(seed))
     log_likelihood = estimate.log_likelihood
     return {
@@ -77,5 +81,27 @@ def judge(name, seed, draws, images):
         "median_effective_sample_size": estimate.effective_sample_size.median().item(),
         "active_units": int(active_units(model, x).sum()),
         "first_images": log_likelihood[:KEPT].tolist(),
+        **seen,
         "seconds": round(time.perf_counter() - start, 1),
     }
+
+
+def look(model, params, images):
+    """Mean log p(x) by `WATCHED_DRAWS` draws of training and of test images, with its error.
+
+    `images` of each, spread over the set; where training binarizes anew, the training images are
+    binarized once more, with noise that it has not seen. Returns a dict: `train` and `test`.
+    """
+    rows, transform = train_data(params, 0)
+    found = {}
+    for split, x in {"train": rows, "test": test_data(params).x}.items():
+        x, generator = x[:: max(1, len(x) // images)][:images], torch.Generator().manual_seed(0)
+        if transform is not None:
+            x = transform(x, generator)  # changes no pixel of the test images, which are binary
+        value = importance_estimate(model, x, WATCHED_DRAWS, generator).log_likelihood
+        found[split] = {
+            "log_likelihood": value.mean().item(),
+            "standard_error": error_of_mean(value),
+            "first_images": value[:KEPT].tolist(),
+        }
+    return found
