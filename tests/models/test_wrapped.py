@@ -202,6 +202,24 @@ HONEST = {
 }
 
 
+TRIED = {  # whose last steps do not tell
+    "a root of exp": lambda out: out.exp() ** 0.5,
+    "log(1 + exp)": lambda out: torch.log(1 + out.exp()),
+    "log1p": lambda out: out.exp().log1p(),
+    "logaddexp": lambda out: torch.logaddexp(out, 0 * out),
+    "elu": lambda out: elu(out) + 1,
+    "exp2": torch.exp2,
+    "a power": lambda out: 2**out,
+    "at least": lambda out: torch.maximum(out.exp(), torch.tensor(1e-6)),
+    "one over": lambda out: 1 / out.exp(),
+    "where": lambda out: torch.where(out > 0, out + 1, out.exp()),
+    "expm1": lambda out: out.expm1() + 1,
+    "norm": lambda out: out.norm(dim=1, keepdim=True).expand_as(out),
+    "product": lambda out: out * out,
+    "mean": lambda out: out.exp().mean(1, keepdim=True).expand_as(out),
+}
+
+
 def counting(end):
     return vc.models.wrap(Own(4, end), shape=(4,), likelihood="poisson")
 
@@ -248,6 +266,53 @@ def test_what_is_never_negative_but_may_be_meant_is_taken_with_a_warning(end, le
         counting(lambda out: Poisson(end(out.clone()) + 1e-3))  # the cure
         cure = Pair(lambda mean, rest: Normal(mean, end(rest.clone()) + 1e-3))
         vc.models.wrap(cure, shape=(4,))
+
+
+@pytest.mark.parametrize("end", TRIED.values(), ids=TRIED)
+def test_what_no_trial_brings_below_0_gets_a_warning(end):
+    with pytest.warns(UserWarning) as told:
+        model = counting(end)
+        pair = vc.models.wrap(Pair(lambda mean, rest: (mean, end(rest))), shape=(4,))
+    assert [str(words.message) for words in told] == [
+        "decode gives values that are never below 0 at any weights tried, which are log rates "
+        "here: no rate is below 1; if you mean rates, give their logarithms, or return "
+        "torch.distributions.Poisson(rate), for rates above 0.",
+        "encode gives a second output that is never below 0 at any weights tried, which is a log "
+        "variance here: no variance is below 1; if you mean a deviation or a variance, give the "
+        "logarithm of the variance, or return torch.distributions.Normal(mean, deviation).",
+    ]
+    assert {words.filename for words in told} == {__file__}
+    assert torch.equal(
+        model.decode(torch.ones(3, 2)).log_rate, end(Own(4).decode(torch.ones(3, 2)))
+    )
+    assert torch.equal(pair.encode(normal(9, 4)).log_var, end(Own(4).encode(normal(9, 4))[1]))
+    counting(lambda out: Poisson(end(out) + 1e-3))  # the cures
+    vc.models.wrap(Pair(lambda mean, rest: (mean, end(rest).log())), shape=(4,))
+    vc.models.wrap(Pair(lambda mean, rest: Normal(mean, end(rest) + 1e-3)), shape=(4,))
+
+
+@pytest.mark.parametrize("last", [nn.Identity(), nn.BatchNorm1d(4), nn.LayerNorm(4)])
+@pytest.mark.parametrize("act", [nn.ReLU(), nn.Sigmoid(), nn.Tanh()])
+@pytest.mark.parametrize("weight", [0, 0.1])
+@pytest.mark.parametrize("bias", [0, 3])
+def test_a_log_variance_that_starts_above_0_is_taken(last, act, weight, bias):
+    module = Own(4)
+    outputs = nn.Linear(3, 4)
+    nn.init.constant_(outputs.weight, weight)
+    nn.init.constant_(outputs.bias, bias)
+    module.body = nn.Sequential(nn.Linear(4, 3), act, outputs, last)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    vc.models.wrap(module, shape=(4,))
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_tuple_that_is_no_pair_is_counted(count):
+    module = Own(4)
+    module.encode = lambda x: module.body(x).chunk(2, 1)[:1] * count
+    assert refused(lambda: vc.models.wrap(module, shape=(4,))).startswith(
+        f"encode gives a tuple of {count}; it must give a pair (mean, log_var)"
+    )
 
 
 @pytest.mark.parametrize("end", HONEST.values(), ids=HONEST)

@@ -6,6 +6,7 @@ may be there all the same.
 """
 
 import math
+import warnings
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -44,6 +45,40 @@ def range_of(call, steps=None):
         return ANY
     inside = bool(((values >= low) & (values <= high)).all())
     return (low, high) if inside else ANY
+
+
+@torch.no_grad()
+def never_negative(call, x, weights):
+    """Whether no trial makes `call(x)` go below 0: other x, near and far, and other `weights`.
+
+    Each weight may change its sign, so that what a last layer gives may. Of what no trial moves
+    nobody knows.
+    """
+    weights = [weight for weight in weights if weight.is_floating_point()]
+    kept, generator = [weight.data for weight in weights], torch.Generator().manual_seed(0)
+    sizes = [weight.square().mean().sqrt().item() or 0.1 for weight in kept]
+    low, high = math.inf, -math.inf
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            for trial in range(20):
+                for weight, value, size in zip(weights, kept, sizes):
+                    sign = _noise(value.new_zeros(()), generator).sign()
+                    weight.data = sign * value + size * _noise(value, generator)
+                values = call(10 * _noise(x, generator) if trial % 2 else x.clone())
+                values = values[~values.isnan()].tolist()
+                low, high = min([low, *values]), max([high, *values])
+                if low < 0:
+                    return False
+    except Exception:  # whatever a strange module does with other weights
+        return False
+    finally:
+        for weight, value in zip(weights, kept):
+            weight.data = value
+    return low < high
+
+
+def _noise(like, generator):
+    return torch.randn(like.shape, generator=generator).to(like)
 
 
 class _Ranges(TorchDispatchMode):

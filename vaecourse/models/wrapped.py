@@ -21,7 +21,7 @@ from vaecourse.distributions import (
 )
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import LatentModel, evaluating
-from vaecourse.models.ranges import POSITIVE, range_of
+from vaecourse.models.ranges import POSITIVE, never_negative, range_of
 
 ENCODES = "a pair (mean, log_var) or a torch.distributions Normal or MultivariateNormal"
 DECODES = "a tensor or a torch.distributions Bernoulli, Normal or Poisson"
@@ -44,9 +44,9 @@ def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance
         For variances from z return a Normal.
 
     What is to be a log variance or a log rate, and comes from an exponential or a softplus as a
-    last step, is refused: it is none. Where another last step keeps it from going below 0, as a
-    ReLU does, a warning says so. Of other numbers nobody sees whether they are the logarithm of a
-    variance or that of a deviation: a Normal says it.
+    last step, is refused: it is none. Of what else is never below 0, as behind a ReLU, or at any
+    weights that are tried, a warning says so. Of other numbers nobody sees whether they are the
+    logarithm of a variance or that of a deviation: a Normal says it.
 
     p(z) is N(0, I). What judges a model puts it in evaluation for that time; with dropout or batch
     normalization, call `eval()` before `elbo` and `log_weights`, which can be trained. Raises
@@ -127,7 +127,8 @@ class Wrapped(LatentModel):
     def _check_log_var(self, x):
         """Refuse a pair of a mean and a deviation, or a variance, where that is sure."""
         self._check_logarithm(
-            lambda: self._encode(x.reshape(-1, *self.shape))[1],
+            lambda x: self._encode(x.reshape(-1, *self.shape))[1],
+            x,
             "encode gives a second output that is never below 0",
             "a deviation or a variance",
             "which is a log variance here: no variance",
@@ -142,7 +143,8 @@ class Wrapped(LatentModel):
             return
         if isinstance(p, PoissonCounts):
             self._check_logarithm(
-                lambda: self._decode(z.clone()),
+                self._decode,
+                z,
                 "decode gives values that are never below 0",
                 "rates",
                 "which are log rates here: no rate",
@@ -167,12 +169,14 @@ class Wrapped(LatentModel):
                 stacklevel=6,  # who called wrap
             )
 
-    def _check_logarithm(self, call, found, likely, taken, cure):
+    def _check_logarithm(self, call, x, found, likely, taken, cure):
         """Refuse what an exponential or a softplus makes positive where a logarithm is meant; warn
         of what else is never below 0, for that may be meant."""
-        if range_of(call, POSITIVE)[0] >= 0:
+        if range_of(lambda: call(x.clone()), POSITIVE)[0] >= 0:
             raise ValueError(f"{found}, as {likely}; {cure}.")
-        low, _ = range_of(call)
+        low, _ = range_of(lambda: call(x.clone()))
+        if low < 0 and never_negative(call, x, self.parameters()):
+            found, low = f"{found} at any weights tried", 0
         if low >= 0:
             warnings.warn(
                 f"{found}, {taken} is below {math.exp(low):.2g}; if you mean {likely}, {cure}.",
@@ -202,7 +206,8 @@ class Wrapped(LatentModel):
         elif isinstance(_base(q), Normal):
             mean, log_var = q.mean, 2 * _base(q).scale.log()
         else:
-            raise ValueError(f"encode gives a {type(q).__name__}; it must give {ENCODES}.")
+            many = f" of {len(q)}" if isinstance(q, tuple | list) else ""
+            raise ValueError(f"encode gives a {type(q).__name__}{many}; it must give {ENCODES}.")
         mean, log_var = self._latents(mean, lead), self._latents(log_var, lead)
         if mean.shape != log_var.shape:
             widths = f"{mean.shape[-1]} means and {log_var.shape[-1]} log variances"
