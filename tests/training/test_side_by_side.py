@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,6 +73,15 @@ def test_a_model_does_not_depend_on_its_neighbours():
     torch.testing.assert_close(flat(three[1]), flat(other[1]), rtol=0, atol=1e-5)
 
 
+def test_seeds_may_be_an_array():
+    settings = {"epochs": 1, "batch_size": 32, "progress": False}
+    one, other = (
+        fit_together(models(2), [data(0), data(1)], seeds=seeds, **settings)
+        for seeds in (np.array([7, 8]), [7, 8])
+    )
+    assert [run.epoch_loss for run in one] == [run.epoch_loss for run in other]
+
+
 def test_stopping_between_epochs_changes_no_bit():
     def run(stops):
         ensemble, state, losses = None, None, []
@@ -112,6 +122,11 @@ def test_global_state_is_left_alone():
         ({"x": [data(0)]}, "x has 1 sets of data for 2 models"),
         ({"x": [data(0), data(1, 64)]}, "x has 64, 96 rows"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 0}, "batch_size is 0; it must be an integer of at least 1"),
+        ({"seeds": [7]}, "seeds has 1 entries for 2 models; give one to each"),
+        ({"seeds": []}, "seeds has 0 entries for 2 models"),
+        ({"seeds": [0, 1.5]}, "seed is 1.5; it must be an integer from 0"),
+        ({"models": [], "x": []}, "models is empty; there must be one at least"),
         ({"models": [*models(1), *models(1, "full")]}, "The models differ in their parameters"),
         (
             {"models": [vc.models.VAE(2, 2, (8,), activation="tanh", **SHAPE)] * 2},

@@ -12,7 +12,7 @@ import torch
 from torch.optim.adam import adam
 from tqdm import tqdm
 
-from vaecourse._arguments import check_settings
+from vaecourse._arguments import check_settings, seeded
 from vaecourse._files import below
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.training.bernoulli_gradients import BernoulliGradients
@@ -38,8 +38,9 @@ def fit_together(
     differ, for data they cannot take and settings out of range; FloatingPointError when a
     loss stops being finite.
     """
-    run = Ensemble(models, x, batch_size, learning_rate, seeds or range(len(models)))
     check_settings(epochs, batch_size, learning_rate)
+    seeds = range(len(models)) if seeds is None else seeds
+    run = Ensemble(models, x, batch_size, learning_rate, seeds)
     histories = [History() for _ in models]
     options = {} if progress else {"disable": True}
     with tqdm(total=epochs * run.steps, unit="step", **options) as bar:
@@ -74,7 +75,7 @@ class Ensemble:
         products=None,
         optimizer="adam",
     ):
-        x = _checked(models, x, batch_size)
+        x = _checked(models, x, batch_size, seeds)
         self.models, self.learning_rate, self.rate = models, learning_rate, learning_rate
         self.steps, self.batch_size = len(x[0]) // batch_size, batch_size
         if isinstance(getattr(models[0], "likelihood", None), BernoulliLikelihood):
@@ -93,7 +94,7 @@ class Ensemble:
         self.moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
         self.count = torch.zeros((), device=weights.device)
         self.generators = [
-            torch.Generator(device=weights.device).manual_seed(seed) for seed in seeds
+            torch.Generator(device=weights.device).manual_seed(int(seed)) for seed in seeds
         ]
 
     def schedule(self, name, epoch, epochs):
@@ -245,9 +246,15 @@ class _Levels:
         out.copy_(torch.lt(r, level, out=level))  # by way of int16, for a bool costs ten times it
 
 
-def _checked(models, x, batch_size):
-    if len(x) != len(models):
-        raise ValueError(f"x has {len(x)} sets of data for {len(models)} models; give one to each.")
+def _checked(models, x, batch_size, seeds):
+    if len(models) == 0:
+        raise ValueError("models is empty; there must be one at least.")
+    for what, given in (("x has {} sets of data", x), ("seeds has {} entries", seeds)):
+        if len(given) != len(models):
+            found = what.format(len(given))
+            raise ValueError(f"{found} for {len(models)} models; give one to each.")
+    for seed in seeds:
+        seeded(seed)
     x = [model.check(data) for model, data in zip(models, x)]
     for model, data in zip(models, x):
         model.prepare(data)
