@@ -2,6 +2,7 @@
 
 from itertools import permutations
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,3 +57,12 @@ def test_bad_arguments_are_refused_in_a_sentence():
         clustering.purity(torch.tensor([0, 1, 1]), label)
     with pytest.raises(ValueError, match="cluster goes up to 1; with num_clusters = 1"):
         clustering.occupancy(label, 1)
+
+
+@pytest.mark.parametrize("read", [list, np.array, lambda x: np.array(x, np.uint8)])
+def test_labels_may_be_what_data_may_be(read):
+    cluster = [9, 9, 0, 200, 200, 9]
+    label = [20, 20, 1, 0, 2, 1]
+    assert clustering.purity(read(cluster), read(label)) == pytest.approx(4 / 6)
+    assert clustering.hungarian_accuracy(read(cluster), torch.tensor(label)) == pytest.approx(4 / 6)
+    assert clustering.occupancy(read(cluster), 201)[9] == 0.5

@@ -31,6 +31,7 @@ def test_of_a_gmvae_the_clusters_too():
     assert metrics["accuracy"] == hungarian_accuracy(model.classify(x), label)
     assert metrics["smallest_component"] <= 1 / 3 <= metrics["largest_component"]
     assert metrics["elbo"] < metrics["log_likelihood"]
+    assert evaluate(model, x, label=label.numpy()) == metrics
     without = evaluate(model, x)
     assert without == {key: metrics[key] for key in without}
     assert metrics.keys() - without.keys() == {

@@ -7,16 +7,15 @@ accuracy needs as many clusters as labels to reach one, and neither shows an emp
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from vaecourse._arguments import as_tensor
+
 
 def confusion(cluster, label):
     """How often each cluster meets each label: counts [C, L], from integers [N] and [N].
 
     C and L are one more than the largest value. Raises ValueError for other shapes or values.
     """
-    for name, value in (("cluster", cluster), ("label", label)):
-        whole = not (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool)
-        if value.ndim != 1 or len(value) == 0 or not whole or value.min() < 0:
-            raise ValueError(f"{name} must hold integers of at least 0, of shape [N] with N > 0.")
+    cluster, label = _whole("cluster", cluster), _whole("label", label)
     if len(cluster) != len(label):
         raise ValueError(
             f"cluster has {len(cluster)} entries and label {len(label)}; they must match."
@@ -39,6 +38,7 @@ def match(cluster, label):
 
 def hungarian_accuracy(cluster, label):
     """The share of points whose cluster is matched with their label, each label used once."""
+    cluster, label = _whole("cluster", cluster), _whole("label", label)
     return (match(cluster, label)[cluster] == label).double().mean().item()
 
 
@@ -49,6 +49,7 @@ def purity(cluster, label):
 
 def occupancy(cluster, num_clusters):
     """The share of the points in each cluster, [num_clusters], float64."""
+    cluster = _whole("cluster", cluster)
     counts = torch.bincount(cluster, minlength=num_clusters)
     if len(counts) > num_clusters:
         raise ValueError(
@@ -56,3 +57,12 @@ def occupancy(cluster, num_clusters):
             f"be at most {num_clusters - 1}."
         )
     return counts.double() / len(cluster)
+
+
+def _whole(name, value):
+    """`value` as integers [N] on the CPU; ValueError for anything else."""
+    value = as_tensor(value, argument=name, keep_whole=True).cpu()
+    whole = not (value.is_floating_point() or value.dtype == torch.bool)
+    if value.ndim != 1 or len(value) == 0 or not whole or (value.long() < 0).any():
+        raise ValueError(f"{name} must hold integers of at least 0, of shape [N] with N > 0.")
+    return value.long()
