@@ -174,19 +174,28 @@ def pretrained(name, seed=0):
     for data. Raises ValueError that lists the shipped names when there is none of that name, or
     says where they are to be had when there are none at all.
     """
-    places = [PRETRAINED, *(folder / "pretrained" for folder in folders())]
-    shipped = {file.stem: place for place in reversed(places) for file in place.glob("*.json")}
-    if f"{name}_seed{seed}" in shipped:
-        return load(shipped[f"{name}_seed{seed}"] / f"{name}_seed{seed}")
-    if not shipped:
-        looked = ", ".join(dict.fromkeys(str(place) for place in places))
+    found = shipped(".json")
+    if f"{name}_seed{seed}" in found:
+        return load(found[f"{name}_seed{seed}"])
+    if not found:
+        looked = ", ".join(dict.fromkeys(map(str, _places())))
         raise ValueError(
             f"{plain(name)}_seed{seed} was not found in any of {looked}: the shipped models are in "
             "the repository's folder data, not in the package; copy it, and name it in "
             "VAECOURSE_DATA."
         )
-    there = ", ".join(sorted(shipped))
+    there = ", ".join(sorted(found))
     raise ValueError(f"{plain(name)}_seed{seed} is not a shipped model; there are: {there}.")
+
+
+def shipped(suffix):
+    """The files of that suffix among what the course ships: a path under each name."""
+    files = (file for place in reversed(_places()) for file in place.glob(f"*{suffix}"))
+    return {file.name.removesuffix(suffix): file for file in files}
+
+
+def _places():
+    return [PRETRAINED, *(folder / "pretrained" for folder in folders())]
 
 
 def provenance(command, seconds, metrics):

@@ -12,6 +12,7 @@ from vaecourse._files import write_tensors
 def shipped(tmp_path, monkeypatch):
     """A folder of shipped runs with the snapshots of one; returns its tensors."""
     monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(checkpoint, "folders", lambda: [])
     generator = torch.Generator().manual_seed(0)
     tensors = {
         f"{kind}.{epoch:03d}": torch.randn(500, 2, generator=generator).half()
@@ -36,7 +37,17 @@ def test_an_unknown_name_is_answered_with_those_there_are(shipped):
     )
 
 
+def test_they_are_found_in_the_folders_of_data_too(shipped, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path / "site-packages")
+    (tmp_path / "data" / "pretrained").mkdir(parents=True)
+    name = "three_blobs_full.snapshots.safetensors"
+    (tmp_path / name).rename(tmp_path / "data" / "pretrained" / name)
+    monkeypatch.setattr(checkpoint, "folders", lambda: [tmp_path / "data"])
+    assert experiments.snapshots("three_blobs_full")["epochs"] == [0, 2, 21, 144]
+
+
 def test_a_folder_without_snapshots_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(checkpoint, "folders", lambda: [])
     with pytest.raises(ValueError, match="'x' has no snapshots; there are those of: none."):
         experiments.snapshots("x")

@@ -48,13 +48,11 @@ def snapshots(name):
 
     Raises ValueError that lists the runs with snapshots when `name` is none of them.
     """
-    suffix = ".snapshots.safetensors"
-    kept = sorted(checkpoint.PRETRAINED.glob(f"*{suffix}"))
-    known = [file.name.removesuffix(suffix) for file in kept]
-    if name not in known:
-        there = ", ".join(known) or "none"
+    kept = checkpoint.shipped(".snapshots.safetensors")
+    if name not in kept:
+        there = ", ".join(sorted(kept)) or "none"
         raise ValueError(f"{name!r} has no snapshots; there are those of: {there}.")
-    tensors, _ = read_tensors(checkpoint.PRETRAINED / f"{name}{suffix}")
+    tensors, _ = read_tensors(kept[name])
     epochs = sorted(int(key) for key in below(tensors, "codes."))
     stacked = {
         kind: torch.stack([tensors[f"{kind}.{epoch:03d}"] for epoch in epochs])
