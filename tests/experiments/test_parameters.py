@@ -126,7 +126,15 @@ def test_a_short_file_gets_the_defaults(tmp_path):
         ),
         (
             {**GOOD, "model": CLASSIFIER, "data": {"name": "static_mnist"}},
-            "data.name is static_mnist; a classifier takes those with labels, mnist or cifar10",
+            "data.name is static_mnist; the model classifier takes those with labels, mnist or",
+        ),
+        (
+            {
+                **GOOD,
+                "model": {"kind": "m2", "data_dim": 784, "latent_dim": 2},
+                "data": {"name": "static_mnist"},
+            },
+            "data.name is static_mnist; the model m2 takes those with labels, mnist or cifar10",
         ),
         (
             {**GOOD, "model": CLASSIFIER, "training": {"epochs": 1, "gradients": "by_hand"}},

@@ -252,9 +252,9 @@ class Params(_Strict):
                 "gradients by_hand go with muon and products of bfloat16 for the likelihood "
                 "bernoulli only."
             )
-        if kind == "classifier" and name not in LABELLED:
+        if models.KINDS[kind].needs_labels and name not in LABELLED:
             raise ValueError(
-                f"data.name is {name}; a classifier takes those with labels, "
+                f"data.name is {name}; the model {kind} takes those with labels, "
                 f"{' or '.join(LABELLED)}."
             )
         if name in WIDTHS:
