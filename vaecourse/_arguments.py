@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Mapping, Reversible
 from contextlib import contextmanager
+from numbers import Real
 
 import numpy as np
 
@@ -53,6 +54,14 @@ def check_count(argument, value, smallest=1):
     return count
 
 
+def check_whole(argument, value, high):
+    """`value` as an int; ValueError unless it is an integer from 0 to `high`."""
+    number = _integer(value)
+    if number is None or not 0 <= number <= high:
+        raise ValueError(f"{argument} is {value!r}; it must be an integer from 0 to {high}.")
+    return number
+
+
 def check_counts(**counts):
     """`check_count` of several arguments."""
     for argument, value in counts.items():
@@ -81,7 +90,7 @@ def check_positive(argument, value):
 
 def check_not_negative(argument, value):
     """`value` as a float; ValueError unless it is a finite number of at least zero."""
-    if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+    if not (isinstance(value, Real) and 0 <= value < math.inf):
         raise ValueError(f"{argument} is {value!r}; it must be a finite number of at least 0.")
     return float(value)
 

@@ -1,6 +1,7 @@
 """Small convolutional networks for images that come as rows. Taught in chapter 13."""
 
 from itertools import pairwise
+from numbers import Integral
 
 from torch import nn
 
@@ -62,7 +63,7 @@ def conv_decoder(latent_dim, channels, image_shape, activation="relu", *, genera
 
 def _halved(image_shape, channels):
     """Height and width after a halving for each of `channels`."""
-    if len(channels) < 1 or any(not isinstance(c, int) or c < 1 for c in channels):
+    if len(channels) < 1 or any(not isinstance(c, Integral) or c < 1 for c in channels):
         raise ValueError(f"channels is {list(channels)}; it must be one or more positive integers.")
     step = 2 ** len(channels)
     if len(image_shape) != 3 or any(side % step for side in image_shape[1:]):

@@ -182,6 +182,11 @@ def test_wrong_input_is_refused_in_one_sentence(arguments, message):
     assert refused(GradientExplorer, **arguments) == message
 
 
+def test_numbers_of_numpy_are_numbers():
+    explorer = GradientExplorer(samples=np.int64(10), mean=np.float32(0.5), seed=np.int64(3))
+    assert type(explorer.samples) is int and (explorer.samples, explorer.mean) == (10, 0.5)
+
+
 def test_a_wrong_mean_changes_nothing():
     explorer = GradientExplorer(mean=1)
     with pytest.raises(ValueError, match="from -3 to 3"):

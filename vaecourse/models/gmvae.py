@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
-from vaecourse._arguments import as_rows, check_counts
+from vaecourse._arguments import as_rows, check_counts, check_whole
 from vaecourse.distributions import DiagonalGaussian, generator_of, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.base import Count, Dimension, LatentModel, Seed, Widths
@@ -249,7 +249,7 @@ class GMVAE(LatentModel):
         if label is None:
             y = self.prior.sample_label((n,), generator)
         else:
-            check_label(label, self.num_components)
+            check_whole("label", label, self.num_components - 1)
             y = torch.full((n,), label)
         z = self.prior.latent.sample((n,), generator)[torch.arange(n), y]
         return self.decode(z).sample((), generator)
@@ -266,14 +266,6 @@ class GMVAE(LatentModel):
         x = as_rows(self.tensor(x), self.data_dim)
         self.likelihood.check(x)
         return x
-
-
-def check_label(label, num_components):
-    """Raise ValueError unless `label` is an integer from 0 to num_components − 1."""
-    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < num_components:
-        raise ValueError(
-            f"label is {label!r}; it must be an integer from 0 to {num_components - 1}."
-        )
 
 
 def _body(widths, activation, generator):

@@ -72,13 +72,6 @@ def check_numbers(name, value, ranges):
     return [check_number(f"{name}[{k}]", value[k], *ends) for k, ends in enumerate(ranges.values())]
 
 
-def check_whole(name, value, high):
-    """`value`; raises ValueError unless it is an integer from 0 to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
-        raise ValueError(f"{name} is {value!r}; it must be an integer from 0 to {high}.")
-    return value
-
-
 def check_points(name, value, shape=("N", 2)):
     """`value` as a finite float64 tensor of that shape, in which a letter is any length above 0.
 

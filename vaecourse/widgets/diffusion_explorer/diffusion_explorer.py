@@ -7,8 +7,9 @@ import anywidget
 import torch
 import traitlets
 
+from vaecourse._arguments import check_whole
 from vaecourse.inference.noised_mixture import NoisedMixture
-from vaecourse.widgets.shared import Hand, check_number, check_numbers, check_whole, page_files
+from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
 
 LOG_SNR = (-6.0, 8.0)
 LEVELS = (2, 1000)

@@ -4,6 +4,7 @@ import anywidget
 import torch
 import traitlets
 
+from vaecourse._arguments import check_whole
 from vaecourse.data import synthetic
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
@@ -11,7 +12,6 @@ from vaecourse.widgets.shared import (
     Hand,
     check_number,
     check_points,
-    check_whole,
     page_files,
 )
 

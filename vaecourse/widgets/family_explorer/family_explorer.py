@@ -8,11 +8,11 @@ import torch
 import traitlets
 from torch import nn
 
-from vaecourse._arguments import check_choice
+from vaecourse._arguments import check_choice, check_whole
 from vaecourse.models import GMVAE, VRNN
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files
+from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
 VIEWS = ("gmvae", "vrnn")
 REACH = 3.0  # standard deviations that z can be moved from the mean of its component

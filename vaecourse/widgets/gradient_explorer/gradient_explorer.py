@@ -3,8 +3,8 @@
 import anywidget
 import traitlets
 
-from vaecourse._arguments import check_choice
-from vaecourse.widgets.shared import Hand, check_number, check_whole, page_files
+from vaecourse._arguments import check_choice, check_whole
+from vaecourse.widgets.shared import Hand, check_number, page_files
 
 BASELINES = ("none", "mean", "optimal")
 FARTHEST = 3.0  # |mean| at which the axes of the picture end

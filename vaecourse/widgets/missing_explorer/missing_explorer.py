@@ -5,10 +5,11 @@ import numpy as np
 import torch
 import traitlets
 
+from vaecourse._arguments import check_whole
 from vaecourse.evaluation.grid import LatentGrid
 from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files
+from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
 POINTS, REACH = 81, 4.0  # of the grid of z
 

@@ -5,11 +5,12 @@ import numpy as np
 import torch
 import traitlets
 
+from vaecourse._arguments import check_whole
 from vaecourse.distributions import DiagonalGaussian
 from vaecourse.models.base import evaluating
 from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, check_whole, page_files, static_script
+from vaecourse.widgets.shared import Hand, check_numbers, page_files, static_script
 
 REACH = 4.5  # of the grid of z in pipeline_explorer.js
 

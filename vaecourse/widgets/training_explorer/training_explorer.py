@@ -1,18 +1,19 @@
 """The training explorer, Python side: runs checked, and their points as bytes."""
 
+from numbers import Integral
+
 import anywidget
 import torch
 import traitlets
 
 from vaecourse import checkpoint, experiments
-from vaecourse._arguments import check_choice
+from vaecourse._arguments import check_choice, check_whole
 from vaecourse.experiments.datasets import test_data
 from vaecourse.experiments.parameters import SyntheticParams
 from vaecourse.widgets.shared import (
     Hand,
     check_number,
     check_points,
-    check_whole,
     page_files,
 )
 
@@ -186,7 +187,7 @@ def _numbers(name, run, key):
 
 
 def _check_epochs(name, epochs, count):
-    whole = all(isinstance(epoch, int) for epoch in epochs)
+    whole = all(isinstance(epoch, Integral) for epoch in epochs)
     if not epochs or not whole or any(a >= b for a, b in zip([-1, *epochs], [*epochs, count])):
         raise ValueError(
             f"{name} is {epochs}; it must be rising integers from 0 to {count - 1}, "
