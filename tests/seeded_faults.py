@@ -114,8 +114,8 @@ FAULTS = [
     ),
     (
         "evaluation/likelihood",
-        "generator, q).cpu().double()",
-        "generator, q).cpu().float()",
+        "generator).cpu().double()",
+        "generator).cpu().float()",
         "evaluation/test_likelihood",
     ),
     (

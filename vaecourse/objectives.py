@@ -34,13 +34,12 @@ def elbo_terms(model, x, num_samples=1, generator=None):
     return ElboTerms(log_likelihood.mean(0), kl_divergence(q, model.prior))
 
 
-def log_weights(model, x, num_samples, generator=None, q=None):
+def log_weights(model, x, num_samples, generator=None):
     """log p(x, z) − log q(z|x) at `num_samples` draws of z from q(z|x), [S, B].
 
-    Their mean over S estimates the ELBO; their log-mean-exp the tighter bound below. q: what
-    `model.encode(x)` gave, if it is at hand.
+    Their mean over S estimates the ELBO; their log-mean-exp the tighter bound below.
     """
-    q = model.encode(x) if q is None else q
+    q = model.encode(x)
     z = q.rsample((num_samples,), generator)
     return model.prior.log_prob(z) + model.decode(z).log_prob(x) - q.log_prob(z)
 

@@ -1,9 +1,11 @@
 """What judges a module of one's own judges it in evaluation, and leaves it as it was found."""
 
 import copy
+import math
 
 import pytest
 import torch
+from sentences import refused
 from torch import nn
 
 import vaecourse as vc
@@ -135,6 +137,56 @@ def test_an_explorer_shows_a_module_in_evaluation_and_leaves_it_as_it_was(model,
     other = explorer(copy.deepcopy(model).eval())
     assert shown.arrays == other.arrays
     assert values == getattr(other, "values", None)
+
+
+SMALL = {"data_dim": 4, "latent_dim": 2}
+TWO_LATENTS = ("hierarchical", {**SMALL, "upper_dim": 2})
+NO_LATENT = [
+    ("vrnn", {"data_dim": 2, "latent_dim": 2, "state_dim": 2}),
+    ("diffusion", {"data_dim": 4, "levels": 8}),
+    ("m2", {**SMALL, "num_classes": 2}),
+    ("classifier", {"image_shape": [1, 2, 2], "channels": [2], "num_classes": 2}),
+]
+ONE_LATENT = {
+    **{name: JUDGES[name] for name in ("aggregate_kl", "kl_per_dimension", "active_units")},
+    "encoder_terms": JUDGES["encoder_terms"],
+    "LatentGrid": lambda m, x: vc.evaluation.LatentGrid(m, 11),
+    "LatentExplorer": lambda m, x: LatentExplorer(m, x[:, :4]),
+    "MissingExplorer": lambda m, x: MissingExplorer(m, DIGITS),
+    "PipelineExplorer": lambda m, x: PipelineExplorer(m, DIGITS),
+}
+
+
+@pytest.mark.parametrize(("kind", "params"), [TWO_LATENTS, *NO_LATENT])
+@pytest.mark.parametrize("judge", ONE_LATENT)
+def test_what_judges_one_latent_by_its_prior_refuses_a_model_of_others(judge, kind, params):
+    if kind == "diffusion" and judge.endswith("Explorer"):
+        return  # which has no decoder: that is said of it
+    model = vc.models.build({"kind": kind, **params})
+    assert refused(ONE_LATENT[judge], model, X) == (
+        f"model is a {type(model).__name__}; this needs one with encode(x), decode(z) and prior, "
+        "p(z), of one latent z."
+    )
+
+
+@pytest.mark.parametrize(("kind", "params"), NO_LATENT[:3])
+def test_a_model_without_one_latent_has_no_codes(kind, params):
+    model = vc.models.build({"kind": kind, **params})
+    with pytest.raises(ValueError, match=r"model is a .*; this needs one with encode\(x\) of one"):
+        model.codes(X)
+
+
+def test_a_likelihood_is_estimated_by_the_models_own_weights():
+    kinds = [TWO_LATENTS, *NO_LATENT[:2]]
+    for model in (vc.models.build({"kind": kind, **params}) for kind, params in kinds):
+        x = model.arrange(X[:3, :4])
+        found = vc.evaluation.importance_log_likelihood(model, x, 7, generator())
+        with torch.no_grad():
+            weights = model.log_weights(x, 7, generator()).double()
+        torch.testing.assert_close(found, weights.logsumexp(0) - math.log(7))
+    for kind, params in NO_LATENT[2:]:
+        with pytest.raises(ValueError, match="^model is a .*; this needs one with encode"):
+            vc.evaluation.importance_log_likelihood(vc.models.build({"kind": kind, **params}), X, 7)
 
 
 def test_what_is_no_module_of_torch_is_judged_too():

@@ -69,7 +69,7 @@ def evidence(model, x, reach=7, points=141):
     u = axis[:, None]
     z = torch.cartesian_prod(axis, axis)
     step = axis[1] - axis[0]
-    log_u = model.prior.log_prob(u) + step.log()
+    log_u = model.upper_prior.log_prob(u) + step.log()
     log_z = (log_u + model.lower_prior(u).log_prob(z[:, None])).logsumexp(1) + 2 * step.log()
     return (log_z[:, None] + model.decode(z[:, None]).log_prob(x)).logsumexp(0)
 

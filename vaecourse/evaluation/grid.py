@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import grid_sample, softplus
 
 from vaecourse._arguments import check_count, check_shape
-from vaecourse.models.base import evaluating
+from vaecourse.models.base import check_latent, evaluating
 
 
 class LatentGrid:
@@ -26,6 +26,7 @@ class LatentGrid:
     @torch.no_grad()
     def __init__(self, model, points=201, reach=5.0, log_prior=None):
         check_count("points", points, smallest=2)
+        check_latent(model)
         if getattr(model, "latent_dim", None) != 2:
             raise ValueError(f"model is a {type(model).__name__}; the grid takes two latents.")
         self.axis = torch.linspace(-reach, reach, points)

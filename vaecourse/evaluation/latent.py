@@ -2,7 +2,7 @@
 
 from torch.distributions import kl_divergence
 
-from vaecourse.models.base import judging
+from vaecourse.models.base import check_latent, judging
 
 
 @judging
@@ -12,6 +12,7 @@ def kl_per_dimension(model, x):
     For independent latents these sum to the KL term of the bound. Raises ValueError for a
     full covariance, whose KL does not split over dimensions.
     """
+    check_latent(model)
     x = model.check(x)
     q = model.encode(x)
     if not hasattr(q, "base_dist"):
@@ -22,5 +23,6 @@ def kl_per_dimension(model, x):
 @judging
 def active_units(model, x, threshold=0.01):
     """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16]."""
+    check_latent(model)
     x = model.check(x)
     return model.encode(x).mean.var(dim=0) > threshold

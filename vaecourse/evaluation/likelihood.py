@@ -6,16 +6,17 @@ ELBO to log p(x) [BGS16]. All values are in nats.
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from vaecourse import objectives
 from vaecourse._arguments import check_count
 from vaecourse.evaluation.divergence import monte_carlo
-from vaecourse.models.base import judging
-from vaecourse.objectives import log_weights
+from vaecourse.models.base import check_latent, judging
 
 ROWS = 500  # pairs of image and draw that are decoded at once: what fits a processor's cache
 
@@ -46,29 +47,34 @@ def importance_log_likelihood(model, x, num_samples, generator=None, *, rows=ROW
 def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, progress=True):
     """log p(x) for each row of x [B, D], with standard error and effective sample size.
 
-    model: anything with `encode`, `decode`, `prior` and `check`. Any number of draws is taken,
-    at most `rows` pairs of image and draw at a time: memory is bounded by rows · D values, and a
-    bar shows when it takes longer than two seconds. Raises ValueError for a count that is not
-    positive, or for x that the model cannot take. [BGS16]; chapter 13.
+    model: anything with `check` and `log_weights`, or with `encode`, `decode` and `prior` of one
+    latent z. Any number of draws is taken, at most `rows` pairs of image and draw at a time: memory
+    is bounded by rows · D values, and a bar shows when it takes longer than two seconds. Raises
+    ValueError for a count that is not positive, or for a model or x that it cannot take. [BGS16];
+    chapter 13.
     """
     check_count("num_samples", num_samples)
     check_count("rows", rows)
+    log_weights = getattr(model, "log_weights", None)
+    if log_weights is None:
+        check_latent(model)
+        log_weights = partial(objectives.log_weights, model)
     x = model.check(x)
     parts = []
     with tqdm(total=len(x), unit="image", delay=2, disable=not progress) as bar:
         for images in x.split(max(1, rows // num_samples)):
-            parts.append(_estimate(model, images, num_samples, rows, generator))
+            parts.append(_estimate(log_weights, images, num_samples, rows, generator))
             bar.update(len(images))
     return LikelihoodEstimate(*map(torch.cat, zip(*parts)))
 
 
-def _estimate(model, x, num_samples, rows, generator):
+def _estimate(log_weights, x, num_samples, rows, generator):
     log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)  # mps has no float64
     log_sum_of_squares = log_sum.clone()
-    q, chunk = model.encode(x), max(1, rows // len(x))
+    chunk = max(1, rows // len(x))
     for done in range(0, num_samples, chunk):
         draws = min(chunk, num_samples - done)
-        log_w = log_weights(model, x, draws, generator, q).cpu().double()
+        log_w = log_weights(x, draws, generator).cpu().double()
         log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
         log_sum_of_squares = torch.logaddexp(log_sum_of_squares, (2 * log_w).logsumexp(0))
     effective = (2 * log_sum - log_sum_of_squares).exp()
@@ -93,6 +99,7 @@ def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress
     KL(q(z) ‖ p(z)) + I [HJ16]. Costs N² · num_samples densities, `chunk` draws at a time. Raises
     ValueError for a posterior that is not diagonal.
     """
+    check_latent(model)
     check_count("num_samples", num_samples)
     x = model.check(x)
     q = model.encode(x)

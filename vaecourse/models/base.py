@@ -1,5 +1,6 @@
 """What every model answers, so that who trains or judges one need not ask of what kind it is."""
 
+import inspect
 import math
 from contextlib import contextmanager
 from functools import wraps
@@ -51,6 +52,24 @@ def judging(function):
             return function(model, *arguments, **settings)
 
     return judge
+
+
+def check_latent(model, prior=True):
+    """Raise ValueError unless all that `model` draws for a row x is one latent z.
+
+    Then q(z|x) is encode(x), p(x|z) is decode(z), and p(z) is `prior`; without `prior`, only
+    encode(x) is asked for. So a model of more latents has no attribute of that name.
+    """
+    wanted = "encode(x), decode(z) and prior, p(z)," if prior else "encode(x)"
+    try:
+        inspect.signature(model.encode).bind("x")
+        if prior:
+            inspect.signature(model.decode).bind("z")
+            model.prior.log_prob  # noqa: B018
+    except (AttributeError, TypeError):
+        raise ValueError(
+            f"model is a {type(model).__name__}; this needs one with {wanted} of one latent z."
+        ) from None
 
 
 def error_of_mean(values):
@@ -115,6 +134,7 @@ class Model(nn.Module):
 
         Raises ValueError for x that is not data for this model.
         """
+        check_latent(self, prior=False)
         x = self.check(x)
         with evaluating(self):
             return self.encode(x).mean

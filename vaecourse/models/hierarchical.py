@@ -94,7 +94,7 @@ class HierarchicalVAE(LatentModel):
     # --- distributions ---------------------------------------------------------------------------
 
     @property
-    def prior(self):
+    def upper_prior(self):
         """p(u), standard normal over [K]."""
         return self.upper_posterior.prior(like=self.decoder[0].weight)
 
@@ -143,7 +143,7 @@ class HierarchicalVAE(LatentModel):
             kl_lower = kl_divergence(q_z, p_z)
         else:  # u depends on this z: only log q has its expectation in closed form
             kl_lower = -q_z.entropy() - p_z.log_prob(z)
-        kl_upper = kl_divergence(q_u, self.prior).expand(num_samples, -1)
+        kl_upper = kl_divergence(q_u, self.upper_prior).expand(num_samples, -1)
         terms = (self.decode(z).log_prob(x), kl_lower, kl_upper)
         return LayeredTerms(*(term.mean(0) for term in terms))
 
@@ -152,7 +152,7 @@ class HierarchicalVAE(LatentModel):
         x = self.check(x)
         z, u, q_z, q_u = self._drawn(x, num_samples, generator)
         log_p = self.decode(z).log_prob(x) + self.lower_prior(u).log_prob(z)
-        return log_p + self.prior.log_prob(u) - q_z.log_prob(z) - q_u.log_prob(u)
+        return log_p + self.upper_prior.log_prob(u) - q_z.log_prob(z) - q_u.log_prob(u)
 
     def loss(self, x, generator=None):
         """−ELBO averaged over the rows of x, one draw of z and u each."""
@@ -163,7 +163,7 @@ class HierarchicalVAE(LatentModel):
     @torch.no_grad()
     def sample(self, n, generator=None):
         """n draws of x from the model, [n, D]: first u, then z given u, then x given z."""
-        u = self.prior.sample((n,), generator)
+        u = self.upper_prior.sample((n,), generator)
         z = self.lower_prior(u).sample((), generator)
         return self.decode(z).sample((), generator)
 

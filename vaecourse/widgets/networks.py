@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vaecourse._arguments import as_rows, check_classes
-from vaecourse.models.base import judging
+from vaecourse.models.base import LabelledModel, LatentModel, check_latent, judging
 
 SIDE, MOST_IMAGES = 28, 20  # of digits to pick from
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
@@ -68,6 +68,15 @@ def same_logits(logits, raw):
     in float32, stood between: up to 2e-4 at ±8, and nothing to compare far beyond."""
     near = (one.clamp(-8, 8) for one in (logits, raw))
     return logits.shape == raw.shape and torch.allclose(*near, rtol=0, atol=1e-3)
+
+
+def check_prior(model):
+    """Raise ValueError unless N(0, I), the prior of the page, is what the model, if any, has."""
+    if isinstance(model, (LatentModel, LabelledModel)):
+        check_latent(model)
+    prior = getattr(model, "prior", None)
+    if prior is not None and not ((prior.mean == 0).all() and (prior.stddev == 1).all()):
+        raise ValueError("model.prior is not N(0, I), the only prior that the page knows.")
 
 
 @judging

@@ -18,10 +18,9 @@ from vaecourse._arguments import (
     check_finite_rows,
     first_column,
 )
-from vaecourse.models import M2, VRNN
 from vaecourse.models.base import evaluating
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
-from vaecourse.widgets.networks import points_of, read_network, same_logits
+from vaecourse.widgets.networks import check_prior, points_of, read_network, same_logits
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
@@ -84,8 +83,8 @@ class LatentExplorer(anywidget.AnyWidget):
         title="The latent plane",
         **traits,
     ):
+        check_prior(model)
         layers, weights = read_decoder(model)
-        _check_prior(model)
         _check_units(model)
         x, shape = _check_x(model, x, image_shape)
         labels = None if labels is None else check_classes("labels", labels, len(x))
@@ -138,11 +137,6 @@ class LatentExplorer(anywidget.AnyWidget):
 
 def read_decoder(model):
     """As `read_network`, of `model.decoder`, whose inputs must be two latents."""
-    if isinstance(model, (VRNN, M2)):
-        raise ValueError(
-            f"model is of class {type(model).__name__}, whose decoder takes more than z; it must "
-            "be a VAE, an Autoencoder or another model whose decode takes z alone."
-        )
     if getattr(model, "decoder", None) is None:
         raise ValueError(
             "model has no network `decoder`, which the page runs: give it that name, or make the "
@@ -296,12 +290,6 @@ def _log_variance(model, log_var, from_z):
             "knows one variance for all, or variances from z."
         )
     return {"log_var": log_var[0, 0].item()}
-
-
-def _check_prior(model):
-    prior = getattr(model, "prior", None)
-    if prior is not None and not ((prior.mean == 0).all() and (prior.stddev == 1).all()):
-        raise ValueError("model.prior is not N(0, I), the only prior that the page knows.")
 
 
 def _check_units(model):

@@ -7,7 +7,7 @@ import traitlets
 
 from vaecourse._arguments import check_whole
 from vaecourse.evaluation.grid import LatentGrid
-from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
+from vaecourse.widgets.networks import SIDE, check_digits, check_logits, check_prior, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files
 
@@ -40,6 +40,7 @@ class MissingExplorer(anywidget.AnyWidget):
     def __init__(
         self, model, images, labels=None, *, title="What the missing pixels may be", **traits
     ):
+        check_prior(model)
         decoder, weights = read_network("model.decoder", getattr(model, "decoder", None))
         bernoulli = getattr(model, "params", {}).get("likelihood", "bernoulli") == "bernoulli"
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or not bernoulli:

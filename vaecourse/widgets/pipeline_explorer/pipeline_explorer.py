@@ -8,7 +8,7 @@ import traitlets
 from vaecourse._arguments import check_whole
 from vaecourse.distributions import DiagonalGaussian
 from vaecourse.models.base import evaluating
-from vaecourse.widgets.networks import SIDE, check_digits, check_logits, read_network
+from vaecourse.widgets.networks import SIDE, check_digits, check_logits, check_prior, read_network
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.shared import Hand, check_numbers, page_files, static_script
 
@@ -45,6 +45,7 @@ class PipelineExplorer(anywidget.AnyWidget):
     def __init__(
         self, model, images, labels=None, *, weights=None, title="One digit through a VAE", **traits
     ):
+        check_prior(model)
         decoder, decoder_weights = read_network("model.decoder", getattr(model, "decoder", None))
         encoder, self._encoder = _encoder(model)
         if decoder[0][0] != 2 or decoder[-1][1] != SIDE**2 or encoder[0][0] != SIDE**2:
