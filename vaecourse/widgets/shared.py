@@ -15,13 +15,21 @@ HERE = Path(__file__).parent
 
 
 class Hand(traitlets.Any):
-    """A traitlet that the hand changes, sent to the page; None is for its check to refuse."""
+    """A traitlet that the hand changes, sent to the page; None is for its check to refuse.
+
+    check: `check(name, value, *limits)` gives the value to keep, or raises ValueError; without
+    one, the explorer has a method that does so.
+    """
 
     allow_none = False
 
-    def __init__(self, *default):
-        super().__init__(*default)
+    def __init__(self, default=traitlets.Undefined, check=None, *limits):
+        super().__init__(default)
+        self.check, self.limits = check, limits
         self.tag(sync=True)
+
+    def validate(self, obj, value):
+        return self.check(self.name, value, *self.limits) if self.check else value
 
 
 def page_files(folder, *more):

@@ -68,9 +68,9 @@ class BandwidthExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("bandwidth_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
-    width = Hand(START["width"])
-    kind = Hand(START["kind"])
-    points = Hand(START["points"])
+    width = Hand(START["width"], check_number, *WIDTHS)
+    kind = Hand(START["kind"], check_choice, KINDS)
+    points = Hand(START["points"], check_choice, COUNTS)
 
     def __init__(self, *, title="How wide?", **traits):
         super().__init__(**traits)
@@ -85,18 +85,6 @@ class BandwidthExplorer(anywidget.AnyWidget):
             "learned": learned.tolist(),
             "fresh": fresh.tolist(),
         }
-
-    @traitlets.validate("width")
-    def _check_width(self, proposal):
-        return check_number("width", proposal["value"], *WIDTHS)
-
-    @traitlets.validate("kind")
-    def _check_kind(self, proposal):
-        return check_choice("kind", proposal["value"], KINDS)
-
-    @traitlets.validate("points")
-    def _check_points(self, proposal):
-        return check_choice("points", proposal["value"], COUNTS)
 
     @property
     def values(self):

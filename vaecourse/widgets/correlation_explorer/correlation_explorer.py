@@ -25,21 +25,13 @@ class CorrelationExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("correlation_explorer")
     spec = traitlets.Dict().tag(sync=True)
-    rho = Hand(START["rho"])
-    means = Hand(START["means"])
+    rho = Hand(START["rho"], check_number, -MOST, MOST)
+    means = Hand(START["means"], check_numbers, RANGES)
 
     def __init__(self, *, title="What independence costs", **traits):
         super().__init__(**traits)
         start = {name: getattr(self, name) for name in START}
         self.spec = {"title": title, "start": start, "ranges": list(RANGES.values()), "most": MOST}
-
-    @traitlets.validate("rho")
-    def _check_rho(self, proposal):
-        return check_number("rho", proposal["value"], -MOST, MOST)
-
-    @traitlets.validate("means")
-    def _check_means(self, proposal):
-        return check_numbers("means", proposal["value"], RANGES)
 
     @property
     def values(self):

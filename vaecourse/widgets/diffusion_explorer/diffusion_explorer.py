@@ -32,9 +32,9 @@ class DiffusionExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("diffusion_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
-    log_snr = Hand(START["log_snr"])
+    log_snr = Hand(START["log_snr"], check_number, *LOG_SNR)
     levels = Hand(START["levels"])
-    point = Hand(START["point"])
+    point = Hand(START["point"], check_numbers, RANGES)
 
     def __init__(self, *, title="From noise back to the data", **traits):
         super().__init__(**traits)
@@ -53,20 +53,12 @@ class DiffusionExplorer(anywidget.AnyWidget):
             "evidence": evidence,
         }
 
-    @traitlets.validate("log_snr")
-    def _check_log_snr(self, proposal):
-        return check_number("log_snr", proposal["value"], *LOG_SNR)
-
     @traitlets.validate("levels")
     def _check_levels(self, proposal):
         value = check_whole("levels", proposal["value"], LEVELS[1])
         if value < LEVELS[0]:
             raise ValueError(f"levels is {value}; it must be an integer from 2 to {LEVELS[1]}.")
         return value
-
-    @traitlets.validate("point")
-    def _check_point(self, proposal):
-        return check_numbers("point", proposal["value"], RANGES)
 
     @property
     def values(self):

@@ -31,7 +31,7 @@ class ElboExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("elbo_explorer", "normal_plot.js")
     spec = traitlets.Dict().tag(sync=True)
-    q = Hand(list(START))
+    q = Hand(list(START), check_numbers, RANGES)
 
     def __init__(self, weight=1.5, noise=0.5, x=2.0, *, title="What the bound loses", **traits):
         weight = check_number("weight", weight, -100, 100)
@@ -54,10 +54,6 @@ class ElboExplorer(anywidget.AnyWidget):
             "x": x,
             "start": {"q": self.q},
         }
-
-    @traitlets.validate("q")
-    def _check_q(self, proposal):
-        return check_numbers("q", proposal["value"], RANGES)
 
     @property
     def values(self):

@@ -51,7 +51,7 @@ class EMStepper(anywidget.AnyWidget):
     _esm, _css = page_files("em_stepper")
     spec = traitlets.Dict().tag(sync=True)
     means = Hand()
-    steps = Hand(0)
+    steps = Hand(0, check_whole, MOST_STEPS)
 
     def __init__(
         self,
@@ -100,10 +100,6 @@ class EMStepper(anywidget.AnyWidget):
     @traitlets.validate("means")
     def _check_means(self, proposal):
         return self._checked(proposal["value"])
-
-    @traitlets.validate("steps")
-    def _check_steps(self, proposal):
-        return check_whole("steps", proposal["value"], MOST_STEPS)
 
     @property
     def mixture(self):

@@ -49,9 +49,9 @@ class FamilyExplorer(anywidget.AnyWidget):
     _esm, _css = page_files("family_explorer", "networks.js", "family_explorer/models.js")
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
-    view = Hand("gmvae")
+    view = Hand("gmvae", check_choice, VIEWS)
     component = Hand(0)
-    offset = Hand()
+    offset = Hand([0.0, 0.0], check_numbers, dict.fromkeys(["z1", "z2"], (-REACH, REACH)))
     pixels = Hand()
     seen = Hand()
     seed = Hand(0)
@@ -90,20 +90,10 @@ class FamilyExplorer(anywidget.AnyWidget):
         }
         super().__init__(spec=spec, arrays=data, **start)
 
-    @traitlets.validate("view")
-    def _check_view(self, proposal):
-        return check_choice("view", proposal["value"], VIEWS)
-
     @traitlets.validate("component", "seen", "seed")
     def _check_whole(self, proposal):
         name = proposal["trait"].name
         return check_whole(name, proposal["value"], self._most[name])
-
-    @traitlets.validate("offset")
-    def _check_offset(self, proposal):
-        return check_numbers(
-            "offset", proposal["value"], dict.fromkeys(["z1", "z2"], (-REACH, REACH))
-        )
 
     @traitlets.validate("pixels")
     def _check_pixels(self, proposal):

@@ -39,17 +39,13 @@ class FrechetExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("frechet_explorer")
     spec = traitlets.Dict().tag(sync=True)
-    first = Hand(list(START["first"]))
-    second = Hand(list(START["second"]))
+    first = Hand(list(START["first"]), check_numbers, RANGES)
+    second = Hand(list(START["second"]), check_numbers, RANGES)
 
     def __init__(self, *, title="How far apart are two Gaussians?", **traits):
         super().__init__(**traits)
         start = {name: getattr(self, name) for name in START}
         self.spec = {"title": title, "start": start, "ranges": list(RANGES.values())}
-
-    @traitlets.validate("first", "second")
-    def _check_gaussian(self, proposal):
-        return check_numbers(proposal["trait"].name, proposal["value"], RANGES)
 
     @property
     def values(self):

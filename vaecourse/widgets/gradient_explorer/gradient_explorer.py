@@ -31,24 +31,12 @@ class GradientExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("gradient_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
-    mean = Hand(START["mean"])
-    baseline = Hand(START["baseline"])
-    samples = Hand(START["samples"])
+    mean = Hand(START["mean"], check_number, -FARTHEST, FARTHEST)
+    baseline = Hand(START["baseline"], check_choice, BASELINES)
+    samples = Hand(START["samples"], check_whole, MOST)
 
     def __init__(self, *, seed=0, title="Two ways to estimate one gradient", **traits):
         check_whole("seed", seed, 2**32 - 1)
         start = {name: traits.get(name, value) for name, value in START.items()}
         spec = {"title": title, "seed": seed, "most": MOST, "start": start}
         super().__init__(spec=spec, **traits)
-
-    @traitlets.validate("mean")
-    def _check_mean(self, proposal):
-        return check_number("mean", proposal["value"], -FARTHEST, FARTHEST)
-
-    @traitlets.validate("baseline")
-    def _check_baseline(self, proposal):
-        return check_choice("baseline", proposal["value"], BASELINES)
-
-    @traitlets.validate("samples")
-    def _check_samples(self, proposal):
-        return check_whole("samples", proposal["value"], MOST)

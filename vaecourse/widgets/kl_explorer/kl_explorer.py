@@ -41,8 +41,8 @@ class KLExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("kl_explorer", "normal_plot.js")
     spec = traitlets.Dict().tag(sync=True)
-    q = Hand(START["q"])
-    direction = Hand(START["direction"])
+    q = Hand(START["q"], check_numbers, RANGES)
+    direction = Hand(START["direction"], check_choice, DIRECTIONS)
 
     def __init__(
         self,
@@ -66,14 +66,6 @@ class KLExplorer(anywidget.AnyWidget):
         super().__init__(**traits)
         start = {name: getattr(self, name) for name in START}
         self.spec = {"title": title, "target": target, "best": best, "start": start}
-
-    @traitlets.validate("q")
-    def _check_q(self, proposal):
-        return check_numbers("q", proposal["value"], RANGES)
-
-    @traitlets.validate("direction")
-    def _check_direction(self, proposal):
-        return check_choice("direction", proposal["value"], DIRECTIONS)
 
     @property
     def values(self):

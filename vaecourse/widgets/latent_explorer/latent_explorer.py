@@ -70,7 +70,7 @@ class LatentExplorer(anywidget.AnyWidget):
     )
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
-    z = Hand([0.0, 0.0])
+    z = Hand([0.0, 0.0], check_numbers, dict.fromkeys(["z1", "z2"], (-MAX_Z, MAX_Z)))
 
     def __init__(
         self,
@@ -129,10 +129,6 @@ class LatentExplorer(anywidget.AnyWidget):
         }
         super().__init__(arrays=data, **traits)
         self.spec = spec | {"start": {"z": self.z}}
-
-    @traitlets.validate("z")
-    def _check_z(self, proposal):
-        return check_numbers("z", proposal["value"], dict.fromkeys(["z1", "z2"], (-MAX_Z, MAX_Z)))
 
 
 def read_decoder(model):

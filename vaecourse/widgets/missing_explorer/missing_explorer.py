@@ -35,7 +35,7 @@ class MissingExplorer(anywidget.AnyWidget):
     spec = traitlets.Dict().tag(sync=True)
     arrays = traitlets.Bytes().tag(sync=True)
     picked = Hand(0)
-    corner = Hand([28, 14])
+    corner = Hand([28, 14], check_numbers, dict.fromkeys(["column", "height"], (0, SIDE)))
 
     def __init__(
         self, model, images, labels=None, *, title="What the missing pixels may be", **traits
@@ -58,12 +58,6 @@ class MissingExplorer(anywidget.AnyWidget):
     @traitlets.validate("picked")
     def _check_picked(self, proposal):
         return check_whole("picked", proposal["value"], len(self._images) - 1)
-
-    @traitlets.validate("corner")
-    def _check_corner(self, proposal):
-        return check_numbers(
-            "corner", proposal["value"], dict.fromkeys(["column", "height"], (0, SIDE))
-        )
 
     @property
     def values(self):

@@ -40,7 +40,7 @@ class PipelineExplorer(anywidget.AnyWidget):
     arrays = traitlets.Bytes().tag(sync=True)
     encoder = traitlets.Bytes().tag(sync=True)
     picked = Hand(0)
-    eps = Hand([0.5, -0.5])
+    eps = Hand([0.5, -0.5], check_numbers, dict.fromkeys(["ε1", "ε2"], (-3, 3)))
 
     def __init__(
         self, model, images, labels=None, *, weights=None, title="One digit through a VAE", **traits
@@ -83,10 +83,6 @@ class PipelineExplorer(anywidget.AnyWidget):
     @traitlets.validate("picked")
     def _check_picked(self, proposal):
         return check_whole("picked", proposal["value"], self._count - 1)
-
-    @traitlets.validate("eps")
-    def _check_eps(self, proposal):
-        return check_numbers("eps", proposal["value"], dict.fromkeys(["ε1", "ε2"], (-3, 3)))
 
 
 def encoder_script(model, name):

@@ -61,6 +61,13 @@ START = {
 }
 
 
+def _choice(name, value):
+    """The one of the knob's choices that `value` equals: True for 1."""
+    choices = list(KNOBS[name][1])
+    check_choice(name, value, choices)
+    return next(choice for choice in choices if choice == value)
+
+
 class Playground(anywidget.AnyWidget):
     """A VAE that trains in the page: knobs, samples, codes, and the bound beside log p(x).
 
@@ -90,19 +97,19 @@ class Playground(anywidget.AnyWidget):
     spec = traitlets.Dict().tag(sync=True)
     digits = traitlets.Bytes().tag(sync=True)
     mnist = traitlets.Bytes().tag(sync=True)
-    data = Hand(START["data"])
-    points = Hand(START["points"])
-    seed = Hand(START["seed"])
-    latents = Hand(START["latents"])
-    noise = Hand(START["noise"])
-    layers = Hand(START["layers"])
-    width = Hand(START["width"])
-    full = Hand(START["full"])
-    beta = Hand(START["beta"])
-    warmup = Hand(START["warmup"])
-    rate = Hand(START["rate"])
-    batch = Hand(START["batch"])
-    epochs = Hand(START["epochs"])
+    data = Hand(START["data"], _choice)
+    points = Hand(START["points"], _choice)
+    seed = Hand(START["seed"], _choice)
+    latents = Hand(START["latents"], _choice)
+    noise = Hand(START["noise"], _choice)
+    layers = Hand(START["layers"], _choice)
+    width = Hand(START["width"], _choice)
+    full = Hand(START["full"], _choice)
+    beta = Hand(START["beta"], _choice)
+    warmup = Hand(START["warmup"], _choice)
+    rate = Hand(START["rate"], _choice)
+    batch = Hand(START["batch"], _choice)
+    epochs = Hand(START["epochs"], _choice)
 
     def __init__(self, *, title="A variational autoencoder, trained by you", lesson="", **settings):
         if lesson:
@@ -127,12 +134,6 @@ class Playground(anywidget.AnyWidget):
 
     def _send_mnist(self, *_):
         self.mnist = packed_mnist()
-
-    @traitlets.validate(*KNOBS)
-    def _check(self, proposal):
-        name, choices = proposal["trait"].name, list(KNOBS[proposal["trait"].name][1])
-        check_choice(name, proposal["value"], choices)
-        return next(choice for choice in choices if choice == proposal["value"])  # True for 1
 
 
 def packed_mnist():

@@ -45,21 +45,16 @@ class PrecisionExplorer(anywidget.AnyWidget):
 
     _esm, _css = page_files("precision_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
-    x = Hand(START["x"])
-    alpha = Hand(START["alpha"])
-    beta = Hand(START["beta"])
-    step = Hand(START["step"])
+    x = Hand(START["x"], check_number, *RANGES["x"])
+    alpha = Hand(START["alpha"], check_number, *RANGES["alpha"])
+    beta = Hand(START["beta"], check_number, *RANGES["beta"])
+    step = Hand(START["step"], check_number, *RANGES["step"])
 
     def __init__(self, *, title="How sure, and how far to step?", **traits):
         super().__init__(**traits)
         start = {name: getattr(self, name) for name in START}
         ranges = {name: list(ends) for name, ends in RANGES.items()}
         self.spec = {"title": title, "start": start, "ranges": ranges}
-
-    @traitlets.validate(*RANGES)
-    def _check(self, proposal):
-        name = proposal["trait"].name
-        return check_number(name, proposal["value"], *RANGES[name])
 
     @property
     def values(self):

@@ -47,7 +47,7 @@ class TrainingExplorer(anywidget.AnyWidget):
     spec = traitlets.Dict().tag(sync=True)
     points = traitlets.Bytes().tag(sync=True)
     data = Hand()
-    posterior = Hand()
+    posterior = Hand(POSTERIORS[0], check_choice, POSTERIORS)
     epoch = Hand(0)
 
     def __init__(self, runs, *, title="Training, epoch by epoch", **traits):
@@ -68,10 +68,6 @@ class TrainingExplorer(anywidget.AnyWidget):
     @traitlets.validate("data")
     def _check_data(self, proposal):
         return check_choice("data", proposal["value"], list(dict.fromkeys(self._data)))
-
-    @traitlets.validate("posterior")
-    def _check_posterior(self, proposal):
-        return check_choice("posterior", proposal["value"], POSTERIORS)
 
     @traitlets.validate("epoch")
     def _check_epoch(self, proposal):
