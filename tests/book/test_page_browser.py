@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from book_page import DEVICES, STILL, set_theme
 from browser import READY
+from page_looks import look_as_axe, look_whether_it_fits
 
 # How far what is in sight has moved, as browsers count it: the sum of "layout shifts". The page may
 # take all its time before it shows its text; a reader sees it unset after a while.
@@ -47,17 +48,15 @@ def watch(page, address):
     return news
 
 
-@pytest.mark.parametrize(("scheme", "device"), [("file", "desktop"), ("http", "phone")])
-def test_page_is_whole_and_silent(new_tab, addresses, page, scheme, device):
-    address = addresses[scheme]
-    tab = new_tab(color_scheme="light", **DEVICES[device])
+def open_whole(tab, address, page):
+    """Open a page that is whole in both themes, light in the end; what it says meanwhile."""
     news = watch(tab, address)
     tab.add_init_script(MOVED + WAITING)
     tab.goto(f"{address}/{page}")
     tab.evaluate(READY)
     tab.evaluate(STILL)
     assert tab.evaluate("moved") <= 0.05
-    for theme in ("light", "dark"):
+    for theme in ("dark", "light"):
         set_theme(tab, theme)
         look = tab.evaluate(LOOK)
         dark = theme == "dark"
@@ -65,7 +64,26 @@ def test_page_is_whole_and_silent(new_tab, addresses, page, scheme, device):
         assert look["width"] <= look["room"]
         assert look["formulas"] == []
         assert look["alerts"] == []
+    return news
+
+
+def test_page_is_whole_and_silent_on_a_desktop(new_tab, addresses, page):
+    tab = new_tab(color_scheme="light", **DEVICES["desktop"])
+    news = open_whole(tab, addresses["file"], page)
     assert news == []
+    tab.close()
+
+
+# Opened once for all of it, since the formulas of a page take their time.
+def test_page_is_whole_and_silent_and_fits_a_phone_and_axe_finds_nothing(new_tab, addresses, page):
+    tab = new_tab(color_scheme="light", **DEVICES["phone"])
+    news = open_whole(tab, addresses["http"], page)
+    look_whether_it_fits(tab)
+    assert news == []
+    tab.emulate_media(media="screen")
+    tab.set_viewport_size(DEVICES["phone"]["viewport"])
+    tab.evaluate(STILL)
+    look_as_axe(tab)
     tab.close()
 
 

@@ -7,93 +7,13 @@ import nbformat
 import pytest
 from book_page import DEVICES, STILL
 from browser import READY
-
-WIDTHS = (390, 768, 1440)
-
-WIDER = """(boxes) => boxes.filter((box) => box.checkVisibility()
-  && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 60))"""
-
-# Boxes that scroll without telling so, by a faded edge to the eye and by a stop to the keyboard.
-SILENT = """(boxes) => boxes.filter((box) => box.checkVisibility()
-  && box.scrollWidth > box.clientWidth + 1
-  && !(box.classList.contains("goes-on") && box.tabIndex === 0)
-).map((box) => box.textContent.slice(0, 60))"""
-
-# What was printed and is wider than its box, though letters of nine pixels would make it fit: a
-# letter is .61 of its size wide, and the box has 2 % of its width on either side, at most 16 px.
-COULD_FIT = """(boxes) => boxes.filter((box) => {
-  const columns = Math.max(...box.textContent.split("\\n").map((line) => line.length));
-  const room = box.clientWidth - 2 * Math.min(16, 0.02 * box.clientWidth) - 2;
-  const scrolls = box.checkVisibility() && box.scrollWidth > box.clientWidth + 1;
-  return scrolls && 9 * 0.61 * columns <= room;
-}).map((box) => box.textContent.slice(0, 60))"""
-
-SCROLLING = "mjx-container[display], .cell_output pre"
-
-SMALLEST = """(formulas) => Math.min(99, ...formulas.filter((formula) => formula.checkVisibility())
-  .map((formula) => parseFloat(getComputedStyle(formula).fontSize)))"""
-
-# The punctuation marks behind formulas that begin a line, by what stands before them.
-STRANDED = """() => [...document.querySelectorAll("span.math")].filter((formula) => {
-  const next = formula.nextSibling;
-  const [box] = [...formula.querySelector("mjx-container").getClientRects()].slice(-1);
-  if (!box || !next || next.nodeType !== 3 || !/^[.,;:?!)’”]/.test(next.data)) return false;
-  const range = document.createRange();
-  range.setStart(next, 0);
-  range.setEnd(next, 1);
-  return range.getBoundingClientRect().left < box.right - 3;
-}).map((formula) => formula.textContent)"""
-
-# The words of a title that go on in the next line.
-BROKEN = """(titles) => titles
-  .filter(({ childNodes: [text, ...more] }) => text?.data && !more.length)
-  .flatMap((title) => [...title.textContent.matchAll(/[^\\s–-]+/g)]
-  .filter(({ 0: word, index }) => {
-    const range = document.createRange();
-    range.setStart(title.firstChild, index);
-    range.setEnd(title.firstChild, index + word.length);
-    return range.getClientRects().length > 1;
-  }).map(([word]) => word))"""
-
-UNFOLD = "() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
-
-# Left edges and widths of prose, boxes, code, outputs and folds that stand in a section, not in a
-# box of its own.
-EDGES = """() => [...document.querySelectorAll(`.bd-article section > p, .bd-article .cell_input,
-  .bd-article section > :is(.admonition, .proof), .bd-article .cell > details`)]
-  .filter((part) => part.checkVisibility() && !part.parentElement.closest(".admonition, details"))
-  .map((part) => part.getBoundingClientRect())
-  .map(({ left, width }) => [Math.round(left), Math.round(width)])"""
+from page_looks import OPEN_FOLDS
 
 # What a cell printed: its text, the size of its letters, how lines break, and whether it is cut.
 PRINTED = """(boxes) => boxes.filter((box) => box.checkVisibility()).map((box) => {
   const { fontSize, whiteSpace } = getComputedStyle(box);
   return [box.textContent, parseFloat(fontSize), whiteSpace, box.scrollWidth > box.clientWidth + 1];
 })"""
-
-
-def test_nothing_is_cut_and_no_full_stop_begins_a_line(new_tab, addresses, page):
-    tab = new_tab(**DEVICES["phone"])
-    tab.goto(f"{addresses['file']}/{page}")
-    tab.evaluate(READY)
-    for width in (390, 360, 330):
-        tab.set_viewport_size({"width": width, "height": 844})
-        assert [formula for formula in tab.evaluate(STRANDED) if len(formula) <= 20] == [], width
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        assert tab.locator(".prev-next-title").evaluate_all(BROKEN) == [], width
-    tab.evaluate(UNFOLD)
-    for width in WIDTHS:
-        tab.set_viewport_size({"width": width, "height": 900})
-        tab.evaluate(STILL)
-        assert tab.locator(".cell_input pre").evaluate_all(WIDER) == [], width
-        assert tab.locator(SCROLLING).evaluate_all(SILENT) == [], width
-        assert tab.locator(".cell_output pre").evaluate_all(COULD_FIT) == [], width
-        assert tab.locator("mjx-container[display]").evaluate_all(SMALLEST) >= 11, width
-        lefts, widths = map(set, zip(*edges)) if (edges := tab.evaluate(EDGES)) else ((), ())
-        assert len(lefts) <= 1 and len(widths) <= 2, width
-    tab.emulate_media(media="print")
-    assert tab.locator(".bd-article pre").evaluate_all(WIDER) == []
-    tab.close()
 
 
 @pytest.mark.parametrize("name", ["own_data", "chapters/01_modelling_distributions"])
@@ -103,7 +23,7 @@ def test_on_a_phone_a_printed_sentence_wraps_and_a_table_keeps_its_columns(
     tab = new_tab(**DEVICES["phone"])
     tab.goto(f"{addresses['file']}/{name}.html")
     tab.evaluate(READY)
-    tab.evaluate(UNFOLD)
+    tab.evaluate(OPEN_FOLDS)
     tab.evaluate(STILL)
     printed = tab.locator(".cell_output pre").evaluate_all(PRINTED)
     tables = [len(re.findall(r"\S {2,}\S.*$", text, re.M)) > 1 for text, *_ in printed]
@@ -228,7 +148,7 @@ def test_a_formula_in_a_line_is_not_cut_on_a_phone(new_tab, addresses, chapter):
     tab = new_tab(**DEVICES["phone"])
     tab.goto(f"{addresses['file']}/chapters/{chapter}.html")
     tab.evaluate(READY)
-    tab.evaluate(UNFOLD)
+    tab.evaluate(OPEN_FOLDS)
     for width in (390, 360):
         tab.set_viewport_size({"width": width, "height": 844})
         tab.evaluate(STILL)
