@@ -93,25 +93,43 @@ class Check(NamedTuple):
     problem: str | None
 
 
-def _mnist(name, sha256, size):
-    mirrors = (
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        "http://yann.lecun.com/exdb/mnist/",
+# The SHA-256 of each file, its size in bytes, and its name.
+_FILES = {
+    "mnist": """
+440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609 9912422 train-images-idx3-ubyte.gz
+3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c 28881 train-labels-idx1-ubyte.gz
+8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6 1648877 t10k-images-idx3-ubyte.gz
+f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6 4542 t10k-labels-idx1-ubyte.gz
+""",
+    "static_mnist": """
+ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d 78400000 binarized_mnist_train.amat
+1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2 15680000 binarized_mnist_valid.amat
+e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c 15680000 binarized_mnist_test.amat
+""",
+    "frey_faces": """
+2438ba4f0d2a6bd8bac43de756141eaa33c8d248dd613d464bdb1210d9b7af78 1100400 frey_rawface.mat
+""",
+    "cifar10": """
+cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5 30730000 data_batch_1.bin
+a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed 30730000 data_batch_2.bin
+bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67 30730000 data_batch_3.bin
+014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48 30730000 data_batch_4.bin
+755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add 30730000 data_batch_5.bin
+8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b 30730000 test_batch.bin
+""",
+}
+
+
+def _files(dataset, *folders):
+    """The files of a data set; each has an address in every one of `folders`."""
+    lines = map(str.split, _FILES[dataset].strip().splitlines())
+    return tuple(
+        DataFile(name, sha256, int(size), tuple(folder + name for folder in folders))
+        for sha256, size, name in lines
     )
-    return DataFile(name, sha256, size, tuple(mirror + name for mirror in mirrors))
-
-
-def _static(name, sha256, size):
-    home = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
-    return DataFile(name, sha256, size, (home + name,))
 
 
 _CIFAR_BATCH = 30_730_000
-
-
-def _cifar_batch(name, sha256):
-    return DataFile(name, sha256, _CIFAR_BATCH)
 
 
 def _from_binary_version(tar, name):
@@ -140,27 +158,11 @@ REGISTRY = {
         DataSet(
             "mnist",
             "70,000 handwritten digits, 28 by 28 grey levels, with labels",
-            (
-                _mnist(
-                    "train-images-idx3-ubyte.gz",
-                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                    9_912_422,
-                ),
-                _mnist(
-                    "train-labels-idx1-ubyte.gz",
-                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                    28_881,
-                ),
-                _mnist(
-                    "t10k-images-idx3-ubyte.gz",
-                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                    1_648_877,
-                ),
-                _mnist(
-                    "t10k-labels-idx1-ubyte.gz",
-                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                    4_542,
-                ),
+            _files(
+                "mnist",
+                "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                "https://storage.googleapis.com/cvdf-datasets/mnist/",
+                "http://yann.lecun.com/exdb/mnist/",
             ),
             "CC BY-SA 3.0, as TensorFlow's catalogue states it.",
             "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits.",
@@ -168,22 +170,9 @@ REGISTRY = {
         DataSet(
             "static_mnist",
             "MNIST, binarized once and for all: 50,000, 10,000 and 10,000 images, no labels",
-            (
-                _static(
-                    "binarized_mnist_train.amat",
-                    "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
-                    78_400_000,
-                ),
-                _static(
-                    "binarized_mnist_valid.amat",
-                    "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
-                    15_680_000,
-                ),
-                _static(
-                    "binarized_mnist_test.amat",
-                    "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
-                    15_680_000,
-                ),
+            _files(
+                "static_mnist",
+                "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",
             ),
             "No terms of its own were found; the images derive from MNIST.",
             "H. Larochelle and I. Murray, The neural autoregressive distribution estimator, 2011.",
@@ -191,13 +180,9 @@ REGISTRY = {
         DataSet(
             "frey_faces",
             "1,965 frames of one face, 28 by 20 grey levels, in the order of time",
-            (
-                DataFile(
-                    "frey_rawface.mat",
-                    "2438ba4f0d2a6bd8bac43de756141eaa33c8d248dd613d464bdb1210d9b7af78",
-                    1_100_400,
-                    ("https://cs.nyu.edu/~roweis/data/frey_rawface.mat",),
-                ),
+            _files(
+                "frey_faces",
+                "https://cs.nyu.edu/~roweis/data/",
             ),
             "No licence was found, so the course does not ship it.",
             "B. Frey and S. Roweis, by way of S. Roweis' data page.",
@@ -205,31 +190,8 @@ REGISTRY = {
         DataSet(
             "cifar10",
             "60,000 photographs, 32 by 32 in three colours, with labels",
-            (
-                _cifar_batch(
-                    "data_batch_1.bin",
-                    "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
-                ),
-                _cifar_batch(
-                    "data_batch_2.bin",
-                    "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
-                ),
-                _cifar_batch(
-                    "data_batch_3.bin",
-                    "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
-                ),
-                _cifar_batch(
-                    "data_batch_4.bin",
-                    "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
-                ),
-                _cifar_batch(
-                    "data_batch_5.bin",
-                    "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
-                ),
-                _cifar_batch(
-                    "test_batch.bin",
-                    "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
-                ),
+            _files(
+                "cifar10",
             ),
             "No licence was found, so the course does not ship it.",
             "A. Krizhevsky, Learning multiple layers of features from tiny images, 2009. The same "
