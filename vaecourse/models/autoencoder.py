@@ -110,7 +110,7 @@ class Autoencoder(Model):
 
     def check(self, x):
         """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        x = as_rows(self.tensor(x), self.data_dim)
+        x = super().check(x)
         low, high = x.min().item(), x.max().item()
         if self.output == "sigmoid" and (low < 0 or high > 1):
             raise ValueError(

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
 from vaecourse import objectives
-from vaecourse._arguments import as_tensor, check_list
+from vaecourse._arguments import as_rows, as_tensor, check_list
 
 # What the parameters of models are; parameter files hold them to the same bounds.
 Dimension = Annotated[int, Ge(1), Le(100_000_000)]
@@ -78,8 +78,7 @@ def error_of_mean(values):
 
 
 class Model(nn.Module):
-    """A model of rows of data: beside what is here it has `loss(x, generator)`, and `check(x)`,
-    which returns x as a tensor of the model's or raises ValueError.
+    """A model of rows of data: beside what is here it has `loss(x, generator)`.
 
     A parameter is written once: typed in the signature of `__init__`, described in the docstring
     of the class. `params`, the keys of a parameter file and their JSON schema follow from there.
@@ -109,6 +108,13 @@ class Model(nn.Module):
     def tensor(self, x):
         """Data as a tensor of the type of the weights, where they are: see `_arguments`."""
         return as_tensor(x, next(self.parameters()))
+
+    def check(self, x):
+        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
+        x = as_rows(self.tensor(x), self.data_dim)
+        if hasattr(self, "likelihood"):
+            self.likelihood.check(x)
+        return x
 
     def arrange(self, rows):
         """Rows of a data set, [N, D], in the shape that the model takes: here as they are."""

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch.nn.functional import logsigmoid
 
-from vaecourse._arguments import as_rows, check_counts, check_positive
+from vaecourse._arguments import check_counts, check_positive
 from vaecourse.distributions import DiagonalGaussian, standard_noise
 from vaecourse.models.base import Count, Dimension, Model, Positive, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, mlp
@@ -180,10 +180,6 @@ class Diffusion(Model):
         for t in range(self.levels, 1, -1):
             y = self.before(y, self.denoise(y, self.log_snr[t - 1]), t).sample((), generator)
         return self.scale * self.observed(y).sample((), generator)
-
-    def check(self, x):
-        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        return as_rows(self.tensor(x), self.data_dim)
 
 
 def _level(y, log_snr):

@@ -15,7 +15,7 @@ from torch import nn
 from torch.distributions import kl_divergence
 from tqdm import tqdm
 
-from vaecourse._arguments import as_rows, check_choice, check_count, check_counts, check_positive
+from vaecourse._arguments import check_choice, check_count, check_counts, check_positive
 from vaecourse.distributions import DiagonalGaussian, FullGaussian, FullPosterior
 from vaecourse.models.base import Dimension, LatentModel, Positive, Seed
 from vaecourse.networks import linear
@@ -217,7 +217,3 @@ class FactorAnalysis(LatentModel):
         below = scale_tril[row, column]
         self.shape.copy_(torch.cat([2 * scale_tril.diagonal().log(), below]))
         return self
-
-    def check(self, x):
-        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        return as_rows(self.tensor(x), self.data_dim)

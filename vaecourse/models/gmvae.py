@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
-from vaecourse._arguments import as_rows, check_counts, check_whole
+from vaecourse._arguments import check_counts, check_whole
 from vaecourse.distributions import DiagonalGaussian, generator_of, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.base import Count, Dimension, LatentModel, Seed, Widths
@@ -260,12 +260,6 @@ class GMVAE(LatentModel):
         label = self.classify(x)
         means = self.encode(x).latent.mean
         return self.decode(means[torch.arange(len(x)), label]).mean
-
-    def check(self, x):
-        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        x = as_rows(self.tensor(x), self.data_dim)
-        self.likelihood.check(x)
-        return x
 
 
 def _body(widths, activation, generator):

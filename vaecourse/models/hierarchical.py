@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch.distributions import kl_divergence
 
-from vaecourse._arguments import as_rows, check_choice, check_counts
+from vaecourse._arguments import check_choice, check_counts
 from vaecourse.distributions import DiagonalGaussian, DiagonalPosterior
 from vaecourse.likelihoods import NoiseVariance, likelihood_of
 from vaecourse.models.base import Dimension, LatentModel, Seed, Widths
@@ -174,12 +174,6 @@ class HierarchicalVAE(LatentModel):
         if self.order == "ladder":
             q_z = self.encode_lower(q_z, self.encode_upper(q_z.loc).loc)
         return self.decode(q_z.loc).mean
-
-    def check(self, x):
-        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        x = as_rows(self.tensor(x), self.data_dim)
-        self.likelihood.check(x)
-        return x
 
 
 def product(first, second):

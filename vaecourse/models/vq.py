@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from vaecourse._arguments import as_rows, check_counts
+from vaecourse._arguments import check_counts
 from vaecourse.distributions import standard_noise
 from vaecourse.likelihoods import LIKELIHOODS, NoiseVariance, likelihood_of
 from vaecourse.models.base import (
@@ -165,9 +165,3 @@ class VQVAE(Model):
             "log_likelihood": evidence.mean().item(),
             "words_in_use": float(len(self.encode(x).unique())),
         }
-
-    def check(self, x):
-        """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""
-        x = as_rows(self.tensor(x), self.data_dim)
-        self.likelihood.check(x)
-        return x

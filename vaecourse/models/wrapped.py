@@ -9,7 +9,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, Poisson
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, check_axes, check_counts, check_list, check_sized
+from vaecourse._arguments import check_axes, check_counts, check_list, check_sized
 from vaecourse._files import plain
 from vaecourse.distributions import (
     BernoulliPixels,
@@ -276,9 +276,7 @@ class Wrapped(LatentModel):
         if x.ndim > 2:
             self.check_axes(x.shape[1:])
             x = x.flatten(1)
-        x = as_rows(x, self.data_dim)
-        self.likelihood.check(x)
-        return x
+        return super().check(x)
 
 
 def _check_full(method, values):
