@@ -1,5 +1,9 @@
-"""One small explorer of each kind, for tests of what they have in common."""
+"""One small explorer of each kind, for tests of what they have in common; and their arrays."""
 
+import math
+import zlib
+
+import numpy as np
 import torch
 
 import vaecourse as vc
@@ -67,3 +71,15 @@ MAKERS = {
     "PrecisionExplorer": widgets.PrecisionExplorer,
     "TrainingExplorer": training,
 }
+
+
+def unpack(data, table):
+    """The dict of arrays that `pack` was given."""
+    data, arrays, start = zlib.decompress(data), {}, 0
+    for name, dtype, shape in table:
+        dtype = np.dtype(dtype).newbyteorder("<")
+        stop = start + dtype.itemsize * math.prod(shape)
+        planes = np.frombuffer(data[start:stop], np.uint8).reshape(dtype.itemsize, -1)
+        arrays[name] = np.frombuffer(planes.T.tobytes(), dtype).reshape(shape)
+        start = stop
+    return arrays

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from explorers import unpack
 
 import vaecourse as vc
 from vaecourse.widgets.latent_explorer.latent_explorer import read_decoder
-from vaecourse.widgets.packing import unpack
 
 # Chapter 14 trains what it shows; every other page shows shipped models, but for the page on own
 # data, whose pictures are strips of a table and whose likelihood undoes a scaling.

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from explorers import unpack
 from sentences import refused
 from torch.distributions import kl_divergence
 from widget_page import (
@@ -28,7 +29,6 @@ from widget_page import (
 import vaecourse as vc
 from vaecourse.widgets import FamilyExplorer
 from vaecourse.widgets.family_explorer.family_explorer import rounded, style_latents
-from vaecourse.widgets.packing import unpack
 
 T, D, J, K = 8, 6, 3, 4  # rows, pixels of a row, latents of a row, components
 GRID, OTHERS = ".fx-grid canvas", ".fx-others canvas"

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from explorers import unpack
 
-from vaecourse.widgets.packing import pack, unpack
+from vaecourse.widgets.packing import pack
 
 
 def test_packing_loses_nothing():

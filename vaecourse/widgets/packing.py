@@ -1,6 +1,5 @@
-"""Arrays to bytes and back: what a widget sends to the page, as small as it goes without loss."""
+"""Arrays to bytes: what a widget sends to the page, as small as it goes without loss."""
 
-import math
 import zlib
 
 import numpy as np
@@ -26,15 +25,3 @@ def pack(arrays):
         blocks.append(planes.tobytes())
         table.append([name, array.dtype.name, list(array.shape)])
     return zlib.compress(b"".join(blocks), 9), table
-
-
-def unpack(data, table):
-    """The dict of arrays that `pack` was given."""
-    data, arrays, start = zlib.decompress(data), {}, 0
-    for name, dtype, shape in table:
-        dtype = np.dtype(dtype).newbyteorder("<")
-        stop = start + dtype.itemsize * math.prod(shape)
-        planes = np.frombuffer(data[start:stop], np.uint8).reshape(dtype.itemsize, -1)
-        arrays[name] = np.frombuffer(planes.T.tobytes(), dtype).reshape(shape)
-        start = stop
-    return arrays
