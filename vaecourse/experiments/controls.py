@@ -20,7 +20,7 @@ from vaecourse.evaluation import evaluate
 from vaecourse.evaluation.clustering import hungarian_accuracy
 from vaecourse.experiments import params, runs
 from vaecourse.experiments.datasets import train_data
-from vaecourse.inference.em import GaussianMixture
+from vaecourse.experiments.gmvae_start import fitted
 from vaecourse.models.base import error_of_mean
 from vaecourse.networks import mlp
 from vaecourse.training import fit
@@ -203,7 +203,7 @@ def rows_without_z_longer(seed):
     return rows_without_z(seed, params("vrnn_mnist_rows").training.epochs)
 
 
-def gmvae_start(seed, rows=40_000):
+def gmvae_start(seed):
     """How well a VAE and a mixture of its codes match the digits, where `gmvae_mnist` starts.
 
     The accuracy of the mixture on the test images; of five mixtures, the likeliest on codes that
@@ -211,19 +211,8 @@ def gmvae_start(seed, rows=40_000):
     """
     described = params("gmvae_mnist")
     settings = described.training.model_dump(include={"batch_size", "learning_rate"})
-    vae = models.VAE(
-        **described.model.model_dump(include={"data_dim", "latent_dim", "hidden"}), seed=seed
-    )
+    settings |= described.start.model_dump() | {"seed": seed, "transform": data.binarize}
     train, test = data.mnist("train").x, data.mnist("test", binarize="sample")
-    settings |= {"epochs": described.start.epochs, "seed": seed, "progress": False}
-    fit(vae, train, transform=data.binarize, **settings)
-    vae.requires_grad_(False)
-    images = data.binarize(train[:rows], torch.Generator().manual_seed(seed))
-    codes, half = vae.encode(images).loc.double(), rows // 2
-    mixtures = [
-        GaussianMixture(10, max_steps=100, tol=1e-5, seed=restart).fit(codes[:half])
-        for restart in range(described.start.restarts)
-    ]
-    best = max(mixtures, key=lambda mixture: mixture.score(codes[half:]))
-    kinds = best.responsibilities(vae.encode(test.x).loc.double()).argmax(1)
+    vae, mixture, _ = fitted(described.model.model_dump(), train, **settings)
+    kinds = mixture.responsibilities(vae.encode(test.x).loc.double()).argmax(1)
     return {"seed": seed, "accuracy": hungarian_accuracy(kinds, test.label)}

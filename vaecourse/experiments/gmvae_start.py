@@ -12,11 +12,16 @@ from vaecourse.training import fit
 ROWS = 40_000  # at most; half of them to fit the mixtures to, half to choose by
 
 
-def start(model, x, epochs, restarts, *, batch_size, learning_rate, seed, transform):
-    """Train a VAE of the shape of `model` on x for `epochs`, fit mixtures, and start from both."""
-    shape = {
-        name: model.params[name] for name in ("data_dim", "latent_dim", "hidden", "activation")
-    }
+def start(model, x, epochs, restarts, *, seed, **settings):
+    """Start `model` from what `fitted` finds in x."""
+    vae, mixture, rows = fitted(model.params, x, epochs, restarts, seed=seed, **settings)
+    return model.start_from(vae, mixture, rows)
+
+
+def fitted(params, x, epochs, restarts, *, batch_size, learning_rate, seed, transform):
+    """A VAE of the shape of a GMVAE's `params`, trained on x for `epochs`; the likeliest of the
+    mixtures of its codes; and the rows that they were fitted to."""
+    shape = {name: params[name] for name in ("data_dim", "latent_dim", "hidden", "activation")}
     vae = VAE(**shape, seed=seed)
     fit(
         vae,
@@ -33,10 +38,10 @@ def start(model, x, epochs, restarts, *, batch_size, learning_rate, seed, transf
     half = len(rows) // 2
     codes = vae.encode(rows).loc.double()
     mixtures = [
-        GaussianMixture(model.num_components, max_steps=100, tol=1e-5, seed=restart).fit(
+        GaussianMixture(params["num_components"], max_steps=100, tol=1e-5, seed=restart).fit(
             codes[:half]
         )
         for restart in range(restarts)
     ]
     best = max(mixtures, key=lambda mixture: mixture.score(codes[half:]))
-    return model.start_from(vae, best, rows[:half])
+    return vae, best, rows[:half]
