@@ -71,16 +71,6 @@ def test_the_table_is_the_log_joint_between_the_points_too(vae, grid):
     assert torch.allclose(out, edge - 14, atol=1e-4)
 
 
-def test_another_prior_takes_the_place_of_the_models(vae, grid):
-    narrow = vc.distributions.DiagonalGaussian(torch.zeros(2), torch.full((2,), -2.0))
-    other = LatentGrid(vae, 161, reach=6.0, log_prior=narrow.log_prob)
-    draws = vae.decode(narrow.sample((20_000,), torch.Generator().manual_seed(0)))
-    p = draws.log_prob(IMAGES[5]).exp()
-    error = p.std() / len(p) ** 0.5
-    assert abs(other.log_evidence(IMAGES[5:6]).exp() - p.mean()) < 4.5 * error
-    assert (other.log_evidence(IMAGES) - grid.log_evidence(IMAGES)).abs().max() > 0.1
-
-
 def test_a_model_with_three_latents_is_refused():
     with pytest.raises(ValueError, match="the grid takes two latents"):
         LatentGrid(vc.models.VAE(4, 3, (6,)))

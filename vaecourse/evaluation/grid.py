@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch.nn.functional import grid_sample, softplus
 
-from vaecourse._arguments import check_count, check_shape
+from vaecourse._arguments import check_count
 from vaecourse.models.base import check_latent, evaluating
 
 
@@ -18,13 +18,12 @@ class LatentGrid:
 
     model: a model with two latents and Bernoulli pixels.
     points: on each axis, from −`reach` to `reach`; posteriors must be wider than a step.
-    log_prior: a function of z [G, 2] that gives log p(z), [G], in place of the model's own.
 
     Raises ValueError for a model with another number of latents.
     """
 
     @torch.no_grad()
-    def __init__(self, model, points=201, reach=5.0, log_prior=None):
+    def __init__(self, model, points=201, reach=5.0):
         check_count("points", points, smallest=2)
         check_latent(model)
         if getattr(model, "latent_dim", None) != 2:
@@ -36,8 +35,7 @@ class LatentGrid:
             self.logits = torch.cat([model.decode(z).logits for z in self.z.split(5_000)])
         self._all_zero = torch.cat([softplus(rows).sum(1) for rows in self.logits.split(5_000)])
         self._check = model.check
-        self.log_prior = (log_prior or model.prior.log_prob)(self.z).to(self.logits)
-        check_shape("log_prior", self.log_prior, (len(self.z),))
+        self.log_prior = model.prior.log_prob(self.z).to(self.logits)
 
     @cached_property
     def _zero(self):
