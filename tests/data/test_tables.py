@@ -97,7 +97,7 @@ def text(content):
             "a.csv",
             text(b"a,2\n3,4"),
             r"line 1, column 1: 'a' is not a number "
-            r"\(if line 1 is names, none of them may be a number\)\.$",
+            r"\(if line 1 is names, none of them may be a number: write y2 for 2, say\)\.$",
         ),
         ("a.csv", text(b"NA,2\nNA,4"), r"line 1, column 1: 'NA' is not a number\.$"),
         (
@@ -152,7 +152,8 @@ def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
         (b"1,2\n", r"data.label is 'kind'; a\.csv has no line of names\.$"),
         (
             b"2015,2016,kind\n1,2,x\n",
-            r"a\.csv has numbers among the names of its first line; names are words\.$",
+            r"a\.csv has numbers among the names of its first line; none of them may be a number: "
+            r"write y2015 for 2015, say\.$",
         ),
         (b"a,kind\n1,x\n2,\n", r"a\.csv, line 3, column 2 \('kind'\) is empty\.$"),
         (b"kind,a\nx,1\ny,no\n", r"line 3, column 2 \('a'\): 'no' is not a number\.$"),
@@ -276,10 +277,12 @@ class Pandas:
     def __init__(self, path):
         self.path = path
 
-    def read_csv(self, path, sep, decimal=".", thousands="", header=0, dtype=()):
+    def read_csv(self, path, sep, decimal=".", thousands="", header=0, dtype=(), engine="c"):
+        if engine == "c" and not thousands.isascii():
+            thousands = ""  # of which pandas says nothing
         rows = [
             re.split(sep if len(sep) > 1 else re.escape(sep), line.strip(" "))
-            for line in path.read_text().splitlines()
+            for line in path.read_text("utf-8").splitlines()
         ]
         names = rows.pop(0) if header == 0 else range(len(rows[0]))
 
@@ -295,7 +298,7 @@ class Pandas:
 
     def to_csv(self, path, header=True, index=True):
         assert not index
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([self.names] * header + self.rows)
 
 
@@ -356,6 +359,76 @@ def test_cells_between_other_separators_get_a_cure_that_reads_them(
     label = "kind" if "kind" in names else None
     x = read_rows(path, label=label, ignore=["tag"] if "tag" in names else ()).x
     assert torch.equal(x[: len(values)], torch.tensor(values, dtype=torch.float32))
+
+
+@pytest.mark.parametrize("mark", ["\u202f", "\xa0", " ", "'", "’"])
+@pytest.mark.parametrize("decimal", [",", "."])
+@pytest.mark.parametrize("sep", [";", "\t"])
+def test_thousands_parted_by_spaces_and_apostrophes_get_a_cure_that_reads_them(
+    tmp_path, mark, decimal, sep
+):
+    path = tmp_path / "a.csv"
+    rows = [f"a.b{sep}1{mark}234{decimal}5{sep}2{mark}345{mark}678", f"c{sep}12{decimal}5{sep}7"]
+    path.write_text("\n".join([f"kind{sep}x{sep}y", *rows]), "utf-8")
+    sentence = refused(read_rows, path, label="kind")
+    assert sentence.count("thousands=") == 1 and ("'python'" in sentence) is not mark.isascii()
+    cured(sentence, path)
+    rows = read_rows(path, label="kind")
+    assert rows.x.tolist() == [[1234.5, 2345678], [12.5, 7]] and rows.kinds == ["a.b", "c"]
+
+
+@pytest.mark.parametrize("cells", ["1'234;2 345", "1'234,5;2.345,5"])
+def test_thousands_parted_in_two_ways_get_no_cure(tmp_path, cells):
+    (tmp_path / "a.csv").write_text(f"a;b\n{cells}\n3;4\n")
+    assert refused(read_rows, tmp_path / "a.csv").endswith(
+        "; thousands here are parted in two ways: part them all in one way first."
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("country,2019,2020", "country,y2019,y2020"),
+        ("sample,400.0,415.8", "sample,y400.0,y415.8"),
+        ("2019,2020,country", "y2019,y2020,country"),
+    ],
+)
+def test_names_of_which_some_are_numbers_are_told_to_become_words(tmp_path, names, words):
+    path, number = tmp_path / "a.csv", re.search(r"\d[\d.]*", names)[0]
+    label = names.strip("0123456789.,")
+    rows = ["DE,2,3", "FR,4,1"] if names.startswith(label) else ["2,3,DE", "4,1,FR"]
+    path.write_text("\n".join([names, *rows]))
+    cure = f"none of them may be a number: write y{number} for {number}, say"
+    assert refused(read_rows, path).endswith(
+        f"{label!r} is not a number (if line 1 is names, {cure}; if it is data with a label, put a "
+        "line of names above, and name that of the labels in data.label)."
+    )
+    assert refused(read_rows, path, label=label) == (
+        f"data.label is {label!r}; a.csv has numbers among the names of its first line; {cure}."
+    )
+    path.write_text("\n".join([words, *rows]))
+    found = read_rows(path, label=label)
+    assert found.x.tolist() == [[2, 3], [4, 1]] and found.kinds == ["DE", "FR"]
+
+
+def test_columns_that_are_empty_throughout_are_left_out_by_their_name(tmp_path):
+    path = tmp_path / "a.csv"
+    for name in ("", "c"):
+        path.write_text(f"a,b,{name},\n1,2,,\n3,4,,\n")
+        assert refused(read_rows, path).endswith(
+            f" is empty, as its whole column is: name it, {name!r}, in data.ignore."
+        )
+        assert read_rows(path, ignore=[name, ""]).x.tolist() == [[1, 2], [3, 4]]
+    path.write_text("1,2,\n3,4,\n")
+    assert refused(read_rows, path) == (
+        "a.csv, line 1, column 3 is empty, as its whole column is: take it out."
+    )
+
+
+def test_labels_beyond_what_a_float_tells_apart_stay_apart(tmp_path):
+    (tmp_path / "a.csv").write_text("k,a\n12345678901234567,1\n12345678901234568,2\n")
+    rows = read_rows(tmp_path / "a.csv", label="k")
+    assert rows.kinds == ["12345678901234567", "12345678901234568"]
 
 
 @pytest.mark.parametrize(
@@ -485,7 +558,21 @@ KEYS += [
 ]
 COUNTERS = ("index", "Index", "idx", "row", "rows", "no", "No.", "#", "row_no", "row number")
 COUNTERS += ("EmployeeNumber", "Serial No.", "S.No", "Sr. No.", "SNo", "Sample_No", "Sample #")
-COUNTERS += ("Case Number", "ID number", "level_0", "(index)", "№", "Nº", "rownames", "patientID")
+COUNTERS += (
+    "lfd. Nr.",
+    "numéro",
+    "Número",
+    "编号",
+    "番号",
+    "Case Number",
+    "ID number",
+    "level_0",
+    "(index)",
+    "№",
+    "Nº",
+    "rownames",
+    "patientID",
+)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -506,7 +593,7 @@ def test_a_column_that_is_named_an_index_is_refused_until_it_is_left_out_or_rena
     def write(name):
         names = ",".join(np.insert(np.array(["a", "b"], object), place, name))
         table = np.insert(rows, place, numbers, axis=1)
-        np.savetxt(path, table, "%g", ",", header=names, comments="")
+        np.savetxt(path, table, "%g", ",", header=names, comments="", encoding="utf-8")
 
     write(name)
     assert refused(read_rows, path) == (
@@ -548,6 +635,17 @@ def test_an_index_without_a_name_is_refused_until_it_is_left_out(tmp_path, numbe
     assert torch.equal(x, torch.tensor(VALUES, dtype=torch.float32))
     (tmp_path / "a.csv").write_text("\n".join(row.split(",", 1)[1] for row in [",a,b", *rows]))
     assert torch.equal(read_rows(tmp_path / "a.csv").x, x)
+
+
+@pytest.mark.parametrize("name", ["X", "...1"])
+def test_a_first_column_that_r_has_named_is_an_index_where_it_counts(tmp_path, name):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{name},a\n1,0.5\n2,1.5\n3,0\n")
+    assert "numbers the rows; it looks like an index" in refused(read_rows, path)
+    assert read_rows(path, ignore=[name]).x.tolist() == [[0.5], [1.5], [0]]
+    for table in (f"a,{name}\n0.5,1\n1.5,2\n", f"{name},a\n1,0.5\n3,1.5\n"):
+        path.write_text(table)
+        assert read_rows(path).x.shape == (2, 2)
 
 
 @pytest.mark.parametrize(("name", "numbers"), [("index", [100, 103, 101]), ("a", [0, 1, 2])])
@@ -862,18 +960,23 @@ def test_truth_values_and_labels_without_a_line_of_names_get_a_cure(tmp_path):
     assert read_rows(path).x.tolist() == [[1.5, 1], [2.5, 0]]
     path.write_text("1.5,2,x\n2.5,3,y\n")
     assert refused(read_rows, path) == (
-        "a.csv, line 1, column 3: 'x' is not a number (if these are labels, put a line of names "
-        "above, and name theirs in data.label)."
+        "a.csv, line 1, column 3: 'x' is not a number (if line 1 is names, none of them may be a "
+        "number: write y1.5 for 1.5, say; if it is data with a label, put a line of names above, "
+        "and name that of the labels in data.label)."
     )
     path.write_text("a,b,c\n1.5,2,x\n2.5,3,y\n")
     assert read_rows(path, label="c").kinds == ["x", "y"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "cp1251", "shift_jis"])
+ENCODINGS = {"cp1250": "żółw", "cp1251": "вес", "cp1253": "βάρος", "cp1254": "ağırlık"}
+ENCODINGS |= {"gbk": "温度", "cp949": "온도", "shift_jis": "温度", "mac_roman": "höhe"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", *ENCODINGS])
 def test_text_of_another_encoding_is_told_how_to_become_utf_8(tmp_path, monkeypatch, encoding):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.csv"
-    name = {"cp1251": "вес", "shift_jis": "温度"}.get(encoding, "höhe")
+    name = ENCODINGS.get(encoding, "höhe")
     path.write_text(f"{name},b\n1.5,2\n2.5,3\n", encoding)
     before = path.read_bytes()
     sentence = refused(read_rows, path)
@@ -881,8 +984,10 @@ def test_text_of_another_encoding_is_told_how_to_become_utf_8(tmp_path, monkeypa
     assert sentence == "a.csv is not text in UTF-8; " + (
         f"{line.format('utf-16')} writes it so."
         if encoding == "utf-16"
-        else f"{line.format('cp1252')}, or 'cp1251' (Cyrillic) or 'shift_jis' (Japanese) in place "
-        "of it, writes it so."
+        else f"{line.format('cp1252')} writes it so if it is Western; else put 'cp1250' (Polish, "
+        "Czech), 'cp1251' (Cyrillic), 'cp1253' (Greek), 'cp1254' (Turkish), 'gbk' (Chinese), "
+        "'cp949' (Korean), 'shift_jis' (Japanese) or 'mac_roman' (an old Mac) in place of "
+        "'cp1252', and look at the words of new.csv: a wrong one may give wrong letters."
     )
     eval(line.format(encoding), {"Path": type(path), "path": path})
     assert read_rows("new.csv").columns == [name, "b"]

@@ -30,9 +30,12 @@ FEW = 8  # rows that may count 0, 1, 2 by chance
 # The words of names that say "index": what a row is, and what numbers it.
 THINGS = {"row", "line", "record", "serial", "sr", "sl", "s", "id", "obs", "observation", "entry"}
 THINGS |= {"sample", "case", "item", "subject", "patient", "participant", "person", "user"}
-THINGS |= {"customer", "employee", "passenger", "student", "roll", "order"}
-NUMBERS = {"#", "idx", "index", "no", "nr", "num", "number"}
+THINGS |= {"customer", "employee", "passenger", "student", "roll", "order", "lfd"}
+NUMBERS = {"#", "idx", "index", "no", "nr", "num", "number", "nummer", "numéro", "número", "numero"}
+NUMBERS |= {"номер", "编号", "序号", "번호", "番号"}
 COUNTERS = (["row"], ["rows"], ["level", "0"])
+UNNAMED = ("X", "...1")  # what R calls a first column without a name
+APART = "'’ \u00a0\u2009\u202f"  # what parts thousands, beside points and commas
 
 
 class Rows(NamedTuple):
@@ -145,7 +148,8 @@ def _numbered(labels, rows, label, path):
             f"rows it must be [{rows}]."
         )
     if labels.dtype.kind == "U" and all(map(_is_number, labels)):
-        labels = labels.astype(float)  # so that 9 comes before 10
+        values = labels.astype(float)  # so that 9 comes before 10
+        labels = labels if (abs(values) >= 2**53).any() else values
     none = labels != labels  # NaN among numbers, NaT among dates
     if none.any():
         raise ValueError(
@@ -168,12 +172,15 @@ def _read_csv(file, label, ignore):
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        encodings = (
-            "" if wide else ", or 'cp1251' (Cyrillic) or 'shift_jis' (Japanese) in place of it,"
+        others = (
+            " if it is Western; else put 'cp1250' (Polish, Czech), 'cp1251' (Cyrillic), 'cp1253' "
+            "(Greek), 'cp1254' (Turkish), 'gbk' (Chinese), 'cp949' (Korean), 'shift_jis' "
+            "(Japanese) or 'mac_roman' (an old Mac) in place of 'cp1252', and look at the words "
+            "of new.csv: a wrong one may give wrong letters"
         )
         raise _Refusal(
             f"{name} is not text in UTF-8; Path('new.csv').write_text(Path(path).read_text("
-            f"{'utf-16' if wide else 'cp1252'!r}), 'utf-8'){encodings} writes it so."
+            f"{'utf-16' if wide else 'cp1252'!r}), 'utf-8') writes it so{'' if wide else others}."
         ) from None
     lines = list(io.StringIO(text, newline=None))  # of every system's ends of lines
     filled = [line for line in lines if line.strip()]
@@ -194,10 +201,10 @@ def _read_csv(file, label, ignore):
         if column not in names:
             shown = ", ".join(map(_shown, names)) or "no line of names"
             if column in map(str.strip, first[1]):
-                shown = "numbers among the names of its first line; names are words"
+                shown = f"numbers among the names of its first line; {_worded(first[1])}"
             raise _Refusal(f"data.{key} is {column!r}; {name} has {shown}.")
     apart = None if label is None else names.index(label)
-    dropped = {apart, *map(names.index, ignore)}
+    dropped = {apart, *(index for index, column in enumerate(names) if column in ignore)}
     keep = [index for index in range(len(top[1])) if index not in dropped]
     table = None if '"' in text else _by_lines(filled[bool(names) :], len(top[1]), keep, apart)
     if table is None:
@@ -258,7 +265,7 @@ def _by_cells(name, lines, top, names, keep, apart):
         except (ValueError, IndexError):
             whole = False
         if not whole:
-            fault = _fault((number, cells), top, names, keep, apart, _records(name, lines))
+            fault = _fault((number, cells), top, names, keep, apart, list(_records(name, lines)))
             raise _Refusal(f"{name}, {fault}.")
     return np.array(values).reshape(-1, len(keep)) if keep else np.empty((len(labels), 0)), labels
 
@@ -338,6 +345,10 @@ def _decimals(cell):
 
 def _as_commas(rows, separator):
     """The line of pandas that writes these cells between commas; what to do where none does."""
+    form = re.compile(rf"[-+]?\d{{1,3}}([{APART}])\d{{3}}(\1\d{{3}})*([.,]\d*)?")
+    apart = {found[1] for row in rows for cell in row if (found := form.fullmatch(cell))}
+    mark = "".join(apart)
+    rows = [[re.sub(f"[{APART}]", "", c) if form.fullmatch(c) else c for c in row] for row in rows]
     marked = [cell for row in rows for cell in row if _decimals(cell) and {*".,"} & {*cell}]
     certain = set().union(*(found for cell in marked if len(found := _decimals(cell)) == 1))
     used = {mark for mark in ".," if any(mark in cell for cell in marked)}
@@ -345,26 +356,29 @@ def _as_commas(rows, separator):
         return ", which here stand behind points and behind commas: write them all in one way first"
     decimal = next(iter(certain or used or "."))
     other = ".,".replace(decimal, "")
+    if len(apart) > 1 or (apart and len(used) == 2):
+        return "; thousands here are parted in two ways: part them all in one way first"
     named = any(cell and not _decimals(cell) for cell in rows[0])
     words = {  # of which, dates say, pandas would take out the marks between thousands
         repr(rows[0][index] if named else index): None
         for row in rows[named:]
         for index, cell in enumerate(row[: len(rows[0])])
-        if not _decimals(cell) and {*".,"} & {*cell}
+        if not _decimals(cell) and {*".,", *apart} & {*cell}
     }
 
     def marks(decimal, thousands):
         options = [f"decimal={decimal!r}"] * (decimal == ",")
         if thousands:
-            options.append(f"thousands={thousands!r}")
+            options.append(f"thousands={thousands!a}")
+            options += ["engine='python'"] * (not thousands.isascii())  # the other one leaves them
             options += [f"dtype={{{', '.join(f'{word}: str' for word in words)}}}"] * bool(words)
         return ", ".join(options)
 
     sep = r"\s+" if separator == " " else separator
-    options = [f"sep={sep!r}", found := marks(decimal, other if other in used else "")]
+    options = [f"sep={sep!r}", found := marks(decimal, mark or (other if other in used else ""))]
     options += [] if named else ["header=None"]
     none, doubt = "" if named else "header=False, ", ""
-    if used and not certain:
+    if used and not certain and not mark:
         what, instead = "points" if decimal == "." else "commas", f" in place of {found}"
         doubt = f"; if {what} part thousands, with {marks(other, decimal)}{instead * bool(found)}"
     return (
@@ -389,7 +403,8 @@ def _check_index(name, names, values, keep):
         counts = len(x) > 1 and abs(x[1] - x[0]) == 1 and x[0] % 1 == 0
         counts = counts and bool((np.diff(x) == x[1] - x[0]).all())
         what = f"{_column(column, names)} numbers the rows"
-        if (_is_key(said) and _tells_apart(x)) or (counts and _is_counter(said)):
+        unnamed = column == 0 and said in UNNAMED
+        if (_is_key(said) and _tells_apart(x)) or (counts and (unnamed or _is_counter(said))):
             cure = "name it in data.ignore, or, if it is data, give it another name"
         elif names and not said and column == 0:
             what = "the first column has no name"
@@ -533,7 +548,11 @@ def _fault(row, top, names, keep, apart, rows):
             if not names and number == top[0] and index == 0 and all(map(_is_number, cells[1:])):
                 where = f"line {number} is numbers behind an empty cell (if these are the names "
                 where += "that pandas gives: to_csv(..., header=False, index=False)); the cell"
-            return f"{where} is empty"
+            empty = len(rows) > 1 + bool(names) and not any(
+                "".join(row[index : index + 1]).strip() for _, row in rows[bool(names) :]
+            )
+            cure = f"name it, {names[index]!r}, in data.ignore" if names else "take it out"
+            return f"{where} is empty{f', as its whole column is: {cure}' if empty else ''}"
         if data and not _is_number(cell):
             column = [cells[index] for _, cells in rows if len(cells) > index]
             hint = (
@@ -562,11 +581,14 @@ def _hint(cell, column, top, names, apart):
     if names and above:
         return f" (if line {top[0]} is names or units, leave one line of names above the numbers)"
     if above and cell[0].isalpha() and any(map(_is_number, top[1])):
-        return " (if line 1 is names, none of them may be a number)"
+        return f" (if line 1 is names, {_worded(top[1])})"
     if numbers or not (names or cell[0].isalpha()):
         return ""
     if not names:
-        return " (if these are labels, put a line of names above, and name theirs in data.label)"
+        return (
+            f" (if line 1 is names, {_worded(top[1])}; if it is data with a label, put a line of "
+            "names above, and name that of the labels in data.label)"
+        )
     if cell[0].isalpha() and apart is None:
         return " (if these are labels, name their column in data.label; if no data, in data.ignore)"
     if written:
@@ -575,6 +597,12 @@ def _hint(cell, column, top, names, apart):
             "their column in data.ignore)"
         )
     return " (if this column is no data, name it in data.ignore)"
+
+
+def _worded(cells):
+    """What to do about names of which some are numbers."""
+    number = next(cell.strip() for cell in cells if _is_number(cell))
+    return f"none of them may be a number: write y{number} for {number}, say"
 
 
 def _shown(cell):
