@@ -20,7 +20,10 @@ DIM = 2_048
 
 
 def scipy_root(mean1, cov1, mean2, cov2):
-    """As pytorch-fid: the matrix square root of C₁ C₂, its imaginary part dropped."""
+    """As pytorch-fid: the matrix square root of C₁ C₂, its imaginary part dropped.
+
+    (pytorch-fid stops where that part is above a thousandth on the diagonal.)
+    """
     root = scipy.linalg.sqrtm(cov1.numpy() @ cov2.numpy()).real.trace()
     return (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * root
 
