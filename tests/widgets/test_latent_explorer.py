@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import widget_page
+from explorers import unpack
 from scipy.stats import norm
 from torch import nn
 from widget_page import (
@@ -27,7 +28,6 @@ from widget_page import (
 import vaecourse as vc
 from vaecourse.palette import COLOURS, DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets import LatentExplorer
-from vaecourse.widgets.packing import unpack
 
 SOURCE = Path(__file__).parents[2] / "vaecourse" / "widgets" / "latent_explorer"
 DECODED, CANVAS = ".lx-decoded canvas", ".lx-plane canvas"

@@ -5,12 +5,12 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
+from explorers import unpack
 from widget_page import PHONE, rgb, settle, static_page
 
 import vaecourse as vc
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets import Playground
-from vaecourse.widgets.packing import unpack
 from vaecourse.widgets.playground.lessons import LESSONS
 from vaecourse.widgets.playground.playground import packed_mnist
 from vaecourse.widgets.shared import static_script
