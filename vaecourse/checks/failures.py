@@ -28,7 +28,7 @@ from vaecourse.checks.answers import (
     watched,
 )
 from vaecourse.checks.draws import PIXELS, Draws
-from vaecourse.checks.vae import wrong_kl, wrong_likelihoods
+from vaecourse.checks.vae import judge_draws, wrong_kl, wrong_likelihoods
 from vaecourse.models import VAE
 
 _RATE = 0.1
@@ -528,20 +528,27 @@ class _Evaluation:
             )
         if len(pairs) != sum(len(zs) for _, _, zs in self.batches):
             return
-        eps = torch.cat([((z - q.mean) / q.stddev).reshape(-1, 2) for q, z in pairs])
-        z = torch.cat([z.reshape(-1, 2) for _, z in pairs])
-        once = eps[: len(self.x)]  # a function that draws for a DataLoader is called twice
-        if len(once.mul(1000).round().unique(dim=0)) < 0.9 * len(once):
+        # a function that draws for a DataLoader is called twice
+        z, loc, scale = (
+            torch.cat([value.expand(z.shape).reshape(-1, 2) for value, z in of])[: len(self.x)]
+            for of in (
+                [(z, z) for _, z in pairs],
+                [(q.mean, z) for q, z in pairs],
+                [(q.stddev, z) for q, z in pairs],
+            )
+        )
+        eps = (z - loc) / scale
+        if len(eps.mul(10_000).round().unique(dim=0)) < 0.9 * len(eps):
             raise Mistake(
                 "The same ε comes again in other rows: one draw serves several, or the generator "
                 "is set back."
             )
-        if len(eps) >= 1000 and ((eps.std(0) - 1).abs() > 0.1).any():
-            if ((z.std(0) - 1).abs() < 0.1).all() and (z.mean(0).abs() < 0.15).all():
-                raise Mistake("z is drawn from the prior; draw it from q.")
-            raise Mistake(
-                f"z lies {eps.std():.3f} deviations of q about its mean, where a draw of q lies 1."
-            )
+        if len(eps) < 1000:
+            return
+        of_prior = ((z.std(0) - 1).abs() < 0.1).all() and (z.mean(0).abs() < 0.15).all()
+        if of_prior and ((eps.std(0) - 1).abs() > 0.1).any():
+            raise Mistake("z is drawn from the prior; draw it from q.")
+        judge_draws(z, loc, 2 * scale.log())
 
     def _averages_batches(self):
         """Whether the answer is an average of the batches' own averages at the mean of q."""
@@ -590,10 +597,13 @@ class _Evaluation:
                     self.inside = [*(self.inside or []), weight]
             self.sizes.append(places)
         self.best, self.most = best, int(count.max())
+        drawn = torch.cat([terms for _, terms in each], 1) if each else sums
+        again = drawn.shape[1] // number if drawn.shape[1] % number == 0 else 1
+        self.passes = drawn.reshape(6, again, number).mean(2) if again > 1 else None
         self._set_terms(sums / count.clamp(min=1))
         asked = [place for places, _ in each for place in places]
         if number < len(asked) < 2 * number:
-            self._choose(asked, torch.cat([terms for _, terms in each], 1))
+            self._choose(asked, drawn)
 
     def _set_terms(self, terms):
         self.likelihood, self.kl, self.drawn, self.turned, self.error, self.prior = terms
@@ -662,6 +672,11 @@ class _Evaluation:
                     "The last, smaller batch is left out.",
                 ),
                 (rows[self.sizes[0]].mean(), "Only the first batch counts."),
+                (means.max(), "The best batch alone counts; every row counts."),
+                *(
+                    (rows.sum() / n, f"{n:,} is written in; divide by the number of rows.")
+                    for n in (100, 128, 200, 256, 400, 500, 512, 1000, 10_000)
+                ),
             ]
             found.append(
                 (
@@ -676,6 +691,9 @@ class _Evaluation:
                 found.append((sums.mean(), words))
         if self.most > 1:
             found.append((self.best.mean(), "The best of several draws is kept; average them."))
+        if self.passes is not None:
+            words = "The best of several evaluations is kept; average them."
+            found += [((self.passes[0] - kl).max(), words) for kl in self.passes[1:3]]
         if self.inside is not None:
             found.append(
                 (

@@ -23,6 +23,7 @@ from vaecourse.checks.answers import (
     watched,
 )
 from vaecourse.checks.draws import PIXELS, Draws
+from vaecourse.checks.vae import judge_draws
 from vaecourse.models import VRNN
 
 # --- factor analysis -------------------------------------------------------------------------
@@ -367,30 +368,46 @@ def _sequence_bound(model, x, **mistake):
 
 
 def _sequence_steps(
-    model, x, peek=(), frozen=False, blind=(), standard=False, backwards=False, cut=()
+    model,
+    x,
+    peek=(),
+    frozen=False,
+    blind=(),
+    first=(),
+    late=False,
+    standard=False,
+    backwards=False,
+    cut=(),
 ):
     """The two terms of each step at the mean of q, with the mistakes that are asked for.
 
     peek: those of "prior", "posterior" and "decoder" that get the state which has seen x_t.
     frozen: the state never moves. blind: those of "x" and "z" that the recurrence does not get.
+    first: those of "prior" and "posterior" that get the first state. late: the recurrence gets the
+    x of the step before.
     standard: N(0, I) in place of the prior. backwards: KL(p ‖ q).
     cut: what is detached, of "z" where it is decoded, "z on" in the recurrence, "state" and "KL".
     """
     state, terms = model.first_state(len(x)), []
+    start, before = state, x[:, 0]
     for x_t in x.unbind(1):
-        z = model.encode(x_t, state).mean
+        seen_by = start if "posterior" in first else state
+        z = model.encode(x_t, seen_by).mean
         z_on = z.detach() if "z on" in cut else z
-        given = (0 * x_t if "x" in blind else x_t, 0 * z if "z" in blind else z_on)
+        given = (
+            before if late else 0 * x_t if "x" in blind else x_t,
+            0 * z if "z" in blind else z_on,
+        )
         after = state if frozen else model.next_state(*given, state)
-        q = model.encode(x_t, after if "posterior" in peek else state)
-        prior = model.prior(after if "prior" in peek else state)
+        q = model.encode(x_t, after if "posterior" in peek else seen_by)
+        prior = model.prior(after if "prior" in peek else start if "prior" in first else state)
         if standard:
             prior = model.posterior.prior(like=x)
         seen = q.mean.detach() if "z" in cut else q.mean
         decoded = model.decode(seen, after if "decoder" in peek else state)
         kl = kl_divergence(*((prior, q) if backwards else (q, prior)))
         terms.append((decoded.log_prob(x_t), kl.detach() if "KL" in cut else kl))
-        state = after.detach() if "state" in cut else after
+        state, before = after.detach() if "state" in cut else after, x_t
     return terms
 
 
@@ -439,6 +456,13 @@ def _wrong_sequence(model, x):
         (
             bound(frozen=True, standard=True),
             "These are separate VAEs: the state never moves, and the prior is N(0, I).",
+        ),
+        (bound(first=("prior",)), "The prior gets the first state at every step; take h_t."),
+        (bound(first=("posterior",)), "The encoder gets the first state at every step; take h_t."),
+        (bound(late=True), "next_state gets the x of the step before; give it x_t."),
+        *(
+            ((fits - kls.clamp(min=floor)).sum(0), "The KL of a step costs at least a floor.")
+            for floor in (0.1, 0.25, 0.5, 1.0, 2.0)
         ),
         (bound(blind=("z",)), "z_t does not enter the next state."),
         (bound(blind=("x",)), "x_t does not enter the next state."),
@@ -527,6 +551,17 @@ def _one_draw_goes_everywhere(student):
 
     try:
         Draws(draw).judge(gradients=False)
+        if all(z.shape == q.mean.shape for q, z in zip(seen["encode"], seen["decode"])):
+            # a step beside the next, so that noise which is carried on is seen
+            z, loc, scale = (
+                torch.stack(values, 1).flatten(0, 1)
+                for values in (
+                    seen["decode"],
+                    [q.mean for q in seen["encode"]],
+                    [q.stddev for q in seen["encode"]],
+                )
+            )
+            judge_draws(z, loc, 2 * scale.log())
     except SideEffect:
         raise
     except Mistake as mistake:

@@ -156,8 +156,7 @@ def reparameterize(student, rows=10_000, gradients=True):
     if close(z, loc):
         raise Mistake("z is loc itself: the noise σ ⊙ ε is missing.")
     _noise_comes_from_the_generator(student, loc[:50], log_var[:50])
-    _noise_is_independent(z - loc)
-    _noise_is_standard_normal(z, loc, log_var)
+    judge_draws(z, loc, log_var)
     _noise_is_scaled_everywhere(student)
     _one_row_has_noise(student)
     _latents_may_be_three(student)
@@ -184,12 +183,31 @@ def _noise_comes_from_the_generator(student, loc, log_var):
         raise Mistake("Two calls give the same z: the generator is set back, or copied.")
 
 
+def judge_draws(z, loc, log_var):
+    """Raise a Mistake unless the rows of z are draws of N(loc, σ²), independent of each other; of
+    two latents, with one log_var for all rows."""
+    spread = loc - loc.mean(0)
+    sums = spread.square().sum(0)
+    more = (spread * (z - loc)).sum(0) / sums  # the slope of z over loc is 1
+    if close(spread, 0 * spread):
+        pass
+    elif (more.abs() > 6 * (z - loc).std(0) / sums.sqrt()).any():
+        slope = f"{1 + more[more.abs().argmax()]:.2g}".replace("-", "−")
+        raise Mistake(
+            "loc is not added: z does not move with it."
+            if (more + 1).abs().max() < 0.05
+            else f"z moves about {slope} times as far as loc; loc must be added as it is."
+        )
+    _noise_is_independent(z - loc)
+    _noise_is_standard_normal(z, loc, log_var)
+
+
 def _noise_is_independent(noise):
     if close(noise[0], noise[1]) and close(noise[0], noise[-1]):
         raise Mistake("The same ε is used for every row; draw ε in the shape of loc.")
     eps = noise / noise.std(0)
     half = len(eps) // 2
-    pairs = [(eps[:, 0], eps[:, 1]), (eps[:-1, 0], eps[1:, 0]), (eps[:half, 0], eps[half:, 0])]
+    pairs = [(eps[:, 0], eps[:, 1]), (eps[:-1, 0], eps[1:, 0]), (eps[:half, 0], eps[-half:, 0])]
     pairs.append((eps[:, 0], eps[:, 0].flip(0)))
     least = 6 / len(noise) ** 0.5
     related = [torch.corrcoef(torch.stack(pair))[0, 1].abs() > least for pair in pairs]
@@ -198,7 +216,7 @@ def _noise_is_independent(noise):
     if related[0]:
         raise Mistake("The ε of one latent hangs on that of another; leave them as drawn.")
     if any(related):
-        raise Mistake("The ε of some rows are those of others; draw ε in the shape of loc.")
+        raise Mistake("The ε of some rows hang on those of others; draw ε in the shape of loc.")
 
 
 def _noise_is_standard_normal(z, loc, log_var):

@@ -32,6 +32,22 @@ def batched(
     return score
 
 
+def by_law(law):
+    """With z = law(q, eps, u), of normal and of uniform numbers."""
+
+    def of(model, x, g):
+        q = model.encode(x)
+        eps, u = (draw(q.mean.shape, generator=g) for draw in (torch.randn, torch.rand))
+        return rows(model, x, g, z_of=lambda _: law(q, eps, u))
+
+    return batched(of=of)
+
+
+def best_batch(model, x, generator):
+    with torch.no_grad():
+        return max(rows(model, batch, generator).mean().item() for batch in x.split(200))
+
+
 def in_training(model, x, generator):
     model.train()
     return batched()(model, x, generator)
@@ -210,16 +226,29 @@ WRONG = [
                 m, x, g, z_of=lambda q: q.mean + 2 * (q.rsample((), g) - q.mean)
             )
         ),
-        "z lies",
+        "The noise is σ ⊙ ε times about 2;",
     ),
-    (batched(of=lambda m, x, g: rows(m, x, g, z_of=lambda q: 0 * q.mean)), "z lies"),
+    (batched(of=lambda m, x, g: rows(m, x, g, z_of=lambda q: 0 * q.mean)), "loc is not added"),
+    *(
+        (by_law(law), words)
+        for law, words in [
+            (lambda q, e, u: q.mean + q.stddev * (e + 0.5), r"ε has a mean of about 0\.[45]"),
+            (lambda q, e, u: q.mean + q.stddev + q.stddev * e, r"ε has a mean of about (1|0\.9)"),
+            (lambda q, e, u: q.stddev * e, "loc is not added"),
+            (lambda q, e, u: 0.5 * q.mean + q.stddev * e, "times as far as loc"),
+            (lambda q, e, u: q.mean + q.stddev * e[:, :1], "used for every latent of a row"),
+            (lambda q, e, u: q.mean + q.stddev * (u - 0.5) * math.sqrt(12), "is not normal"),
+        ]
+    ),
+    (lambda m, x, g: m.elbo(x, 1, g).sum() / 500, "500 is written in"),
+    (best_batch, "The best batch alone"),
     (batched(of=lambda m, x, g: rows(m, x, None)), "The same generator gives another"),
     (
         batched(of=lambda m, x, g: rows(m, (x > 0.5).to(x.dtype).flip(0), g).flip(0)[:1]),
         "The encoder is given rows that are not",
     ),
     (seeded, "Every generator gives the same number"),
-    (best_of_two, "our answer is"),
+    (best_of_two, "The best of several evaluations"),
     (in_place, "in place"),
     *((evaluate(size, **AVERAGES), "averages of batches") for size in (100, 128, 200, 256, 500)),
     (fixed_seed, "seed is fixed"),
@@ -237,7 +266,7 @@ WRONG = [
     (lambda m, x, g: m.elbo(x[:100], 1, g).mean(), "Only the first 100"),
     (lambda m, x, g: -m.elbo(x, 1, g).mean(), "this is the loss"),
     (lambda m, x, g: m.elbo(x, 1, g).mean() / x.shape[1], "bound is averaged over dimensions"),
-    (with_terms(lambda f, k: (f - k).mean(), too_wide), "deviations of q about its mean"),
+    (with_terms(lambda f, k: (f - k).mean(), too_wide), "The noise is σ ⊙ ε times about"),
     (lambda m, x, g: m.elbo(x - x.mean(0), 1, g).mean(), "not those of x"),
     (lambda m, x, g: -kl_divergence(m.encode(x), m.prior).mean(), r"log p\(x\|z\) is missing"),
     (lambda m, x, g: evaluate()(m, x[: len(x) // 200 * 200], g), "smaller batch is left out"),

@@ -166,7 +166,7 @@ WRONG = [
         "right for log_var cut off at −3",
     ),
     (lambda m, v, g: m + 2 * (0.5 * v).exp() * noise(m, g), r"⊙ ε times about 2(\.\d)?;"),
-    (antithetic, "The ε of some rows are those of"),
+    (antithetic, "The ε of some rows hang on those of"),
     (seeded, "Every generator gives the same z: a seed"),
     (averaged, r"⊙ ε times about 0\.(49|5)\d?;"),
     (in_place, "in place"),

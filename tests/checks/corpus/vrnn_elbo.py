@@ -117,6 +117,44 @@ def changed_noise(model, x, generator):
     return walk(model, x, generator, z_of=lambda q: q.mean + q.stddev * noise)
 
 
+def carried(law):
+    """With the noise of a step made of that of the one before."""
+
+    def bound(model, x, generator):
+        noise = []
+
+        def z_of(q):
+            noise.append(torch.randn(q.mean.shape, generator=generator, dtype=x.dtype))
+            if len(noise) > 1:
+                noise[-1] = law(noise[-2], noise[-1])
+            return q.mean + q.stddev * noise[-1]
+
+        return walk(model, x, generator, z_of=z_of)
+
+    return bound
+
+
+def misdirected(prior=lambda start, state: state, encode=lambda start, state: state):
+    def bound(model, x, generator):
+        start = state = model.first_state(len(x))
+        total = 0
+        for x_t in x.unbind(1):
+            q, p = model.encode(x_t, encode(start, state)), model.prior(prior(start, state))
+            z = q.rsample((), generator)
+            total = total + model.decode(z, state).log_prob(x_t) - kl_divergence(q, p)
+            state = model.next_state(x_t, z, state)
+        return total
+
+    return bound
+
+
+def late(model, x, generator):
+    rows = iter([x[:, 0], *x.unbind(1)])
+    return walk(
+        model, x, generator, move=lambda m, x_t, z, state, q: m.next_state(next(rows), z, state)
+    )
+
+
 def first_kl_missing(model, x, generator):
     start = model.first_state(len(x))
     first = kl_divergence(model.encode(x[:, 0], start), model.prior(start))
@@ -200,6 +238,13 @@ WRONG = [
     (lambda m, x, g: walk(m, x.round(), g), "your answer is"),
     (lambda m, x, g: walk(m, x[:, :28], g), "With 31 steps, .*your answer is"),
     (changed_noise, "same noise is used at every step"),
+    *(
+        (carried(law), "The ε of some rows hang on those of others")
+        for law in (lambda old, new: 0.8 * old + 0.6 * new, lambda old, new: -old)
+    ),
+    (misdirected(prior=lambda start, state: start), "The prior gets the first state"),
+    (misdirected(encode=lambda start, state: start), "The encoder gets the first state"),
+    (late, "next_state gets the x of the step before"),
     (lambda model, x, g: walk(model, x, g).squeeze(), "number without axes"),
     (lambda model, x, g: walk(model.eval(), x, g), "leave the model in eval mode"),
     (first_kl_missing, "KL of the first step is missing"),
@@ -221,7 +266,7 @@ WRONG = [
     ),
     (
         changed(kl_of=lambda m, q, s, z: kl_divergence(q, m.prior(m.first_state(len(z))))),
-        "our answer is",
+        "The prior gets the first state",
     ),
     (changed(z_of=lambda q: q.mean), "mean"),
     (changed(z_of=lambda q: q.rsample()), "The same generator gave another z"),
