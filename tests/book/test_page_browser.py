@@ -206,6 +206,18 @@ def test_without_scripts_a_page_shows_a_picture_and_says_what_is_missing(chromiu
     context.close()
 
 
+def test_without_scripts_a_chapter_is_light_and_shows_each_drawing_once(chromium, addresses):
+    context = chromium.new_context(java_script_enabled=False, color_scheme="dark")
+    tab = context.new_page()
+    tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
+    shown = [link.is_visible() for link in tab.locator("a.drawing").all()]
+    assert shown == [True, False] * (len(shown) // 2) and len(shown) >= 8
+    ground = "part => getComputedStyle(part).backgroundColor"
+    assert tab.locator("body").evaluate(ground) == "rgb(255, 255, 255)"
+    assert tab.locator(".bd-header-article").evaluate(ground) == "rgb(255, 255, 255)"
+    context.close()
+
+
 def test_without_mathjax_the_text_appears_all_the_same(new_tab, addresses):
     tab = new_tab()
     tab.add_init_script(WAITING)  # it is known not to come, so the page does not wait for it
