@@ -1,5 +1,5 @@
-// A tap on a figure opens it over the page, as large as all of it can be; a tap on it, or the
-// button, makes it larger still. Without this the link leads to the drawing itself.
+// A tap on a figure opens it over the page, as large as all of it can be and no smaller than on the
+// page; a tap on it, or the button, makes it larger still. Without this the link leads to the drawing itself.
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a.drawing");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -14,8 +14,11 @@ document.addEventListener("click", (event) => {
   const dialog = document.createElement("dialog");
   dialog.className = "enlarged";
   dialog.setAttribute("aria-label", "The figure, enlarged");
-  const image = link.querySelector("img").cloneNode();
-  image.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
+  const shown = link.querySelector("img");
+  const picture = link.querySelector("picture").cloneNode(true); // with the drawing for a phone
+  const image = picture.querySelector("img");
+  image.style.setProperty("--ratio", shown.clientWidth / shown.clientHeight);
+  image.style.setProperty("--on-page", `${shown.clientWidth}px`);
   const [zoom, close] = [button("Zoom in"), button("Close")];
   const tools = document.createElement("div");
   tools.className = "enlarged-tools";
@@ -23,7 +26,7 @@ document.addEventListener("click", (event) => {
   const sheet = document.createElement("div");
   sheet.className = "enlarged-sheet";
   sheet.tabIndex = 0; // so that the arrow keys move it
-  sheet.append(image);
+  sheet.append(picture);
   dialog.append(tools, sheet);
   document.body.append(dialog);
 
