@@ -114,6 +114,15 @@ def test_full_posterior_is_packed_as_its_cholesky_factor():
     np.testing.assert_allclose(arrays["scale_tril"], tril[:, [0, 1, 1], [0, 0, 1]], rtol=1e-5)
 
 
+def test_the_point_to_drag_is_named_by_its_ring_for_digits_are_green_too():
+    """Discs of digits have no ring; 7 and 8 are green."""
+    vae, (x, label) = small_vae(), small_data()
+    widget = LatentExplorer(vae, x, label, images=[0], image_shape=(6, 4))
+    greens = [c for c in DIGIT_COLOURS if int(c[3:5], 16) > max(int(c[1:3], 16), int(c[5:], 16))]
+    assert len(greens) == 2
+    assert "Drag the ringed green point" in widget._esm
+
+
 def test_autoencoder_has_codes_and_no_posterior():
     model = vc.models.Autoencoder(24, 2, (16,), activation="tanh", seed=3)
     x, label = small_data()

@@ -31,7 +31,7 @@ class LatentExplorer extends Figure {
     this.drawn = {}; // the ε of a z that was drawn from q
     this.samples = []; // ELBOs of the samples drawn for the picked image
     this.contours = new Map(); // exact posteriors, by image
-    write(this.find(".vw-hint"), "Drag the green point: the decoder paints what it finds there. " +
+    write(this.find(".vw-hint"), "Drag the ringed green point: the decoder paints what it finds there. " +
       `Pick a test image to see its ${spec.posterior ? "posterior" : "code"}.`);
     const picture = (kind, label) => `<figure class="lx-${kind}"><canvas width="${width}" height="${height}" role="img"
       aria-label="${label}"></canvas><figcaption></figcaption></figure>`;
