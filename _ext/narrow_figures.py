@@ -1,7 +1,8 @@
 """The figures again for a phone: fewer panels side by side, and titles in lines.
 
-Panels keep about the size that they were drawn in, so letters of 9 points are at least 9 pixels
-tall where a page is 358 pixels wide. A figure whose letters would touch is left as it is.
+Panels keep about the size that they were drawn in, so letters of 9 points are 9 pixels tall, or 7.5
+where they need the room, on a page 358 pixels wide. A figure whose letters would touch is left as
+it is.
 """
 
 import math
@@ -12,7 +13,7 @@ from matplotlib.text import Text
 
 SIZES = [(4.8, 1), (4.8, 1.3), (5.8, 1), (5.8, 1.3)]  # inches across, at most; times as tall
 PHONE = 358  # pixels: a text of the course on a screen of 390
-SMALLEST = 9  # pixels, of letters
+SMALLEST = 7.5  # pixels, of letters; of 8 points at the widest
 TOUCH = 5  # of 150 dots an inch, by which texts may overlap
 SIDES = {2: ("left", "right"), 3: ("left", "middle", "right")}
 SIDE_SIZE, SIDE_COLOUR = 9, "#6B7280"
@@ -53,10 +54,13 @@ def _stack(figure, across, taller):
     """
     placed = [a for a in figure.axes if a.get_subplotspec() is not None and a.get_visible()]
     grids = {id(axes.get_subplotspec().get_gridspec()) for axes in placed}
-    if len(grids) != 1 or any(_place(axes)[2] != (1, 1) for axes in placed):
+    if len(grids) != 1:
         return False
     grid = placed[0].get_subplotspec().get_gridspec()
     rows, columns = grid.get_geometry()
+    if any(_place(axes)[2] != (1, 1) for axes in placed):  # small ones, and one as wide as all
+        figure.set_size_inches(across, taller * figure.get_figheight())
+        return all(_place(axes)[2] in ((1, 1), (1, columns)) for axes in placed)
     wide, tall = figure.get_size_inches() / (columns, rows)
     places = sorted({_place(axes)[:2] for axes in placed})
     fits = max(1, int(across / wide))
@@ -118,10 +122,15 @@ def _break_lines(figure):
     for axes, box in boxes.items():
         beside = [b.x0 for b in boxes.values() if b.x0 > box.x1 and b.y0 < box.y1 and box.y0 < b.y1]
         end = min(beside, default=edge)
-        side = 4 * SIDE_SIZE * figure.dpi / 72 if axes.get_title(loc="right") else 0
-        for text in axes.get_children():
-            if isinstance(text, Text) and text not in axes.texts:  # its titles
-                _wrap(text, end - text.get_window_extent().x0 - side)
+        gap = SIDE_SIZE * figure.dpi / 72
+        titles = [t for t in axes.get_children() if isinstance(t, Text) and t not in axes.texts]
+        for text in titles:
+            after = [
+                tag.get_window_extent().x0 - gap
+                for tag in titles
+                if tag.get_text() and tag.get_ha() == "right" and tag is not text
+            ]
+            _wrap(text, min([end, *after]) - text.get_window_extent().x0)
     for text in figure.texts:
         _wrap(text, edge - text.get_window_extent().x0)
     for legend in figure.legends:

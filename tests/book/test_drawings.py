@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from book_page import DEVICES
 from bs4 import BeautifulSoup
+from matplotlib.text import Text
 from PIL import Image
 from vector_figures import PAGE, PICTURE, SIZE, dark
 
@@ -188,6 +189,42 @@ def test_a_figure_whose_letters_would_touch_or_that_is_small_stays_as_it_is():
     small = panels(1)
     assert narrow_figures.narrow(small) is None
     plt.close("all")
+
+
+def test_small_panels_over_one_as_wide_as_all_keep_their_places_on_a_phone():
+    wide, axes = plt.subplot_mosaic("abc;ddd", figsize=(8, 5), layout="constrained")
+    axes["d"].set_title("score", loc="left")
+    phone = narrow_figures.narrow(wide)
+    assert tuple(phone.get_size_inches()) == (4.8, 5)
+    phone.draw_without_rendering()
+    a, b, c, d = [axes.get_position() for axes in phone.axes]
+    assert a.x1 < b.x0 < b.x1 < c.x0 and a.y0 == b.y0 == c.y0 > d.y1
+    other, _ = plt.subplot_mosaic("aab;ccb", figsize=(8, 5), layout="constrained")
+    assert narrow_figures.narrow(other) is None
+    plt.close("all")
+
+
+def test_letters_may_be_smaller_than_nine_pixels_where_they_need_the_room():
+    wide = panels(1, **{"a text of some width": (0, 1), "and another one": (0.56, 1)})
+    wide.set_size_inches(8, 3)
+    phone = narrow_figures.narrow(wide)
+    assert phone.get_figwidth() == 5.8
+    assert 7.5 <= narrow_figures._smallest(phone) < 9
+    plt.close(wide)
+
+
+def test_a_title_ends_before_the_name_of_its_side():
+    """Also where the panel is narrower than the figure, as one of equal scales is."""
+    wide = panels(3)
+    for axes in wide.axes:
+        axes.set_aspect(0.6)
+        axes.set_title("a figure of eight, as it was printed", loc="left")
+    phone = narrow_figures.narrow(wide)
+    phone.draw_without_rendering()
+    for axes in phone.axes:
+        texts = {text.get_ha(): text for text in axes.get_children() if isinstance(text, Text)}
+        assert texts["left"].get_window_extent().x1 < texts["right"].get_window_extent().x0
+    plt.close(wide)
 
 
 def test_a_title_is_broken_where_its_panel_ends():
