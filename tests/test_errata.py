@@ -195,6 +195,12 @@ def test_s1_a_density_is_not_a_probability():
     # In 784 dimensions the same x has any density you like, by the choice of a unit.
     log_at_mode = [784 * norm.logpdf(0, scale=scale) for scale in (0.1, 1.0)]
     assert log_at_mode[0] > 1000 and log_at_mode[1] < -700
+    # The truth itself can put its highest density where no datum is.
+    data = torch.randn(2_000, 784, generator=generator(), dtype=torch.float64)
+    log_p = Normal(tensor(0.0), tensor(1.0)).log_prob
+    origin = log_p(torch.zeros(784).double()).sum()
+    assert abs(float(origin - log_p(data).sum(1).mean()) - 392) < 2
+    assert float(log_p(data).sum(1).max()) < float(origin) - 200
 
 
 def test_s1_the_minibatch_factor_is_upside_down():
@@ -310,13 +316,17 @@ def test_s2_what_stable_covmean_must_return():
     assert 3**2 + 1 + 4 - 2 * math.sqrt(1 * 4) == 10
 
 
-def test_s2_the_closed_form_of_the_frechet_distance_is_for_gaussians():
+def test_s2_the_closed_form_of_the_frechet_distance_needs_one_family():
     # N(0, 1) and a fair coin on ±1 share mean and variance, so the formula gives 0; in one
     # dimension the best coupling matches quantiles, at the cost E(|z| − 1)².
     z = np.linspace(-10, 10, 200_001)
     cost = (norm.pdf(z) * (np.abs(z) - 1) ** 2).sum() * (z[1] - z[0])
     assert abs(cost - (2 - 2 * math.sqrt(2 / math.pi))) < 1e-8
     assert abs(cost - 0.4042) < 1e-4
+    # Of two laws of one family it holds: uniform on ±1, and on 1 to 7.
+    u = (np.arange(100_000) + 0.5) / 100_000
+    moved = (((2 * u - 1) - (1 + 6 * u)) ** 2).mean()
+    assert abs(moved - (4**2 + (1 / math.sqrt(3) - math.sqrt(3)) ** 2)) < 1e-8
 
 
 def test_s2_the_frechet_formula_needs_central_moments():
@@ -491,6 +501,8 @@ def test_s4_the_divergence_is_subtracted(line):
     assert float(elbo_fit_and_regularizer(line, q)) < evidence
     added = float(line.expected_log_likelihood(q) + line.kl_to_prior(q))
     assert added > evidence
+    prior = Gaussian([0.0], [[1.0]])  # not for every q
+    assert float(line.expected_log_likelihood(prior) + line.kl_to_prior(prior)) < evidence
 
 
 def test_s4_the_covariance_of_a_factor_posterior_does_not_depend_on_x():

@@ -142,6 +142,10 @@ def phrases():
     seeds = [each["loss"] for each in metrics(two)]
     error = max(each["elbo_se"] for each in metrics(two))
     assert round((max(seeds) - min(seeds)) / error, 1) == 3.8  # "nearly four times"
+    others = [name for data in list(IMAGES)[:2] for name in IMAGES[data] if name != two]
+    for name in others:  # "less than one nat"
+        losses = [each["loss"] for each in metrics(name)]
+        assert len(losses) >= 3 and max(losses) - min(losses) < 1
     mixtures = [
         each for kind in ("diagonal", "full") for each in metrics(f"gaussian_mixture_{kind}")
     ]
@@ -188,6 +192,7 @@ def phrases():
         "the logarithm of 1 minus that",
         "no probability to 0.4",
         "by 100 importance-weighted draws on 1,000 images",
+        "(of Frey on all 165)",
         "density above 1",
         f"standard error is about {sum(each['elbo_se'] for each in frey) / 3:.0f} nats, for there "
         "are 165 test images",
