@@ -66,6 +66,19 @@ class Later(Endless):
         return 3, super().__getitem__(index)
 
 
+class Nested(Endless):
+    def __getitem__(self, index):
+        return {"inputs": {"data": super().__getitem__(index)}, "label": 3}
+
+
+class Graded(Endless):
+    def __getitem__(self, index):
+        return super().__getitem__(index).requires_grad_(), 3
+
+
+LABELS_FIRST = TensorDataset(torch.arange(10), ROWS)
+
+
 class Listed(Endless):
     def __getitem__(self, index):
         return super().__getitem__(index).tolist()
@@ -85,6 +98,8 @@ class Stream(IterableDataset):
         (Later(), "x is a Later; give its rows as one array, np.stack([x[i][1] for i in range("),
         (Listed(), "x is a Listed; give its rows as one array, np.stack([x[i] for i in range("),
         (Subset(TensorDataset(ROWS), range(10)), "x is a Subset; give its rows as one array, np"),
+        (Nested(), "x is a Nested; give its rows as one array, np.stack([x[i]['inputs']['data'] f"),
+        (LABELS_FIRST, "x is a TensorDataset; give x.tensors[1]."),
         (Stream(), "x is a Stream; give its rows as one array, np.stack([row for row in x]), or"),
         *[
             (x, f"x is a DataLoader; give the rows of its data set as one array, {cure}")
@@ -105,6 +120,8 @@ class Stream(IterableDataset):
         "later",
         "listed",
         "subset",
+        "nested",
+        "labels first",
         "stream",
         "loader",
         "loader of tensors",
@@ -118,8 +135,91 @@ def test_a_data_set_of_torch_is_not_read_but_told_the_line_that_does(x, sentence
     Endless.asked = 0
     told = refused(lambda: fit(vae(), x))
     assert told.startswith(sentence)
-    cure = told.removesuffix(".").split("one array, ")[1].split(", or")[0]
+    cure = re.split("one array, |; give ", told.removesuffix("."))[-1].split(", or")[0]
     assert np.array_equal(eval(cure, {"np": np, "torch": torch, "x": x}), ROWS)
+
+
+def test_rows_with_gradients_are_told_how_to_be_stacked():
+    x = Graded()
+    x.asked = -100
+    told = refused(lambda: fit(vae(), x))
+    assert told == (
+        "x is a Graded; give its rows as one array, torch.stack([x[i][0] for i in range(len(x))])."
+    )
+    stacked = torch.stack([x[i][0] for i in range(len(x))])
+    assert torch.equal(stacked, ROWS) and len(fit(vae(), stacked).epoch_loss) == 1
+    rows = list(stacked.unbind())
+    assert refused(lambda: fit(vae(), rows)) == (
+        "x is a list of tensors with gradients; give torch.stack(x)."
+    )
+
+
+def test_what_holds_arrays_by_name_is_told_to_give_one(tmp_path):
+    np.savez(tmp_path / "a.npz", data=ROWS)
+    for x, kind in ((np.load(tmp_path / "a.npz"), "NpzFile"), ({"data": ROWS}, "dict")):
+        told = refused(lambda x=x: fit(vae(), x))
+        assert told == f"x is a {kind}; give one array of it, x['data'] say."
+        assert len(fit(vae(), x["data"]).epoch_loss) == 1
+
+
+def test_a_data_set_of_a_closed_file_is_named():
+    class Stored:
+        __module__ = "h5py._hl.dataset"
+
+        def __bool__(self):
+            return False
+
+        @property
+        def dtype(self):
+            raise ValueError("Invalid dataset identifier")
+
+    for action in (lambda: fit(vae(), Stored()), lambda: vae().codes(Stored())):
+        assert refused(action) == "x is of a file that is closed; read it before, x[:]."
+
+
+def test_images_of_unequal_size_and_rows_with_axes_get_the_advice_for_images():
+    for shapes in (((3, 4), (5, 2)), ((8, 8, 3), (8, 9, 3))):
+        assert refused(lambda shapes=shapes: fit(vae(), [np.zeros(s) for s in shapes])) == (
+            "x has images of different size; make them one size, by PIL's image.resize((width, "
+            "height)) say."
+        )
+    walks = [np.zeros((3, 2)), np.zeros((4, 2))]
+    assert "x has rows of different length; cut" in refused(lambda: fit(vae(), walks))
+    x = ROWS.reshape(10, 2, 2)
+    assert refused(lambda: fit(vae(), x)) == (
+        "x has shape [10, 2, 2]; it must be [N, 4]: x.reshape(len(x), -1) makes an array so."
+    )
+    assert len(fit(vae(), x.reshape(len(x), -1)).epoch_loss) == 1
+
+
+def test_a_fourth_channel_is_told_to_be_left_out():
+    model = vc.models.ConvVAE([3, 8, 8], 2, [4])
+    images = np.random.default_rng(0).random((5, 8, 8, 4))
+    told = refused(lambda: fit(model, images))
+    cure = re.search(r"numpy(\.moveaxis\(.*\))\)", told)[1]
+    assert model.check(eval(f"np{cure}", {"np": np, "x": images})).shape[0] == 5
+
+
+def test_numbers_of_draws_and_names_of_files_are_checked(tmp_path):
+    model = vae()
+    for count in (0, -1, 1.5, "5"):
+        for action in (model.elbo, model.log_weights):
+            assert refused(lambda c=count, a=action: a(ROWS, c)) == (
+                f"num_samples is {count!r}; it must be an integer of at least 1."
+            )
+    for count in (-1, 1.5, "5"):
+        assert refused(lambda c=count: model.sample(c)) == (
+            f"n is {count!r}; it must be an integer of at least 0."
+        )
+    assert refused(read_rows, None) == "path is a NoneType; it must be the name of a file."
+    with open(tmp_path / "a.csv", "w") as file:
+        assert refused(read_rows, file) == (
+            "path is a TextIOWrapper; it must be the name of a file."
+        )
+        assert refused(lambda: fit(model, file)).startswith("x is a TextIOWrapper that cannot be")
+    assert refused(lambda: _arguments.check_choice("data", ROWS, ("a", "b"))) == (
+        "data is <class 'torch.Tensor'>; it must be one of 'a', 'b'."
+    )
 
 
 @pytest.mark.parametrize("key", [0, "image"])

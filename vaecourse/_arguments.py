@@ -29,6 +29,8 @@ UNEQUAL = (
 
 def check_choice(argument, value, accepted):
     """`value`; raises ValueError, naming the nearest, unless it is one of `accepted`."""
+    if getattr(value, "ndim", 0):  # an array or a frame, which compares entry by entry
+        value = type(value)
     if any(value is choice or value == choice for choice in accepted):
         return value
     names = [choice for choice in accepted if isinstance(choice, str)]
@@ -166,6 +168,10 @@ def check_axes(argument, axes, wanted):
     hint = ""
     if len(axes) == 3 and axes[2:] + axes[:2] == wanted:
         hint = " (move the channel axis first: numpy.moveaxis(x, -1, 1))"
+    elif axes[2:] == [4] and [3, *axes[:2]] == wanted:
+        hint = (
+            " (leave out the fourth channel, and move the axis: numpy.moveaxis(x[..., :3], -1, 1))"
+        )
     elif sorted(axes) == sorted(wanted):
         hint = " (the axes are there in another order: numpy.transpose)"
     raise ValueError(f"each row of {argument} has the axes {axes}; it must have {wanted}{hint}.")
@@ -462,6 +468,7 @@ def check_precision(argument, x, column_name=None, beside=None):
     pixels and probabilities near 1 lose nothing that they mean.
     beside: data that x is to be like; what is small in what they span is no loss.
     """
+    _refuse_closed(argument, x)
     if getattr(getattr(x, "dtype", None), "itemsize", 8) < 8:  # float32 already, or less
         return
     columns = _columns(argument, x)
@@ -504,7 +511,7 @@ def check_precision(argument, x, column_name=None, beside=None):
 def _columns(argument, x):
     """Data as an array of floats [N, D]; None where they are none, or no rows of any."""
     try:
-        if hasattr(x, "detach"):
+        if hasattr(x, "is_nested"):
             _check_tensor(argument, x)
             x = x.detach().cpu()  # before it is made float64, which mps has not
         x = as_tensor(x, argument=argument).numpy()
@@ -531,7 +538,9 @@ def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
     x = as_tensor(x, like, argument, keep_whole=keep_whole)
     if x.ndim != 2 or columns not in (None, x.shape[1]):
         wanted = "N, D" if columns is None else f"N, {columns}"
-        raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}].")
+        flat = x.ndim > 2 and math.prod(x.shape[1:]) == columns
+        hint = f": {argument}.reshape(len({argument}), -1) makes an array so" if flat else ""
+        raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}]{hint}.")
     return check_finite_rows(argument, x)
 
 
@@ -557,6 +566,7 @@ def _readable(argument, x):
             f"{argument} is an array with {np.ma.count_masked(x)} of {x.size} values masked; fill "
             "them in, or leave their rows out."
         )
+    _refuse_closed(argument, x)
     _refuse_dataset(argument, x)
     try:
         array = np.asarray(x)
@@ -569,6 +579,11 @@ def _readable(argument, x):
             raise TypeError
     except (TypeError, ValueError, RuntimeError) as error:
         if "inhomogeneous" in str(error) and not _beside_labels(x):
+            if _are_images(x):
+                raise ValueError(
+                    f"{argument} has images of different size; make them one size, by PIL's "
+                    "image.resize((width, height)) say."
+                ) from None
             raise ValueError(f"{argument} has rows of different length; {UNEQUAL}.") from None
         raise ValueError(_obstacle(argument, x)) from None
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 8  # what torch has no type for
@@ -586,6 +601,8 @@ def _obstacle(argument, x):
         return f"{argument} is a LazyFrame; give {argument}.collect()."
     if _beside_labels(x):
         return f"{argument} is a {kind} of two arrays; give the data alone, {argument}[0]."
+    if isinstance(x, list | tuple) and x and _has_gradient(x[0]):
+        return f"{argument} is a {kind} of tensors with gradients; give torch.stack({argument})."
     given = getattr(x, "dtype", None)
     if getattr(given, "names", None):
         return (
@@ -601,6 +618,8 @@ def _obstacle(argument, x):
         if missing or not _are_numbers(column):
             what = f"has {missing} missing values" if missing else f"is of type {column.dtype}"
             return f"column {name!r} of {argument} {what}; it must hold numbers."
+    if isinstance(x, Mapping) and len(x):
+        return f"{argument} is a {kind}; give one array of it, {argument}[{next(iter(x))!r}] say."
     if given is not None and np.asarray(x).dtype.kind in "US":
         return f"{argument} holds text; it must hold numbers."
     return (
@@ -616,17 +635,17 @@ def _refuse_dataset(argument, x):
     """
     kind = type(x).__name__
     if hasattr(x, "tensors"):
-        raise ValueError(f"{argument} is a {kind}; give {argument}.tensors[0].")
+        raise ValueError(f"{argument} is a {kind}; give {argument}.{_tensors(x)}.")
     data = sys.modules.get("torch.utils.data")
     if data is None or not isinstance(x, (data.Dataset, data.DataLoader)):
         return
     loaded = isinstance(x, data.DataLoader)  # it may shuffle, drop rows and put them otherwise
     rows, name = (x.dataset, f"{argument}.dataset") if loaded else (x, argument)
     if hasattr(rows, "tensors"):
-        joined = f"{name}.tensors[0]"
+        joined = f"{name}.{_tensors(rows)}"
     elif hasattr(rows, "__len__"):
-        part, which = _part(rows)
-        joined = f"np.stack([{name}[i]{part} for i in range(len({name}))]){which}"
+        stack, part, which = _part(rows)
+        joined = f"{stack}([{name}[i]{part} for i in range(len({name}))]){which}"
     else:
         joined = (
             f"np.stack([row for row in {name}]), or np.stack([row[key] for row in {name}]) where a "
@@ -637,20 +656,59 @@ def _refuse_dataset(argument, x):
 
 
 def _part(dataset):
-    """What stands behind an item of a data set of torch for its data alone, and what to say of it.
+    """What stacks the items of a data set of torch, what stands behind each for its data alone, and
+    what to say of it.
 
-    An item that is several is data in its only part that has axes; of more of them it is the first
-    in a tuple, and in a dict the reader's choice.
+    An item that is several is data in its only part that has axes, or parts; of more of them it is
+    the first in a tuple, and in a dict the reader's choice.
     """
+    path = ""
     try:
         item = dataset[0]
-        parts = item if isinstance(item, dict) else dict(enumerate(item))
-        keys = [key for key, part in parts.items() if np.ndim(part)]
+        while isinstance(item, (dict, tuple, list)):
+            parts = item if isinstance(item, dict) else dict(enumerate(item))
+            keys = [key for key, part in parts.items() if isinstance(part, dict) or _ndim(part)]
+            if isinstance(item, dict) and len(keys) != 1:
+                which = f", where key is {' or '.join(map(repr, keys or parts))}"
+                return "np.stack", f"{path}[key]", which
+            if not keys:
+                break
+            path, item = f"{path}[{keys[0]!r}]", parts[keys[0]]
     except Exception:  # whatever a strange data set does
-        return "", ""
-    if isinstance(item, dict) and len(keys) != 1:
-        return "[key]", f", where key is {' or '.join(map(repr, keys or parts))}"
-    return (f"[{keys[0]!r}]" if keys and isinstance(item, (dict, tuple, list)) else ""), ""
+        return "np.stack", "", ""
+    return "torch.stack" if _has_gradient(item) else "np.stack", path, ""
+
+
+def _has_gradient(value):
+    return getattr(value, "requires_grad", False)
+
+
+def _ndim(part):
+    return part.ndim if hasattr(part, "ndim") else np.ndim(part)
+
+
+def _tensors(dataset):
+    """The first of the tensors of a data set that has rows of values: labels may stand before."""
+    wide = [index for index, tensor in enumerate(dataset.tensors) if tensor.ndim > 1]
+    return f"tensors[{(wide or [0])[0]}]"
+
+
+def _refuse_closed(argument, x):
+    if type(x).__module__.startswith("h5py") and not x:
+        raise ValueError(f"{argument} is of a file that is closed; read it before, {argument}[:].")
+
+
+def _are_images(x):
+    """Whether rows of different shape differ as images do: in two axes, or in one of three."""
+    try:
+        shapes = {np.shape(row) for row in x}
+    except ValueError:
+        return False
+    return (
+        all(map(len, shapes))
+        and {len(shape) for shape in shapes} <= {2, 3}
+        and (any(len(shape) == 3 for shape in shapes) or len({shape[1] for shape in shapes}) > 1)
+    )
 
 
 def _are_numbers(column):

@@ -61,6 +61,8 @@ def read_rows(path, array=None, label=None, ignore=()):
     """
     if isinstance(ignore, str) or not hasattr(ignore, "__iter__"):
         raise ValueError(f"ignore is {ignore!r}; it must be a list of names.")
+    if not isinstance(path, str | Path):
+        raise ValueError(f"path is a {type(path).__name__}; it must be the name of a file.")
     path = Path(path).expanduser()
     kind = path.suffix.lower()
     if kind not in READERS:

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, as_tensor, check_list
+from vaecourse._arguments import as_rows, as_tensor, check_count, check_list
 
 # What the parameters of models are; parameter files hold them to the same bounds.
 Dimension = Annotated[int, Ge(1), Le(100_000_000)]
@@ -193,6 +193,7 @@ class LatentModel(Model):
 
     def elbo_terms(self, x, num_samples=1, generator=None):
         """The terms of the bound for each row of x [B, D], each [B] in nats; their `elbo` also."""
+        check_count("num_samples", num_samples)
         x = self.check(x)
         return objectives.elbo_terms(self, x, num_samples, generator)
 
@@ -207,13 +208,14 @@ class LatentModel(Model):
 
     def log_weights(self, x, num_samples, generator=None):
         """log p(x, z) − log q(z|x) at `num_samples` draws of z from q(z|x): [S, B], nats."""
+        check_count("num_samples", num_samples)
         x = self.check(x)
         return objectives.log_weights(self, x, num_samples, generator)
 
     @judging
     def sample(self, n, generator=None):
         """n draws of x from the model, [n, D]: first z from the prior, then x given z."""
-        z = self.prior.sample((n,), generator)
+        z = self.prior.sample((check_count("n", n, 0),), generator)
         return self.decode(z).sample((), generator)
 
     @judging
