@@ -194,7 +194,7 @@ def test_images_of_unequal_size_and_rows_with_axes_get_the_advice_for_images():
 
 def test_a_fourth_channel_is_told_to_be_left_out():
     model = vc.models.ConvVAE([3, 8, 8], 2, [4])
-    images = np.random.default_rng(0).random((5, 8, 8, 4))
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 4)) / 255
     told = refused(lambda: fit(model, images))
     cure = re.search(r"numpy(\.moveaxis\(.*\))\)", told)[1]
     assert model.check(eval(f"np{cure}", {"np": np, "x": images})).shape[0] == 5
