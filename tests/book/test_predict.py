@@ -1,6 +1,7 @@
 """Questions to predict the answer of: in every chapter, kept by the browser, whole without it."""
 
 import pytest
+from book_page import DEVICES
 from bs4 import BeautifulSoup
 
 # Storage that is refused, as some browsers do to pages from disk.
@@ -247,3 +248,10 @@ def test_nothing_is_cut_off_and_paper_has_the_answer(open_box, width):
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
     for label in box.locator(".predict-answer").all():
         assert label.bounding_box()["height"] >= 30
+
+
+def test_a_finger_has_44_pixels_for_each_button(open_box):
+    box = open_box(**DEVICES["phone"])
+    assert button(box, "Reveal without predicting").bounding_box()["height"] >= 44
+    box.get_by_role("radio").first.check()
+    assert button(box, "Reveal the answer").bounding_box()["height"] >= 44
