@@ -306,6 +306,14 @@ def test_a_log_variance_that_starts_above_0_is_taken(last, act, weight, bias):
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 
+def test_a_normal_in_a_pair_is_named():
+    module = Own(4)
+    module.encode = lambda x: (Normal(module.body(x), 1.0), x)
+    assert refused(lambda: vc.models.wrap(module, shape=(4,))).startswith(
+        "encode gives a Normal in a pair; it must give a pair (mean, log_var) or a torch.distrib"
+    )
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_tuple_that_is_no_pair_is_counted(count):
     module = Own(4)

@@ -217,9 +217,11 @@ class Wrapped(LatentModel):
         return DiagonalGaussian(mean, log_var)
 
     def _latents(self, values, lead):
-        found = list(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
-        rows = math.prod(lead)
-        if not isinstance(values, torch.Tensor) or values.ndim != 2 or len(values) != rows:
+        if not isinstance(values, torch.Tensor):
+            kind = type(values).__name__
+            raise ValueError(f"encode gives a {kind} in a pair; it must give {ENCODES}.")
+        found, rows = list(values.shape), math.prod(lead)
+        if values.ndim != 2 or len(values) != rows:
             raise ValueError(f"encode gives latents of shape {found}; it must be [{rows}, J].")
         _check_full("encode", values)
         return values.reshape(*lead, values.shape[-1])
