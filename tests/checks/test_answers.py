@@ -262,3 +262,30 @@ def test_a_new_check_takes_a_right_answer_and_names_a_mistake():
     assert span(lambda x: x.sort().values[-1] - min(x)) == "Right: the largest minus the smallest."
     with pytest.raises(Mistake, match="This is the largest alone."):
         span(max)
+
+
+def test_a_check_runs_on_one_thread_and_sets_the_number_back():
+    before, seen = torch.get_num_threads(), set()
+
+    def kl(loc, log_var):
+        seen.add(torch.get_num_threads())
+        return 0.5 * (log_var.exp() + loc.square() - 1 - log_var).sum(-1)
+
+    torch.set_num_threads(2)
+    try:
+        assert vc.checks.kl(kl).startswith("Right")
+        assert seen == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_an_answer_without_any_gradient_is_right_with_a_note():
+    def importance(log_joint, log_q):
+        return (log_joint - log_q).logsumexp(0) - math.log(len(log_q))
+
+    for fn in (torch.no_grad()(importance), lambda *given: importance(*given).detach()):
+        assert vc.checks.importance_log_likelihood(fn).endswith(
+            "nothing can be trained through it."
+        )
+    with pytest.raises(vc.checks.Mistake, match="No gradient reaches log_q"):
+        vc.checks.importance_log_likelihood(lambda a, b: importance(a, b.detach()))

@@ -250,3 +250,11 @@ def test_a_right_answer_leaves_the_global_random_state_alone():
     before = torch.get_rng_state()
     vc.checks.em_step(textbook)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_weights_sum_to_one_in_double_precision():
+    def seen(x, weights, means, covariances):
+        assert abs(weights.sum() - 1) < 1e-12
+        return vc.checks.em_step.right(x, weights, means, covariances)
+
+    assert vc.checks.em_step(seen).startswith("Right")

@@ -42,7 +42,12 @@ def _mixtures():
     yield Trial(small, "With points near 0.01", atol=1e-7)
     eye = torch.eye(12, dtype=torch.float64)
     two = 0.1 * torch.ones(2, 12, dtype=torch.float64) * torch.tensor([[1.0], [-1.0]])
-    wide = 20 * normal(60, 12), torch.tensor([0.4, 0.6]).double(), two, eye.repeat(2, 1, 1)
+    wide = (
+        20 * normal(60, 12),
+        torch.tensor([0.4, 0.6], dtype=torch.float64),
+        two,
+        eye.repeat(2, 1, 1),
+    )
     yield Trial(wide, "With densities near e⁻²⁰⁰⁰", advice, rtol=1e-4, atol=0.02)
 
 

@@ -19,7 +19,9 @@ def _samples():
     yield Trial((1e4 * normal(20, seed=6),), "With draws from −10,000 to 10,000")
     equal = torch.full((5,), -2.5, dtype=torch.float64)
     yield Trial((equal,), "With draws that are all equal")
-    yield Trial((torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0]).double(),), "With draws of 0 and 1")
+    yield Trial(
+        (torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0], dtype=torch.float64),), "With draws of 0 and 1"
+    )
 
 
 def _divided_by_s(answers, trials):

@@ -13,9 +13,9 @@ def _gaussian_pairs():
     yield _two_gaussians()
     yield normal(4), _covariance(4, 1), normal(4, seed=3), _covariance(4, 2)
     yield normal(2, seed=4), _covariance(2, 5), normal(2, seed=6), 3 * _covariance(2, 7)
-    one = torch.tensor([[2.5]]).double()
+    one = torch.tensor([[2.5]], dtype=torch.float64)
     yield Trial((normal(1), one, normal(1, seed=1), 0.3 * one), "In one dimension")
-    scales = torch.tensor([1e-4, 1.0, 100.0]).double()
+    scales = torch.tensor([1e-4, 1.0, 100.0], dtype=torch.float64)
     wide = normal(3) * scales, _covariance(3, 1) * scales * scales[:, None]
     yield Trial((*wide, 2 * scales, torch.diag(scales**2)), "With columns of very unlike size")
     mean, covariance = normal(3), _covariance(3, 3)
@@ -25,7 +25,10 @@ def _gaussian_pairs():
     equal = mean, covariance, mean + 1.25, covariance
     yield Trial(equal, "For two equal covariances", atol=1e-4)
     advice = "Use no inverse, and clamp eigenvalues at zero before their roots."
-    mean, line = torch.zeros(3, dtype=torch.float64), torch.tensor([2.0, 1.0, 0.0]).double()
+    mean, line = (
+        torch.zeros(3, dtype=torch.float64),
+        torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64),
+    )
     flat = torch.outer(line, line)
     where = "For two Gaussians on one line, with singular covariances"
     yield Trial((mean, flat, mean + 1, 4 * flat), where, advice, atol=1e-4)
@@ -38,9 +41,9 @@ def _gaussian_pairs():
 
 def _two_gaussians():
     """Of three dimensions, with covariances that do not commute and have no negative entry."""
-    mean1, mean2 = torch.tensor([[1.0, -2.0, 0.5], [0.2, 0.6, 1.0]]).double()
-    cov1 = torch.tensor([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]).double()
-    cov2 = torch.tensor([[0.7, 0.1, 0.4], [0.1, 1.6, 0.5], [0.4, 0.5, 2.4]]).double()
+    mean1, mean2 = torch.tensor([[1.0, -2.0, 0.5], [0.2, 0.6, 1.0]], dtype=torch.float64)
+    cov1 = torch.tensor([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]], dtype=torch.float64)
+    cov2 = torch.tensor([[0.7, 0.1, 0.4], [0.1, 1.6, 0.5], [0.4, 0.5, 2.4]], dtype=torch.float64)
     return mean1, cov1, mean2, cov2
 
 

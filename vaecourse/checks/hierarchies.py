@@ -20,6 +20,11 @@ def _two_gaussians():
     yield Trial((loc_1, log_var_1, loc_2, log_var_2), "With as many rows as latents")
     yield Trial((1e4 * loc_1, log_var_1, 1e4 * loc_2, log_var_2), "With means near 10,000")
     yield Trial((loc_1, log_var_1, loc_1, log_var_1), "With two equal Gaussians")
+    loc_1, log_var_1, loc_2, nothing = normal(4, 4, 2, seed=3)
+    nothing = torch.full_like(nothing, math.inf)
+    advice = "Its precision e^−∞ is 0, and the product is the other Gaussian: add precisions."
+    says_nothing = loc_1, log_var_1, loc_2, nothing
+    yield Trial(says_nothing, "Where log_var_2 is ∞", advice, gradients=False)
 
 
 def _product(loc_1, log_var_1, loc_2, log_var_2):

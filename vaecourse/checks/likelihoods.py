@@ -149,7 +149,9 @@ def _counts():
     x = torch.tensor([[1, 3, 1], [2, 5, 2], [4, 2, 7], [1, 6, 2], [3, 3, 9]], dtype=torch.float64)
     yield x, log_rate
     yield x[:2].repeat(1, 2), uniform(2, 6, seed=3, low=0.2, high=1.4)
-    none = torch.tensor([[0, 3, 1], [2, 0, 0], [0, 0, 0], [0, 6, 2], [1, 3, 0]]).double()
+    none = torch.tensor(
+        [[0, 3, 1], [2, 0, 0], [0, 0, 0], [0, 6, 2], [1, 3, 0]], dtype=torch.float64
+    )
     yield Trial((none, log_rate), "With counts of zero", "log x! is lgamma(x + 1).")
     yield Trial((x, -log_rate), "With log rates below zero")
     advice = "exp(log_rate) has become 0: use log_rate itself where its logarithm is needed."

@@ -10,14 +10,14 @@ from vaecourse.checks.answers import Trial, check, normal, uniform
 
 
 def _layers():
-    w = torch.tensor([1.0, -0.5]).double()
-    yield normal(6, 2), torch.tensor([0.4, 0.3]).double(), w, 0.3
+    w = torch.tensor([1.0, -0.5], dtype=torch.float64)
+    yield normal(6, 2), torch.tensor([0.4, 0.3], dtype=torch.float64), w, 0.3
     yield normal(5, 3, seed=1), 0.4 * normal(3, seed=2).abs(), normal(3, seed=3).abs(), -0.7
-    yield normal(4, 2, seed=4), torch.tensor([-0.3, 0.5]).double(), w, 0.0
+    yield normal(4, 2, seed=4), torch.tensor([-0.3, 0.5], dtype=torch.float64), w, 0.0
     yield Trial((normal(5, 2, seed=5), torch.zeros(2).double(), w, 0.5), "For a u of zero")
     yield Trial((normal(4, 1, seed=6), uniform(1), uniform(1, seed=1), 0.2), "In one dimension")
     far = 30 * normal(5, 2, seed=7)
-    yield Trial((far, torch.tensor([0.4, 0.3]).double(), w, 0.3), "Far from the line")
+    yield Trial((far, torch.tensor([0.4, 0.3], dtype=torch.float64), w, 0.3), "Far from the line")
     yield Trial((0.3 * normal(4, 2, seed=8), 4 * w, w, 0.0), "With a uᵀw of 5")
     folding = -0.95 * w / w.square().sum()
     yield Trial((0.3 * normal(4, 2, seed=8), folding, w, 0.0), "With a uᵀw of −0.95")

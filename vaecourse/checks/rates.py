@@ -279,7 +279,10 @@ def _choices():
     spread = 5_000 * normal(6, 4, seed=14)
     where = "With values from −10,000 to 10,000"
     yield Trial((normal(6, 4, seed=15), spread), where, rtol=1e-4, atol=1e-3)
-    equal = torch.zeros(2, 4).double(), torch.tensor([[5.0, 5.0, -1.0, 0.0], [2.0] * 4]).double()
+    equal = (
+        torch.zeros(2, 4).double(),
+        torch.tensor([[5.0, 5.0, -1.0, 0.0], [2.0] * 4], dtype=torch.float64),
+    )
     yield Trial(equal, "With logits and values that are equal")
 
 

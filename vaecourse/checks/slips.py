@@ -528,12 +528,12 @@ def _other_sizes(name, operands, value):
     of = operands[0] or "a tensor"
     axes = range(len(value)) if name == "shape" else [None]
     for axis in axes:
-        words = f"len({of})" if axis is None else f"{of}.shape[{axis}]"
+        words = f"the length of {of}" if axis in (None, 0) else f"{of}.shape[{axis}]"
         others = [
             *((f"{n} is written in for {words}", lambda s, n=n: n) for n in (1, *_COUNTS)),
             (f"the square of {words}", lambda s: s * s),
-            (f"{words} less 1", lambda s: s - 1),
-            (f"{words} plus 1", lambda s: s + 1),
+            (f"1 too few where {words} is counted", lambda s: s - 1),
+            (f"1 too many where {words} is counted", lambda s: s + 1),
         ]
         for text, change in others:
 

@@ -519,8 +519,10 @@ def _minibatches():
     yield Trial((normal(200).exp(), 1000), "For a minibatch of 200, a few of them large")
     small = torch.tensor([1.2345678e-3, -2.3456789e-4, 5.4321e-4], dtype=torch.float64)
     yield Trial((small, 10), "With terms near 0.001", atol=1e-9)
-    yield Trial((torch.tensor([0.5, -0.25]).double(), 1_281_167), "For more than a million data")
-    yield Trial((torch.tensor([-1.75]).double(), 1), "For one data point")
+    yield Trial(
+        (torch.tensor([0.5, -0.25], dtype=torch.float64), 1_281_167), "For more than a million data"
+    )
+    yield Trial((torch.tensor([-1.75], dtype=torch.float64), 1), "For one data point")
 
 
 def _wrong_totals(terms, n):

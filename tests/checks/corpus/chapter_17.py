@@ -41,6 +41,13 @@ PRODUCT = {
         (lambda m, v, n, w: safe(m, v / 2, n, w / 2), "1/σ"),
         (lambda m, v, n, w: safe(m, v, n, w)[0], "2 things"),
         (with_loc(lambda m, v, n, w: (m + n) / 2), "means are averaged"),
+        (
+            lambda m, v, n, w: (
+                (m * w.exp() + n * v.exp()) / (v.exp() + w.exp()),
+                v + w - (v.exp() + w.exp()).log(),
+            ),
+            "Where log_var_2 is ∞.*NaN.*add precisions",
+        ),
         (with_loc(lambda m, v, n, w: m + n), "means are added"),
         (with_loc(lambda m, v, n, w: m * n), "densities that are"),
         (with_loc(lambda m, v, n, w: m), "first mean"),
