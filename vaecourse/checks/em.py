@@ -87,6 +87,7 @@ def _wrong_weights(x, *theta):
     hard = torch.nn.functional.one_hot(r.argmax(1), len(weights)).to(r)
     return [
         (counts, "weights are the counts N_k; divide them by N."),
+        (counts / len(weights), "weights are N_k / K; divide the counts by N."),
         (weights, "weights have not changed; the M step sets them to N_k / N."),
         (
             over_data.sum(0) / len(x),
@@ -190,6 +191,10 @@ def _wrong_covariances(x, *theta):
         (
             _scatters(x, r.square(), means) / counts[:, None, None],
             "covariances are weighted by the squares of the responsibilities.",
+        ),
+        (
+            (scatters.sum(0) / len(x)).expand_as(right),
+            "All components share one covariance; each has its own.",
         ),
         (second, "covariances are second moments about zero; subtract the new means."),
         (

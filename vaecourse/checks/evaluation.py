@@ -304,6 +304,11 @@ def _wrong_likelihoods(log_joint, log_q):
             "You averaged log w with weights w; the plain mean of w comes first, then its log.",
         ),
         (right / math.log(2), "This is in bits; the unit is the nat."),
+        (log_w.logsumexp(0) / len(log_w), "The logarithm is divided by S; subtract log S."),
+        (
+            log_w.logsumexp(0) - math.log10(len(log_w)),
+            "log S is to base 10; take the natural one.",
+        ),
     ]
 
 

@@ -95,6 +95,18 @@ def _wrong_floors(kl, floor):
         (kl.sum(0).clamp(min=floor).sum(), "You summed over the rows; average over them."),
         ((average - floor).clamp(min=0).sum(), "The floor is subtracted; the KL itself stays."),
         ((average + floor).sum(), "The floor is added to every latent."),
+        (
+            ((average - floor).abs() + floor).sum(),
+            "|KL − floor| stands where max(floor, KL) belongs: below the floor it rises again.",
+        ),
+        (
+            average.clamp(min=floor * math.log(2)).sum(),
+            "The floor is multiplied by ln 2; it is in nats already.",
+        ),
+        (
+            (len(kl) / (len(kl) - 1 or math.nan) * average).clamp(min=floor).sum(),
+            "The mean over the rows is divided by B − 1; divide by B.",
+        ),
         (average.clamp(min=0.5).sum(), "A floor of 0.5 is written in; use the one handed in."),
         (
             kl.mean(1).clamp(min=floor).sum(),

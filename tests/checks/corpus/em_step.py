@@ -5,6 +5,8 @@ import torch
 from scipy import stats
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+import vaecourse as vc
+
 
 def log_density(x, m, c):
     return MultivariateNormal(m, c).log_prob(x[:, None])
@@ -210,7 +212,16 @@ def lifted_determinant(x, w, m, c):
     return maximize(x, joint.softmax(1))
 
 
+def altered(change):
+    return lambda *given: change(given[0], *vc.checks.em_step.right(*given))
+
+
 WRONG = [
+    (altered(lambda x, w, m, c: (w * len(x) / len(w), m, c)), "weights are N_k / K"),
+    (
+        altered(lambda x, w, m, c: (w, m, torch.einsum("k,kij->ij", w, c).expand_as(c))),
+        "All components share one covariance",
+    ),
     (scarce(1.0), r"In covariances: Right but for one step: the sum cut off below 1\."),
     (scarce(0.1), r"In covariances: Right but for one step: the sum cut off below 0\.1\."),
     (small_ones_stay, "."),

@@ -33,6 +33,8 @@ def floor_of(kl, f):
 
 
 WRONG = [
+    (lambda k, f: ((k.mean(0) - f).abs() + f).sum(), "below the floor it rises again"),
+    (lambda k, f: k.mean(0).clamp(min=f * math.log(2)).sum(), "multiplied by ln 2"),
     (lambda kl, f: exact(kl, int(f)), "made a whole number"),
     (lambda kl, f: exact(kl.clamp(max=1000), f), "4,000 nats|cut off"),
     (

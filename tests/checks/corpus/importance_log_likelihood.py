@@ -50,6 +50,8 @@ def importance(p, q):
 
 
 WRONG = [
+    (lambda a, b: (a - b).logsumexp(0) - math.log10(len(a)), "log S is to base 10"),
+    (lambda a, b: (a - b).logsumexp(0) / len(a), "The logarithm is divided by S"),
     (lambda a, b: (a - b).mean(0), "This is the mean of the logarithms"),
     (lambda a, b: (a - b).logsumexp(0), "The sum is not divided by S; subtract"),
     (
@@ -73,7 +75,6 @@ WRONG = [
         "log B is subtracted, the number of",
     ),
     (lambda a, b: (a - b).max(0).values, "largest"),
-    (lambda a, b: (a - b).logsumexp(0) / len(a), "our answer is"),
     (lambda a, b: (a - b).logsumexp(0) - math.log2(len(a)), "our answer is"),
     (lambda a, b: exact(a, b) / math.log(2), "bits"),
     (lambda a, b: exact(a, b).exp(), "logarithm"),
