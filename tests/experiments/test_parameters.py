@@ -134,7 +134,7 @@ def test_a_short_file_gets_the_defaults(tmp_path):
                 "model": {"kind": "m2", "data_dim": 784, "latent_dim": 2},
                 "data": {"name": "static_mnist"},
             },
-            "data.name is static_mnist; the model m2 takes those with labels, mnist or cifar10",
+            "static_mnist; the model m2 takes those with labels, mnist or cifar10 or file",
         ),
         (
             {**GOOD, "model": CLASSIFIER, "training": {"epochs": 1, "gradients": "by_hand"}},

@@ -158,6 +158,7 @@ def test_home_end_and_page_keys_reach_all_of_a_handle(visit, pages, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_reset_brings_back_the_start(visit, pages, name):
     page = visit(pages[name])
+    page.locator(".vw-figure[data-done]").first.wait_for()  # some compute before they paint
     before = pictures(page), text(page)
     step(page)
     for button in page.locator(".vw-body [data-trait]:enabled:visible").all():
@@ -277,6 +278,7 @@ def test_what_is_rendered_before_it_is_on_the_page_has_its_colours(new_tab, name
               const stop = await js.default.render({model, el});
               await frame();
               document.body.append(el);
+              while (!el.querySelector("[data-done]")) await frame();
               for (let k = 0; k < 3; k++) await frame();
               let coloured = 0;
               for (const c of el.querySelectorAll("canvas")) {

@@ -252,10 +252,11 @@ class Params(_Strict):
                 "gradients by_hand go with muon and products of bfloat16 for the likelihood "
                 "bernoulli only."
             )
-        if models.KINDS[kind].needs_labels and name not in LABELLED:
+        labelled = LABELLED if kind == "classifier" else (*LABELLED, "file")
+        if models.KINDS[kind].needs_labels and name not in labelled:
             raise ValueError(
                 f"data.name is {name}; the model {kind} takes those with labels, "
-                f"{' or '.join(LABELLED)}."
+                f"{' or '.join(labelled)}."
             )
         if name in WIDTHS:
             check_width(weightless(self.model), WIDTHS[name], f"the data {name}")
