@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from book_page import STILL
+from browser import READY
 from bs4 import BeautifulSoup
 from explorers import unpack
 
@@ -192,4 +194,30 @@ def test_a_finger_drags_the_point_and_not_the_page(new_tab, addresses):
     touch("touchEnd")
     assert np.abs(pixels(tab) - before).max() > 20
     assert tab.evaluate("scrollY") == scrolled
+    tab.close()
+
+
+# Of the words that are painted, those that the left or the right edge of their canvas cuts.
+CUT = """
+    window.cut = [];
+    const paint = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      const m = this.measureText(text), to = this.getTransform();
+      const left = to.transformPoint({x: x - m.actualBoundingBoxLeft, y}).x;
+      const right = to.transformPoint({x: x + m.actualBoundingBoxRight, y}).x;
+      if (left < -0.5 || right > this.canvas.width + 0.5) window.cut.push(text);
+      paint.call(this, text, x, y);
+    };
+"""
+
+
+def test_no_number_is_cut_whatever_image_is_picked(new_tab, addresses):
+    tab = new_tab(viewport={"width": 820, "height": 1000})
+    tab.add_init_script(CUT)
+    tab.goto(f"{addresses['file']}/index.html")
+    tab.evaluate(READY)
+    for image in tab.locator(".lx-strip button").all()[:30]:
+        image.click()
+        tab.evaluate(STILL)
+    assert tab.evaluate("cut") == []
     tab.close()

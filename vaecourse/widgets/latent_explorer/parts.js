@@ -63,7 +63,7 @@ class Loupe {
 class Ledger extends Plot {
   constructor(figure, stage) {
     const axis = linearAxis(0, 1);
-    super(figure, stage, { height: 40, margin: { left: 7, right: 7, top: 0, bottom: 24 }, x: axis, y: axis });
+    super(figure, stage, { height: 40, margin: { left: 20, right: 20, top: 0, bottom: 24 }, x: axis, y: axis });
   }
 
   paint(v, { ink, eps, centre, samples, state: { picked } }) {
