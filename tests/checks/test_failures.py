@@ -414,6 +414,7 @@ WRONG_FREE_BITS = [
     (lambda kl, f: torch.relu(kl.mean(0) - f).sum(), "floor is subtracted"),
     (lambda kl, f: (kl.mean(0) + f).sum(), "floor is added"),
     (lambda kl, f: kl.mean(0).clamp(min=f), "not summed yet"),
+    (lambda kl, f: kl.mean(0).clamp(min=f).sum().detach(), "detached"),
     (
         lambda kl, f: kl.mean(0).clamp(min=f).sum() + (kl - kl.detach()).sum(),
         "not the gradient by kl",

@@ -234,6 +234,7 @@ WRONG_MIXTURES = [
     (lambda a, f, k: mixture(a, f, k).mean(), "reduced over the batch"),
     (lambda a, f, k: a.softmax(1) * (f - k), "has shape"),
     (lambda a, f, k: mixture(a, f, k)[:, None], "without keepdim"),
+    (lambda a, f, k: mixture(a, f, k).detach(), "detached: no gradient"),
     (lambda a, f, k: mixture(a.detach(), f, k), "No gradient reaches logits"),
     (lambda a, f, k: mixture(a, f, k) + 0.1, OFF),
     (lambda a, f, k: None, "returns nothing"),
@@ -359,6 +360,7 @@ WRONG_SEQUENCES = [
     (sampled_kl, "take the KL of each step in closed form"),
     (walk(right, draw="mean"), "must be drawn, not set to a mean"),
     (walk(right, draw="stopped"), "gradient stops at z_t"),
+    (lambda *given: step_by_step(*given).detach(), "detached: no gradient reaches φ"),
     (without_generator, "same generator gave another z"),
     (lambda *given: None, "returns nothing"),
 ]

@@ -117,6 +117,7 @@ WRONG_POISSONS = [
     (lambda x, a: (x * a - a.exp() - torch.lgamma(x)).sum(-1), "take lgamma"),
     (lambda x, a: Independent(Poisson(a.exp()), 1).log_prob(x), "log rate of −800"),
     (lambda x, a: poisson(x, a).sum(), "reduced over the batch"),
+    (lambda x, a: poisson(x, a).detach(), "detached"),
 ]
 
 
@@ -160,6 +161,7 @@ WRONG_KL = [
     (lambda a: ((-a).exp() - 1).sum(-1), "log rate is missing"),
     (lambda a: kl(a) + torch.rand(()), "no random draw"),
     (lambda a: kl(a.abs()), "the absolute value of log_rate"),
+    (lambda a: kl(a).detach(), "detached"),
     (lambda a: None, "returns nothing"),
 ]
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from vaecourse.checks.slips import FUNCTIONS, UNUSABLE, explained, in_words
 
@@ -208,11 +209,26 @@ class _OutOfTime(BaseException):
     pass
 
 
+LEAVES = ("numpy", "__array__", "tolist", "item", "__float__")
+
+
+class _Watch(TorchFunctionMode):
+    """Notices when numbers leave torch, or gradients are switched off."""
+
+    left = switched_off = False
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.left = self.left or getattr(function, "__name__", "") in LEAVES
+        self.switched_off = self.switched_off or not torch.is_grad_enabled()
+        return function(*args, **(kwargs or {}))
+
+
 class Student:
     """A student's function; a call gives what it returns, or a Mistake that says what happened."""
 
     def __init__(self, fn, names):
         self.fn, self.names = fn, names
+        self.left_torch = self.without_gradients = False
 
     def __call__(self, *arguments):
         spare, before = [_copied(value, chance=True) for value in arguments], _random_states()
@@ -248,9 +264,12 @@ class Student:
 
     def _run(self, given):
         call = self._bound(given)
-        with _switches_watched(), warnings.catch_warnings():
+        with _switches_watched(), _Watch() as watch, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _limited(call, self._explained)
+            value = _limited(call, self._explained)
+        self.left_torch = self.left_torch or watch.left
+        self.without_gradients = self.without_gradients or watch.switched_off
+        return value
 
     def _repeats(self, value, spare, before, after):
         """Whether other global numbers, not seeded, give the same.
@@ -1031,8 +1050,8 @@ def _contradicts(item, place, ends):
 
 
 def _judge_gradients(student, right, trials, names, outputs):
-    """Compare the derivatives of a weighted sum of each output; False for an answer that has none:
-    no exercise asks for one, but what it has must be right."""
+    """Compare the derivatives of a weighted sum of each output; False for an answer that has none
+    since it was computed outside of torch."""
 
     def derivatives(fn, trial, place):
         return _gradients(fn, student, trial, names, place, len(outputs))
@@ -1043,7 +1062,7 @@ def _judge_gradients(student, right, trials, names, outputs):
         if trial.gradients
         for place, output in enumerate(outputs)
     ]
-    if all(given is None for *_, given in tried):
+    if student.left_torch and all(given is None for *_, given in tried):
         return False
     for trial, output, expected, given in tried:
         of = f" of {output}" if output else ""
@@ -1070,6 +1089,7 @@ def _gradients(fn, student, trial, names, place, number):
         value = fn(*arguments)
     except Mistake as mistake:
         if fn is student and "numpy knows no gradients" in str(mistake):
+            student.left_torch = True
             return None
         raise
     value = _read(value[place] if number > 1 else value)

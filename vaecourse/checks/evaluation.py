@@ -316,7 +316,6 @@ def _wrong_likelihoods(log_joint, log_q):
     _weights,
     "the logarithm of the mean weight, over the draws, also far from zero.",
     _wrong_likelihoods,
-    gradients=("log_joint", "log_q"),
 )
 def importance_log_likelihood(log_joint, log_q):
     """Check `fn(log_joint, log_q)`, both [S, B], to [B]: log p(x) by S draws from q(z|x), in nats.

@@ -480,7 +480,8 @@ _CUTS = {
 
 def _every_gradient_is_right(student, model, x):
     """Compare the gradients by all weights, through z_t and all that depends on it, or raise a
-    Mistake; False for an answer that has none: the exercise asks for none."""
+    Mistake; False for an answer that has none since it was computed outside of torch, or with
+    gradients switched off: the exercise asks for none."""
     model.requires_grad_(True)
     for weight in model.parameters():
         weight.grad = torch.ones_like(weight)
@@ -488,7 +489,9 @@ def _every_gradient_is_right(student, model, x):
     if not all(w.grad is not None and (w.grad == 1).all() for w in model.parameters()):
         raise Mistake("The gradients that lie on the weights have changed; the caller needs them.")
     if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
-        return False
+        if student.left_torch or student.without_gradients:
+            return False
+        raise Mistake("The answer is detached: no gradient reaches φ.")
 
     def derivatives(value):
         weights = torch.linspace(0.5, 1.5, len(x)).double()

@@ -160,6 +160,7 @@ WRONG = [
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / math.log(2), "bits"),
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / x.shape[1], "divided"),
     (lambda x, f, m, v: -bce(x, f.detach()).sum(1) - kl(m, v), "logits"),
+    (lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).detach(), "detached"),
     (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v.detach()), "log_var"),
     (through_probabilities, "Logits or probabilities are cut off"),
     (in_place, "in place"),
@@ -213,7 +214,6 @@ WRONG = [
     (lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).squeeze(), "For one row alone"),
 ]
 RIGHT = [
-    lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).detach(),
     row_by_row,
     in_numpy,
     lambda x, f, m, v: (x * f - functional.softplus(f)).sum(1) - kl(m, v),

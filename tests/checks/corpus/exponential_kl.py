@@ -54,6 +54,7 @@ WRONG = [
     (lambda f: (f + (-f).exp() - 1).sum(0), "one for each column"),
     (lambda f: exact(f) / math.log(2), "bits"),
     (lambda f: 0.5 * exact(f), "There is a ½ too many; that belongs to"),
+    (lambda f: exact(f.detach()), "detached"),
     (lambda f: (f + (-f).exp().detach() - 1).sum(1), "gradient"),
     (lambda f: f.add_((-f).exp() - 1).sum(1), "in place"),
     (by_draws, "random"),
@@ -68,6 +69,7 @@ WRONG = [
     (lambda f: exact(f).relu() + 1e-2, "too large"),
     (lambda a: (a + a.exp() - 1).sum(1), "rate stands where the mean"),
     (lambda a: (a + (-a).detach().exp() - 1).sum(1), "not the gradient"),
+    (lambda a: exponential(a).detach(), "detached"),
     (
         lambda a: exponential(a.clamp(-3, 3)),
         "This is right for log_rate cut off at −3 and 3, not for log_rate",
@@ -89,8 +91,6 @@ WRONG = [
     ),
 ]
 RIGHT = [
-    lambda f: exact(f.detach()),
-    lambda a: exponential(a).detach(),
     by_loops,
     with_gamma,
     functools.partial(torch.func.vmap(lambda row: (row + torch.exp(-row) - 1).sum())),

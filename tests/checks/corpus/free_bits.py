@@ -67,6 +67,7 @@ WRONG = [
     ),
     (lambda k, f: functional.softplus(k.mean(0) - f).add(f).sum(), "our answer is"),
     (lambda k, f: k.mean(0).clamp(min=f), "The latents are not summed yet"),
+    (lambda k, f: exact(k.detach(), f), "detached"),
     (straight_through, "gradient"),
     (lambda k, f: -exact(k, f), "sign"),
     (lambda k, f: 2 * exact(k, f), "2 times"),
@@ -80,6 +81,7 @@ WRONG = [
     (lambda k, f: k.sum(1).clamp(min=f).mean(), "sum of a row"),
     (lambda k, f: k.mean(0).clamp(min=0.5).sum(), "0.5 is written in"),
     (lambda k, f: torch.clamp(k, min=f).sum(1).mean(), "row by row"),
+    (lambda k, f: floor_of(k, f).detach(), "detached"),
     (lambda k, f: torch.maximum(k.mean(0).detach(), k.mean(0) * 0 + f).sum(), "gradient"),
     (lambda k, f: floor_of(k, f) / k.shape[1], "averaged over the latents"),
     (
@@ -96,8 +98,6 @@ WRONG = [
     (lambda k, f: floor_of(k.clamp_(min=f), f), "change kl in place"),
 ]
 RIGHT = [
-    lambda k, f: exact(k.detach(), f),
-    lambda k, f: floor_of(k, f).detach(),
     by_loops,
     lambda k, f: torch.maximum(k.mean(0), torch.full_like(k[0], f)).sum(),
     lambda k, f: f * k.shape[1] + (k.mean(0) - f).relu().sum(),

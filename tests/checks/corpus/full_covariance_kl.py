@@ -95,6 +95,8 @@ WRONG = [
     (lambda m, L: exact(m, L) / math.log(2), "bits"),
     (lambda m, L: exact(m, L.detach()), "scale_tril"),
     (lambda m, L: exact(m.detach(), L), "loc"),
+    (lambda m, L: exact(m, L).detach(), "detached"),
+    (torch.no_grad()(exact), "detached"),
     (
         lambda m, L: (
             0.5
@@ -195,8 +197,6 @@ WRONG = [
     ),
 ]
 RIGHT = [
-    lambda m, L: exact(m, L).detach(),
-    torch.no_grad()(exact),
     by_library,
     by_rows,
     in_numpy,

@@ -49,6 +49,7 @@ WRONG = [
     (lambda t, n: n * t, r"The answer has shape \[4\]; reduce it"),
     (lambda t, n: n * t.mean(0, keepdim=True).expand(2), "shape"),
     (lambda t, n: -n * t.mean(), "sign"),
+    (lambda t, n: n * t.mean().detach(), "detached"),
     (lambda t, n: int(n * t.mean()), "The decimals are cut off"),
     (in_place, "in place"),
     (random_rows, "random"),
@@ -81,7 +82,6 @@ WRONG = [
     (lambda t, n: n * t.unique().mean(), "Terms that are equal count once"),
 ]
 RIGHT = [
-    lambda t, n: n * t.mean().detach(),
     by_loop,
     functools.partial(by_loop),
     lambda t, n: t.sum().mul(n).div(len(t)),

@@ -44,6 +44,8 @@ WRONG = [
         r"This is right for x_hat cut off at 0 and 1, not for x_hat itself\.",
     ),
     (lambda x, y: y.sub_(x).square().sum(1), "change x_hat in place"),
+    (lambda x, y: (x - y.data).square().sum(1), "detached"),
+    (without_graph, "detached"),
     (torch.cdist, "shape"),
     (lambda x, y: torch.cdist(x, y).diagonal(), "root"),
     (lambda x, y: (x - y).square().sum(1) + 1e-3, "too large"),
@@ -70,6 +72,7 @@ WRONG = [
         lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1),
         r"Right but for one step: half a Huber loss in place of square\(x −",
     ),
+    (lambda x, y: loss(x, y.detach()), "detached"),
     (
         lambda x, y: loss(x, y.clamp(0, 1)),
         r"This is right for x_hat cut off at 0 and 1, not for x_hat itself\.",
@@ -78,9 +81,6 @@ WRONG = [
     (lambda x, y: (x**2 - y**2).sum(1), "before you subtracted"),
 ]
 RIGHT = [
-    lambda x, y: (x - y.data).square().sum(1),
-    without_graph,
-    lambda x, y: loss(x, y.detach()),
     lambda x, y: torch.cdist(x[:, None], y[:, None]).flatten() ** 2,
     lambda x, y: ((x.numpy() - y.numpy()) ** 2).sum(axis=1),
     lambda x, y: -Normal(y, 0.5**0.5).log_prob(x).sum(1) - x.shape[1] * 0.5 * math.log(math.pi),

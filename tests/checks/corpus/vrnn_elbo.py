@@ -313,6 +313,7 @@ WRONG = [
         lambda m, x, g: sequence(m, x, g, draw=lambda q: q.rsample((), g).detach()),
         "stops at z_t",
     ),
+    (lambda m, x, g: sequence(m, x, g).detach(), "detached"),
     (lambda m, x, g: sequence(m, x, g).mean(), "one number"),
     (lambda m, x, g: sequence(m, x, g) / x.shape[1], "averaged"),
     (lambda m, x, g: -sequence(m, x, g), "this is the loss"),
@@ -323,7 +324,6 @@ WRONG = [
     (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: z.detach()), "gradient"),
 ]
 RIGHT = [
-    lambda m, x, g: sequence(m, x, g).detach(),
     by_numpy_without_gradients,
     torch.no_grad()(walk),
     lambda m, x, g: torch.cat([walk(m, row[None], g) for row in x]),
