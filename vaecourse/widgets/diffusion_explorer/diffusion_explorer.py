@@ -33,7 +33,7 @@ class DiffusionExplorer(anywidget.AnyWidget):
     _esm, _css = page_files("diffusion_explorer", "log_axis.js")
     spec = traitlets.Dict().tag(sync=True)
     log_snr = Hand(START["log_snr"], check_number, *LOG_SNR)
-    levels = Hand(START["levels"])
+    levels = Hand(START["levels"], check_whole, LEVELS[1], LEVELS[0])
     point = Hand(START["point"], check_numbers, RANGES)
 
     def __init__(self, *, title="From noise back to the data", **traits):
@@ -52,13 +52,6 @@ class DiffusionExplorer(anywidget.AnyWidget):
             "law": law,
             "evidence": evidence,
         }
-
-    @traitlets.validate("levels")
-    def _check_levels(self, proposal):
-        value = check_whole("levels", proposal["value"], LEVELS[1])
-        if value < LEVELS[0]:
-            raise ValueError(f"levels is {value}; it must be an integer from 2 to {LEVELS[1]}.")
-        return value
 
     @property
     def values(self):
