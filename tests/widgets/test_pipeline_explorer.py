@@ -221,6 +221,21 @@ def test_strokes_add_to_the_drawing_that_is_shown(visit, widget, way):
     assert cross[13:15, 8:20].any(0).all() and not cross[5:9, :10].any()
 
 
+def test_a_stroke_is_kept_once_the_hand_has_ended_it(visit, widget):
+    page = visit(static_page(widget), alone=True, **WIDE)
+    page.clock.install()
+    box = page.locator(".px-pen").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 90)
+    page.clock.run_for(2000)
+    assert page.evaluate("history.state?.explorers?.['pipeline-explorer']?.pixels ?? ''") == ""
+    page.mouse.move(box["x"] + 60, box["y"] + 120)
+    page.mouse.up()
+    page.clock.run_for(2000)
+    assert page.evaluate("history.state.explorers['pipeline-explorer'].pixels") != ""
+
+
 def test_a_touch_without_a_stroke_leaves_the_digit_and_is_a_dot_on_a_drawing(visit, widget):
     page = visit(static_page(widget), **WIDE)
     before = pixels(page, ".px-pen")

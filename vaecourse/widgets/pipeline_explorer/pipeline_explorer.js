@@ -190,6 +190,7 @@ class PipelineExplorer extends Figure {
     });
     this.on(pen, "pointermove", (e) => this.drawing && draw(e));
     this.on(pen, "pointerup pointercancel lostpointercapture", () => {
+      this.moved ||= this.drawing; // what it has become is kept now
       this.drawing = false;
       this.schedule();
     });
@@ -221,6 +222,11 @@ class PipelineExplorer extends Figure {
   press(button) {
     if (button?.dataset.trait === "picked") return this.set({ picked: +button.dataset.value, pixels: "" });
     super.press(button);
+  }
+
+  /** No stroke is kept that the hand has not ended. */
+  remember() {
+    if (!this.drawing) super.remember();
   }
 
   /** A drawing is laid beneath the pen as it is shown: strokes add to it. */
