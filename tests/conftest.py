@@ -3,6 +3,9 @@
 import pytest
 from browser import FLAGS, find_chromium
 
+# What its asserts compared is told, as in a test.
+pytest.register_assert_rewrite("page_looks")
+
 # Milliseconds before a step is given up; playwright's half minute is too short on a busy machine.
 PATIENCE = 600_000
 

@@ -25,7 +25,7 @@ COULD_FIT = """(boxes) => boxes.filter((box) => {
   return scrolls && 9 * 0.61 * columns <= room;
 }).map((box) => box.textContent.slice(0, 60))"""
 
-SCROLLING = "mjx-container[display], .cell_output pre"
+SCROLLING = "mjx-container[display], .bd-article pre"
 
 SMALLEST = """(formulas) => Math.min(99, ...formulas.filter((formula) => formula.checkVisibility())
   .map((formula) => parseFloat(getComputedStyle(formula).fontSize)))"""

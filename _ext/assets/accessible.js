@@ -48,7 +48,7 @@
 
   const FORMULA = "mjx-container[display]";
   const IN_LINE = ".bd-article mjx-container:not([display])";
-  const WIDE = `${FORMULA}, .cell_output pre, .cell_output .text_html, .pst-scrollable-table-container`;
+  const WIDE = `${FORMULA}, .bd-article pre, .cell_output .text_html, .pst-scrollable-table-container`;
 
   /** What is still wider than its box scrolls: by the arrow keys too, and its edge fades. */
   function reachWide(box) {
