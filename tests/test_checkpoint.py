@@ -291,3 +291,61 @@ def test_what_is_missing_is_missing_from_a_folder_by_its_name(tmp_path, monkeypa
     checkpoint.save("a", vc.models.VAE(2, 2, (3,)))
     (tmp_path / "a.safetensors").unlink()
     assert refused(checkpoint.load, "a") == f"a.safetensors is missing from the folder {tmp_path}."
+
+
+@pytest.mark.parametrize("key", ["params", "weights_sha256"])
+def test_a_provenance_that_hides_what_is_the_models_is_refused(tmp_path, key):
+    model = vc.models.VAE(3, 2, (4,))
+    words = refused(checkpoint.save, tmp_path / "run", model, {key: {"lr": 1e-3}})
+    assert words == (
+        f"provenance has the key '{key}', under which the file keeps what is the model's; give it "
+        "another name."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_of_load_is_a_provenance(saved, tmp_path):
+    path, _ = saved
+    model, record = checkpoint.load(path)
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)
+    checkpoint.save(tmp_path / "more", model, record)
+    again, found = checkpoint.load(tmp_path / "more")
+    assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+    assert found["note"] == "a test"
+    assert found["weights_sha256"] != record["weights_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "sentence"),
+    [
+        ("text", "provenance is a str; it must be a dict."),
+        ([1], "provenance is a list; it must be a dict."),
+        (
+            {1: "a", "1": "b"},
+            'provenance cannot be written as JSON: the key "1" is there twice.',
+        ),
+        (
+            {"n": 10**1000},
+            "provenance cannot be written as JSON: a number has 1,001 digits.",
+        ),
+    ],
+)
+def test_a_provenance_that_would_not_come_back_is_refused(tmp_path, provenance, sentence):
+    model = vc.models.VAE(3, 2, (4,))
+    assert refused(checkpoint.save, tmp_path / "run", model, provenance) == sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [".", "", "..", "/", None, True, 3])
+def test_what_is_no_name_of_a_file_is_refused(path):
+    model = vc.models.VAE(3, 2, (4,))
+    sentence = f"{path!r} is not the name of a file."
+    assert refused(checkpoint.save, path, model) == sentence
+    assert refused(checkpoint.load, path) == sentence
+    if path is not None:
+        x = torch.zeros(4, 3)
+        assert (
+            refused(vc.training.fit, model, x, epochs=1, checkpoint=path, progress=False)
+            == sentence
+        )

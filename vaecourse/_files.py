@@ -15,9 +15,16 @@ def plain(text):
     return safe if len(safe) <= 200 else safe[:197] + "..."
 
 
+def file_path(path):
+    """`path` as a Path; ValueError for what is no name of a file, "." say."""
+    if not isinstance(path, str | os.PathLike) or Path(path).name in ("", ".."):
+        raise ValueError(f"{plain(repr(path))} is not the name of a file.")
+    return Path(path)
+
+
 def check_writable(path):
     """Make the folder of `path`; raise ValueError if nothing of that name can be written there."""
-    path = Path(path)
+    path = file_path(path)
     try:
         try:
             _touch(path)
@@ -86,7 +93,7 @@ def read_json(path):
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return json.loads(text, object_pairs_hook=_each_once, parse_int=_integer)
+        return parse_json(text)
     except OSError as error:
         raise ValueError(f"Cannot read {plain(path)}: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -95,6 +102,11 @@ def read_json(path):
         raise ValueError(f"{plain(path.name)} is nested too deeply to be read.") from None
     except ValueError as error:
         raise ValueError(f"{plain(path.name)} is not JSON: {plain(error)}.") from None
+
+
+def parse_json(text):
+    """What JSON says; ValueError for what no file of ours holds, RecursionError for deep ones."""
+    return json.loads(text, object_pairs_hook=_each_once, parse_int=_integer)
 
 
 def _each_once(pairs):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,16 @@ import torch
 from safetensors.torch import load_file
 
 import vaecourse
-from vaecourse._files import check_writable, listed, plain, read_json, replacing, tensor_bytes
+from vaecourse._files import (
+    check_writable,
+    file_path,
+    listed,
+    parse_json,
+    plain,
+    read_json,
+    replacing,
+    tensor_bytes,
+)
 from vaecourse.data.files import folders
 from vaecourse.models import KINDS, build
 
@@ -53,22 +63,39 @@ def save(path, model, provenance=None):
     `requires_grad` are not kept. Weights of float32 that are all numbers of float16, too, are
     written as such, and come back bit for bit. The JSON holds these parameters, the SHA-256 of the
     weights, and `provenance`, a dict: command, settings, seed, wall time, metrics; tensors and
-    arrays become lists. Raises ValueError for a model that would not come back as it is, and when
-    the files cannot be written.
+    arrays become lists. It may be a record that `load` gave, whose parameters and SHA-256 are
+    replaced. Raises ValueError for a model or a provenance that would not come back as it is, and
+    when the files cannot be written.
     """
     _check_as_described(model)
     _check_weights(model)
     weights, described = _files_of(path)
     tensors = tensor_bytes(_short(model.state_dict()))
-    content = {"params": model.params, "weights_sha256": _sha256(tensors), **(provenance or {})}
+    own = {"params": model.params, "weights_sha256": _sha256(tensors)}
+    provenance = _checked(provenance, own)
     try:
-        text = json.dumps(content, indent=1, default=listed) + "\n"
+        text = json.dumps({**own, **provenance, **own}, indent=1, default=listed) + "\n"
+        parse_json(text)  # what `load` does
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"provenance cannot be written as JSON: {plain(error)}.") from None
     check_writable(weights)
     with replacing(weights) as first, replacing(described) as second:
         first.write_bytes(tensors)
         second.write_text(text, encoding="utf-8")
+
+
+def _checked(provenance, own):
+    """`provenance` as a dict; ValueError for what is none, or would hide a part of `own`."""
+    provenance = {} if provenance is None else provenance
+    if not isinstance(provenance, Mapping):
+        raise ValueError(f"provenance is a {type(provenance).__name__}; it must be a dict.")
+    taken = [key for key in own if key in provenance]
+    if len(taken) == 1:  # both are those of a record
+        raise ValueError(
+            f"provenance has the key {taken[0]!r}, under which the file keeps what is the model's; "
+            "give it another name."
+        )
+    return provenance
 
 
 def weights_sha256(weights):
@@ -88,7 +115,7 @@ def _short(weights):
 
 def _files_of(path):
     """The files of the weights and of the record under `path`; a suffix of theirs may be there."""
-    path = Path(path)
+    path = file_path(path)
     name = path.name.removesuffix(".safetensors").removesuffix(".json")
     return path.with_name(name + ".safetensors"), path.with_name(name + ".json")
 
