@@ -38,7 +38,7 @@ instructors: $(ENVIRONMENT) ## build the exam bank and how to grade, in _build/i
 
 test: chromium lint unit book notebooks pages ## everything that must hold, in the order that fails soonest
 
-classroom: $(ENVIRONMENT) ## try an assignment with nbgrader itself, in an environment of its own
+classroom: chromium ## try nbgrader and JupyterHub themselves, in an environment of their own
 	@$(BIN)/python tests/classroom.py
 
 serve: ## show the built pages at http://127.0.0.1:8000 (PORT=8000)

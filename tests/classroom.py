@@ -1,7 +1,7 @@
-"""`make classroom`: an assignment is made, handed in right and untouched, and graded by nbgrader.
+"""`make classroom`: nbgrader grades an assignment; two students work on a JupyterHub (`hub.py`).
 
-nbgrader is installed into `_build/classroom`, beside the libraries of `.venv`, in the versions
-of requirements.lock. Needs the network once, and some minutes.
+Both are installed into `_build/classroom`, beside the libraries of `.venv`, in the versions of
+requirements.lock. Needs the network once, npm, Chromium and some minutes.
 """
 
 import csv
@@ -13,20 +13,31 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import hub
+
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "_build" / "classroom"
 CHAPTER = "06_mean_field"
+PROXY = "configurable-http-proxy"
 
 
 def environment():
-    """The folder of programs of an environment with nbgrader and all of the course."""
+    """The folder of programs of an environment with nbgrader, JupyterHub and all of the course."""
     venv = PLACE / "venv"
-    if not (venv / "bin" / "nbgrader").exists():
+    if not (venv / "bin" / "jupyterhub").exists():
+        print("Installing nbgrader and JupyterHub into _build/classroom.", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
         install = [venv / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*install, "-c", ROOT / "requirements.lock", "nbgrader"], check=True)
+        # anywidget too, because JupyterLab looks for its extensions beside itself
+        packages = ["nbgrader", "jupyterhub", "anywidget"]
+        subprocess.run([*install, "-c", ROOT / "requirements.lock", *packages], check=True)
         (there,) = venv.glob("lib/python*/site-packages")
         (there / "course.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    if not (PLACE / "bin" / PROXY).exists():
+        if shutil.which("npm") is None:
+            sys.exit("npm was not found: install Node.js, of which it is a part.")
+        command = ["npm", "install", "-g", "--loglevel=error", "--prefix", PLACE, PROXY]
+        subprocess.run(command, check=True)
     return venv / "bin"
 
 
@@ -39,21 +50,18 @@ def solved(release, source):
     return release
 
 
-def main():
-    programs = environment()
-    os.environ |= {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "VAECOURSE_BUDGET": "smoke",
-        "TQDM_DISABLE": "1",
-    }
+def grade(programs):
+    """nbgrader gives the right answers all points, and no answer none."""
     subprocess.run([sys.executable, ROOT / "_ext" / "build_assignments.py"], check=True)
     course = PLACE / "course"
     shutil.rmtree(course, ignore_errors=True)
     shutil.copytree(ROOT / "_build" / "assignments", course)
 
+    # nbgrader calls programs that stand beside it by their bare names; a hub must not need that.
+    beside = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
     def nbgrader(*words):
-        subprocess.run(["nbgrader", *words], cwd=course, check=True)
+        subprocess.run([programs / "nbgrader", *words], cwd=course, env=beside, check=True)
 
     nbgrader("generate_assignment", CHAPTER)
     notebook = Path(CHAPTER, f"{CHAPTER}.ipynb")
@@ -78,8 +86,21 @@ def main():
     points = sum(mark["points"] for mark in marks if mark.get("grade") and not mark["solution"])
     assert scores == {"untouched": 0, "right": points}, scores
     feedback = course / "feedback" / "untouched" / CHAPTER / f"{CHAPTER}.html"
-    assert "Still open: your function returns nothing yet." in feedback.read_text(encoding="utf-8")
-    print(f"The classroom: {points} of {points} points for the right answers, none for no answer.")
+    assert hub.STUB in feedback.read_text(encoding="utf-8")
+    print(f"nbgrader: {points} of {points} points for the right answers, none for no answer.")
+
+
+def main():
+    programs = environment()
+    os.environ |= {
+        "PATH": f"{PLACE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "VAECOURSE_BUDGET": "smoke",
+        "TQDM_DISABLE": "1",
+    }
+    grade(programs)
+    hub.main(programs, PLACE / "hub", f"{CHAPTER}.ipynb")
+    print("The classroom: nbgrader gave the right points, and two students worked on JupyterHub.")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hub import recommended
 
 ROOT = Path(__file__).parents[1]
 LECTURER = (ROOT / "lecturer.md").read_text(encoding="utf-8")
@@ -88,3 +89,10 @@ def test_the_server_gives_a_student_notebooks_once(tmp_path):
     assert done.stdout == "1\n"
     assert (tmp_path / "work" / "01 a.ipynb").read_text() == "new"
     assert (tmp_path / "work" / "02.ipynb").read_text() == "the student's"
+
+
+def test_the_classroom_takes_the_settings_of_its_hub_from_the_page():
+    """What `make classroom` looks for in them, and without which nobody could log in."""
+    settings = recommended()
+    assert '["/srv/vaecourse/.venv/bin/jupyterhub-singleuser"]' in settings
+    assert "c.Authenticator.allow_all = True\n" in settings
