@@ -105,48 +105,94 @@ def check_finite(argument, value):
         raise ValueError(f"{argument} {what}; it must hold finite numbers.")
 
 
-def check_labels(label, num_classes, unknown=None):
-    """Raise ValueError unless `label`, the last column of rows, is of whole numbers below K.
+def as_labels(argument, label, rows=None, low=0, high=None, of="x"):
+    """`label` as an array [N] of whole numbers from `low` to `high`, one for each row of `of`.
 
-    unknown: the label of rows without one, where there may be such.
+    label: a tensor, an array, a list or a column of a frame. rows: how many there are of the
+    argument `of`; None for any number. low: 0, or -1 where that stands for no label. Raises
+    ValueError for anything else, with what makes it so where that is known.
     """
-    lowest = 0 if unknown is None else unknown
-    if not ((label >= lowest) & (label < num_classes) & (label == label.round())).all():
-        low, high = label.min().item(), label.max().item()
-        none = "" if unknown is None else f", or {unknown} for none".replace("-", "−")
-        raise ValueError(
-            f"The last column of rows holds values from {low:g} to {high:g}; it must hold "
-            f"labels from 0 to {num_classes - 1}{none}."
+    array = _label_array(argument, label, rows, of)
+    number = array.dtype.kind in "biuf"
+    top = 2**63 - 1 if high is None else high
+    if not number or (array.dtype.kind == "f" and (array != array.round()).any()):
+        found = "has values that are no whole numbers"
+    elif len(array) and not (array.min() >= low and array.max() <= top):
+        found = f"has values from {array.min():.15g} to {array.max():.15g}"
+    else:
+        return array.astype(np.int64)
+    wanted = "of at least 0" if high is None else f"from 0 to {high}"
+    none = ", or −1 for none" if low < 0 else ""
+    cure = ""
+    if low == 0 and (high is None or len(np.unique(array)) <= high + 1):
+        cure = (
+            f"; kinds, words say, become such numbers by np.unique({argument}, "
+            "return_inverse=True)[1], of all the data at once"
         )
+    raise ValueError(f"{argument} {found}; it must hold whole numbers {wanted}{none}{cure}.")
 
 
 def check_classes(argument, label, rows, of="x"):
-    """`label` as an array [rows] of integers from 0 to 9, one for each row of the argument `of`.
+    """`as_labels` from 0 to 9, for each of which there is a colour, as bytes."""
+    array = _label_array(argument, label, rows, of)
+    if array.dtype.kind in "biuf" and np.isin(array, range(10)).all():
+        return array.astype(np.uint8)
+    if (kinds := len(np.unique(array))) > 10:
+        raise ValueError(
+            f"{argument} has {kinds} different values, and colours are there for ten: join some "
+            "of them."
+        )
+    raise ValueError(
+        f"{argument} has values other than the integers 0 to 9; at most ten kinds, words say, "
+        f"become such numbers by np.unique({argument}, return_inverse=True)[1]."
+    )
 
-    Raises ValueError for anything else.
-    """
-    label = np.asarray(label.detach().cpu() if hasattr(label, "detach") else label)
-    if label.shape != (rows,):
+
+def _label_array(argument, label, rows, of):
+    """Labels as an array [N] of numbers or words, with a value in each; N is `rows` if given."""
+    try:
+        array = np.asarray(label.detach().cpu() if hasattr(label, "detach") else label)
+    except (TypeError, ValueError, RuntimeError):  # its parts differ in length, say
         raise ValueError(
-            f"{argument} has shape {list(label.shape)}; it must be [{rows}], as {of} has."
-        )
-    if not np.isin(label, range(10)).all():
-        values = label.tolist()
-        if missing := sum(value is None or value != value for value in values):
-            raise ValueError(
-                f"{argument} has no value in {missing} of {rows} rows; leave them out, or give "
-                f"them a kind of their own."
-            )
-        if len(set(values)) > 10:
-            raise ValueError(
-                f"{argument} has {len(set(values))} different values, and colours are there for "
-                "ten: join some of them."
-            )
+            f"{argument} is a {type(label).__name__} that cannot be read as labels; it must hold "
+            "one for each row."
+        ) from None
+    if array.ndim != 1 or (len(array) == 0 if rows is None else len(array) != rows):
+        wanted = "[N] with N > 0" if rows is None else f"[{rows}], as {of} has"
+        cure = _flat_labels(argument, label, array) if rows in (None, *array.shape[:1]) else ""
+        raise ValueError(f"{argument} has shape {list(array.shape)}; it must be {wanted}{cure}.")
+    missing = np.ma.count_masked(label) if np.ma.isMaskedArray(label) else 0
+    if array.dtype.kind in "fOMm":
+        missing = missing or sum(map(_is_missing, array))
+    if missing:
         raise ValueError(
-            f"{argument} has values other than the integers 0 to 9; at most ten kinds, words say, "
-            f"become such numbers by np.unique({argument}, return_inverse=True)[1]."
+            f"{argument} has no value in {missing} of {len(array)} rows; leave them out, or give "
+            "them a kind of their own."
         )
-    return label.astype(np.uint8)
+    return np.array(array.tolist()) if array.dtype.kind == "O" else array
+
+
+def _flat_labels(argument, label, array):
+    """What makes labels [N] of a column [N, 1] or of one-hot rows [N, K]; else an empty text."""
+    if array.ndim != 2:
+        return ""
+    tensor, own = hasattr(label, "detach"), hasattr(label, "argmax")
+    if array.shape[1] == 1:
+        cure = f"{argument}.flatten()" if own else f"np.ravel({argument})"
+    elif array.dtype.kind in "biuf" and (np.isin(array, (0, 1)).all(1) & (array.sum(1) == 1)).all():
+        cure = f"{argument}.argmax(1)" if own else f"np.argmax({argument}, 1)"
+        cure = cure.replace(".argmax", ".int().argmax") if tensor else cure
+    else:
+        return ""
+    return f": {cure} makes it so"
+
+
+def _is_missing(value):
+    """Whether that is None, NaN, or pandas' own NA, of which no comparison is true or false."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        return True
 
 
 def check_shape(argument, value, shape):
@@ -538,7 +584,7 @@ def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
     x = as_tensor(x, like, argument, keep_whole=keep_whole)
     if x.ndim != 2 or columns not in (None, x.shape[1]):
         wanted = "N, D" if columns is None else f"N, {columns}"
-        flat = x.ndim > 2 and math.prod(x.shape[1:]) == columns
+        flat = x.ndim > 2 and columns in (None, math.prod(x.shape[1:]))
         hint = f": {argument}.reshape(len({argument}), -1) makes an array so" if flat else ""
         raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}]{hint}.")
     return check_finite_rows(argument, x)

@@ -50,11 +50,19 @@ def test_one_point_a_cluster_is_pure_but_not_accurate():
 
 def test_bad_arguments_are_refused_in_a_sentence():
     label = torch.tensor([0, 1])
-    for wrong in (label.float(), label[:, None], label - 1, label[:0], label > 0):
-        with pytest.raises(ValueError, match="cluster must hold integers of at least 0"):
+    whole = "it must hold whole numbers of at least 0; kinds, words say, become such numbers by "
+    for wrong, fault in (
+        (label / 2, f"cluster has values that are no whole numbers; {whole}"),
+        (["a", "b"], f"cluster has values that are no whole numbers; {whole}"),
+        (label - 1, f"cluster has values from -1 to 0; {whole}"),
+        (label[:, None], r"cluster has shape \[2, 1\]; it must be \[N\] with N > 0: cluster.fla"),
+        (label[:0], r"cluster has shape \[0\]; it must be \[N\] with N > 0\."),
+    ):
+        with pytest.raises(ValueError, match=f"^{fault}"):
             clustering.purity(wrong, label)
-    with pytest.raises(ValueError, match="cluster has 3 entries and label 2"):
-        clustering.purity(torch.tensor([0, 1, 1]), label)
+    for measure in (clustering.purity, clustering.hungarian_accuracy, clustering.match):
+        with pytest.raises(ValueError, match=r"^label has shape \[2\]; it must be \[3\], as clus"):
+            measure(torch.tensor([0, 1, 1]), label)
     with pytest.raises(ValueError, match="cluster goes up to 1; with num_clusters = 1"):
         clustering.occupancy(label, 1)
 
@@ -66,3 +74,12 @@ def test_labels_may_be_what_data_may_be(read):
     assert clustering.purity(read(cluster), read(label)) == pytest.approx(4 / 6)
     assert clustering.hungarian_accuracy(read(cluster), torch.tensor(label)) == pytest.approx(4 / 6)
     assert clustering.occupancy(read(cluster), 201)[9] == 0.5
+
+
+def test_ids_are_as_good_as_small_numbers():
+    generator = torch.Generator().manual_seed(0)
+    cluster, label = torch.randint(0, 4, (2, 30), generator=generator)
+    for measure in (clustering.purity, clustering.hungarian_accuracy):
+        assert measure(cluster * 10**9, label * 10**9) == measure(cluster, label)
+    with pytest.raises(ValueError, match="^cluster goes up to 3 and label to 3000000000, a table"):
+        clustering.match(cluster, label * 10**9)

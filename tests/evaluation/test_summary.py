@@ -48,3 +48,17 @@ def test_of_a_vrnn_per_sequence():
     expected = model.elbo(x, 200, torch.Generator().manual_seed(1)).mean().item()
     assert metrics["elbo"] == pytest.approx(expected, abs=4 * metrics["elbo_se"])
     assert metrics["elbo"] < metrics["log_likelihood"] < 0
+
+
+def test_labels_of_a_gmvae_are_any_ids_and_what_is_wrong_with_them_is_said_of_label():
+    model, x = GMVAE(5, 2, 3, (4,)), pixels(40, 5)
+    label = torch.arange(40) % 3
+    assert evaluate(model, x, label=label * 10**9) == evaluate(model, x, label=label)
+    assert evaluate(model, x.numpy(), label=label.tolist()) == evaluate(model, x, label=label)
+    with pytest.raises(ValueError, match=r"^label has shape \[39\]; it must be \[40\], as x has\."):
+        evaluate(model, x, label=label[1:])
+    words = ["no", "yes"] * 20
+    with pytest.raises(
+        ValueError, match=r"become such numbers by np.unique\(label, return_inverse"
+    ):
+        evaluate(model, x, label=words)

@@ -92,9 +92,36 @@ def test_labels_and_images_teach_it_two_classes():
 
 
 def test_rows_that_do_not_fit_are_refused(m2):
-    with pytest.raises(ValueError, match="labels from 0 to 3, or −1 for none"):
+    with pytest.raises(ValueError) as told:
         m2.check(labelled(IMAGES, torch.full((8,), 4)))
+    assert str(told.value) == (
+        "rows[:, -1] has values from 4 to 4; it must hold whole numbers from 0 to 3, or −1 for "
+        "none."
+    )
     with pytest.raises(ValueError, match=r"rows has shape \[8, 3\]; it must be \[N, 4\]"):
         m2.check(IMAGES)
     with pytest.raises(ValueError, match="pixels from 0 to 2; they must lie between 0 and 1"):
         m2.check(labelled(2 * IMAGES, torch.zeros(8)))
+
+
+def test_metrics_of_rows_without_labels_are_refused(m2):
+    rows = labelled(IMAGES, torch.full((8,), -1))
+    with pytest.raises(ValueError, match="^rows has no label but −1, for none, and these metrics"):
+        vc.evaluation.evaluate(m2, rows)
+
+
+def test_it_takes_what_data_may_be(m2):
+    label = [0, 1, 2, 3] * 2
+    expected = m2.classify(IMAGES)
+    for x in (IMAGES.numpy(), IMAGES.tolist(), IMAGES.float()):
+        assert torch.equal(m2.classify(x), expected)
+        assert torch.equal(m2.bounds(x, seeded()), m2.bounds(IMAGES, seeded()))
+        assert torch.equal(
+            m2.labelled_bound(x, label, seeded()),
+            m2.labelled_bound(IMAGES, torch.tensor(label), seeded()),
+        )
+        assert torch.equal(m2.unlabelled_bound(x, seeded()), m2.unlabelled_bound(IMAGES, seeded()))
+    with pytest.raises(ValueError, match=r"^x has shape \[8, 2\]; it must be \[N, 3\]\.$"):
+        m2.classify(IMAGES[:, :2])
+    with pytest.raises(ValueError, match="^label has values from 0 to 4; it must hold whole num"):
+        m2.labelled_bound(IMAGES, [0, 1, 2, 4] * 2)

@@ -7,20 +7,25 @@ accuracy needs as many clusters as labels to reach one, and neither shows an emp
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from vaecourse._arguments import as_tensor
+from vaecourse._arguments import as_labels
+
+MOST = 100_000_000  # counts in a table, 800 MB
 
 
 def confusion(cluster, label):
     """How often each cluster meets each label: counts [C, L], from integers [N] and [N].
 
-    C and L are one more than the largest value. Raises ValueError for other shapes or values.
+    C and L are one more than the largest value. Raises ValueError for other shapes or values, and
+    for a table that would fill the memory.
     """
-    cluster, label = _whole("cluster", cluster), _whole("label", label)
-    if len(cluster) != len(label):
-        raise ValueError(
-            f"cluster has {len(cluster)} entries and label {len(label)}; they must match."
-        )
+    cluster, label = _pair(cluster, label)
     shape = (int(cluster.max()) + 1, int(label.max()) + 1)
+    if shape[0] * shape[1] > MOST:
+        raise ValueError(
+            f"cluster goes up to {shape[0] - 1} and label to {shape[1] - 1}, a table of more than "
+            f"{MOST:,} counts; kinds become smaller numbers by np.unique(label, "
+            "return_inverse=True)[1]."
+        )
     return torch.bincount(cluster * shape[1] + label, minlength=shape[0] * shape[1]).view(shape)
 
 
@@ -38,12 +43,13 @@ def match(cluster, label):
 
 def hungarian_accuracy(cluster, label):
     """The share of points whose cluster is matched with their label, each label used once."""
-    cluster, label = _whole("cluster", cluster), _whole("label", label)
+    cluster, label = map(_kinds, _pair(cluster, label))
     return (match(cluster, label)[cluster] == label).double().mean().item()
 
 
 def purity(cluster, label):
     """The share of points that carry the commonest label of their cluster."""
+    cluster, label = map(_kinds, _pair(cluster, label))
     return (confusion(cluster, label).max(1).values.sum() / len(cluster)).item()
 
 
@@ -59,10 +65,15 @@ def occupancy(cluster, num_clusters):
     return counts.double() / len(cluster)
 
 
-def _whole(name, value):
-    """`value` as integers [N] on the CPU; ValueError for anything else."""
-    value = as_tensor(value, argument=name, keep_whole=True).cpu()
-    whole = not (value.is_floating_point() or value.dtype == torch.bool)
-    if value.ndim != 1 or len(value) == 0 or not whole or (value.long() < 0).any():
-        raise ValueError(f"{name} must hold integers of at least 0, of shape [N] with N > 0.")
-    return value.long()
+def _pair(cluster, label):
+    cluster = _whole("cluster", cluster)
+    return cluster, _whole("label", label, len(cluster))
+
+
+def _whole(name, value, rows=None):
+    return torch.from_numpy(as_labels(name, value, rows, of="cluster"))
+
+
+def _kinds(value):
+    """Whole numbers [N] as numbers of the kinds among them, so that any ids will do."""
+    return value.unique(return_inverse=True)[1]

@@ -2,7 +2,7 @@
 
 import torch
 
-from vaecourse._arguments import check_counts, check_methods, seeded
+from vaecourse._arguments import as_labels, check_counts, check_methods, seeded
 from vaecourse.evaluation.clustering import hungarian_accuracy, occupancy, purity
 from vaecourse.models.base import judging
 
@@ -25,10 +25,14 @@ def evaluate(model, x, importance_samples=100, importance_rows=1_000, seed=0, *,
     check_methods(model, metrics="(x, importance_samples, importance_rows, seed)")
     check_counts(importance_samples=importance_samples, importance_rows=importance_rows)
     seeded(seed)
+    clusters = label is not None and hasattr(model, "num_components")
+    if clusters:
+        x = model.check(x)
+        label = as_labels("label", label, len(x))
     metrics = model.metrics(x, importance_samples, importance_rows, seed)
-    if label is None or not hasattr(model, "num_components"):
+    if not clusters:
         return metrics
-    cluster = torch.cat([model.classify(rows) for rows in model.check(x).split(CHUNK)])
+    cluster = torch.cat([model.classify(rows) for rows in x.split(CHUNK)])
     share = occupancy(cluster, model.num_components)
     return {
         **metrics,

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
 from vaecourse import objectives
-from vaecourse._arguments import as_rows, as_tensor, check_count, check_list
+from vaecourse._arguments import as_labels, as_rows, as_tensor, check_count, check_list
 
 # What the parameters of models are; parameter files hold them to the same bounds.
 Dimension = Annotated[int, Ge(1), Le(100_000_000)]
@@ -176,16 +176,31 @@ class Model(nn.Module):
 
 
 class LabelledModel(Model):
-    """A model whose rows carry labels; it has `classify(x)`: log p(label|x), [B, K]."""
+    """A model whose rows carry labels from 0 to `num_classes` − 1, K of them.
+
+    It has `classify(x)`: log p(label|x), [B, K].
+    """
 
     shows = ()
     needs_labels = True
+    lowest_label = 0
 
     @judging
     def accuracy(self, x, label):
-        """The share of x [N, D] whose most probable class is its label."""
-        chosen = torch.cat([self.classify(rows).argmax(1) for rows in self.tensor(x).split(CHUNK)])
-        return (chosen == torch.as_tensor(label)).double().mean().item()
+        """The share of x [N, D] whose most probable class is its label, of labels [N].
+
+        Raises ValueError for labels that are not one class of the model's for each row.
+        """
+        x = as_rows(self.tensor(x), self.data_dim)
+        label = torch.from_numpy(as_labels("label", label, len(x), high=self.num_classes - 1))
+        chosen = torch.cat([self.classify(rows).argmax(1) for rows in x.split(CHUNK)])
+        return (chosen.cpu() == label).double().mean().item()
+
+    def check(self, rows):
+        """`rows` [B, D + 1] as a tensor; ValueError where they are not such data for it."""
+        rows = as_rows(self.tensor(rows), self.data_dim + 1, argument="rows")
+        as_labels("rows[:, -1]", rows[:, -1], low=self.lowest_label, high=self.num_classes - 1)
+        return rows
 
 
 class LatentModel(Model):

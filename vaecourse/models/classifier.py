@@ -7,16 +7,20 @@ import torch
 from annotated_types import Ge, Le
 from torch.nn.functional import cross_entropy
 
-from vaecourse._arguments import as_rows, as_tensor, check_counts, check_labels
+from vaecourse._arguments import as_labels, as_rows, as_tensor, check_counts
 from vaecourse.convolutions import conv_encoder
 from vaecourse.models.base import CHUNK, Channels, Dimension, ImageShape, LabelledModel, Seed
 from vaecourse.networks import linear
 
 
 def labelled(x, label):
-    """x [N, D] with its labels [N] as one more column: what `fit` trains a classifier on."""
-    x = as_tensor(x)
-    return torch.cat([x, as_tensor(label, x, "label")[:, None]], dim=1)
+    """x [N, D] with its labels [N] as one more column: what `fit` trains a classifier on.
+
+    A label is a whole number from 0, or −1 for none. Raises ValueError for what is not so.
+    """
+    x = as_rows(x)
+    label = torch.from_numpy(as_labels("label", label, len(x), low=-1))
+    return torch.cat([x, as_tensor(label, x)[:, None]], dim=1)
 
 
 class Classifier(LabelledModel):
@@ -70,9 +74,3 @@ class Classifier(LabelledModel):
         losses = [self.loss(part).item() * len(part) for part in rows.split(CHUNK)]
         accuracy = self.accuracy(rows[:, :-1], rows[:, -1])
         return {"accuracy": accuracy, "cross_entropy": sum(losses) / len(rows)}
-
-    def check(self, rows):
-        """`rows` [B, D + 1] as a tensor; ValueError where they are not `labelled` data for it."""
-        rows = as_rows(self.tensor(rows), self.data_dim + 1, argument="rows")
-        check_labels(rows[:, -1], self.num_classes)
-        return rows

@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from torch.distributions import kl_divergence
 from torch.nn.functional import one_hot
 
-from vaecourse._arguments import as_rows, check_counts, check_labels
+from vaecourse._arguments import as_labels, as_rows, check_counts
 from vaecourse.distributions import BernoulliPixels, DiagonalPosterior
 from vaecourse.models.base import CHUNK, Dimension, LabelledModel, Seed, Widths
 from vaecourse.networks import mlp
@@ -32,6 +32,7 @@ class M2(LabelledModel):
     """
 
     kind = "m2"
+    lowest_label = UNKNOWN
     loss_unit = "loss (nats per data point)"
 
     def __init__(
@@ -63,7 +64,10 @@ class M2(LabelledModel):
         return self.posterior.prior(like=self.decoder[0].weight)
 
     def classify(self, x):
-        """log q(y|x) of x [B, D]: [B, K]."""
+        """log q(y|x) of x [B, D]: [B, K]. ValueError for other x, as below."""
+        return self._classify(as_rows(self.tensor(x), self.data_dim))
+
+    def _classify(self, x):
         return self.classifier(x).log_softmax(-1)
 
     def encode(self, x, y):
@@ -76,17 +80,28 @@ class M2(LabelledModel):
 
     def bounds(self, x, generator=None):
         """The bound on log p(x, y) for x [B, D] and each label, by one draw of z: [K, B]."""
+        return self._bounds(as_rows(self.tensor(x), self.data_dim), generator)
+
+    def _bounds(self, x, generator):
         labels = torch.eye(self.num_classes).to(x)[:, None]
         return self._bound(x, labels, generator)
 
     def labelled_bound(self, x, label, generator=None):
         """The bound on log p(x, y) for x [B, D] and labels [B], by one draw of z: [B]."""
-        return self._bound(x, one_hot(label.long(), self.num_classes).to(x), generator)
+        x = as_rows(self.tensor(x), self.data_dim)
+        label = as_labels("label", label, len(x), high=self.num_classes - 1)
+        return self._labelled_bound(x, torch.from_numpy(label).to(x.device), generator)
+
+    def _labelled_bound(self, x, label, generator):
+        return self._bound(x, one_hot(label, self.num_classes).to(x), generator)
 
     def unlabelled_bound(self, x, generator=None):
         """The bound on log p(x), its sum over y exact: Σ q(y|x) (L(x, y) − log q(y|x)), [B]."""
-        log_q = self.classify(x).T
-        return (log_q.exp() * (self.bounds(x, generator) - log_q)).sum(0)
+        return self._unlabelled_bound(as_rows(self.tensor(x), self.data_dim), generator)
+
+    def _unlabelled_bound(self, x, generator):
+        log_q = self._classify(x).T
+        return (log_q.exp() * (self._bounds(x, generator) - log_q)).sum(0)
 
     def _bound(self, x, y, generator):
         q = self.encode(x, y)
@@ -100,11 +115,11 @@ class M2(LabelledModel):
         known = label != UNKNOWN
         total = torch.zeros((), dtype=x.dtype, device=x.device)
         if not known.all():
-            total = -self.unlabelled_bound(x[~known], generator).sum()
+            total = -self._unlabelled_bound(x[~known], generator).sum()
         if known.any():
             label = label[known].long()
-            total = total - self.labelled_bound(x[known], label, generator).sum()
-            right = self.classify(x[known]).gather(1, label[:, None])
+            total = total - self._labelled_bound(x[known], label, generator).sum()
+            right = self._classify(x[known]).gather(1, label[:, None])
             total = total - self.label_weight * right.sum()
         return total / len(rows)
 
@@ -113,6 +128,8 @@ class M2(LabelledModel):
         rows = self.check(rows)
         generator = torch.Generator(device=rows.device).manual_seed(seed)
         rows = rows[rows[:, -1] != UNKNOWN]
+        if len(rows) == 0:
+            raise ValueError("rows has no label but −1, for none, and these metrics need one.")
         both = [
             (
                 self.labelled_bound(part[:, :-1], part[:, -1], generator),
@@ -126,9 +143,8 @@ class M2(LabelledModel):
 
     def check(self, rows):
         """`rows` [B, D + 1] as a tensor; ValueError where they are not such data for it."""
-        rows = as_rows(self.tensor(rows), self.data_dim + 1, argument="rows")
-        x, label = rows[:, :-1], rows[:, -1]
-        check_labels(label, self.num_classes, UNKNOWN)
+        rows = super().check(rows)
+        x = rows[:, :-1]
         if not ((x >= 0) & (x <= 1)).all():
             low, high = x.min().item(), x.max().item()
             raise ValueError(
