@@ -58,6 +58,33 @@ def test_a_file_needs_rows_for_both_parts(tmp_path):
         datasets.train_data(own, 0)
 
 
+@pytest.mark.parametrize("kinds", [["-1", "2", "10"], ["-1", "no", "yes"], ["(a)", "-1", "b"]])
+def test_labels_that_are_learned_go_with_their_rows_and_none_stays_none(tmp_path, kinds):
+    lines = [f"{row},{kinds[row % 3]}" for row in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3)]
+    (tmp_path / "a.csv").write_text("\n".join(["a,kind", *lines]))
+    own = section(name="file", path=str(tmp_path / "a.csv"), label="kind", test_fraction=0.3)
+    train, test = datasets.train_data(own, 0, True)[0], datasets.test_data(own, True)
+    classes = [kind for kind in kinds if kind != "-1"]
+    number = {kind: float(classes.index(kind)) if kind in classes else -1.0 for kind in kinds}
+    rows = torch.cat([train, test.x]).tolist()
+    assert sorted(a for a, _ in rows) == [1, 1, 2, 3, 3, 4, 5, 5, 6, 9]
+    assert all(label == number[kinds[int(a) % 3]] for a, label in rows)
+    assert datasets.own_data(own, True).kinds == test.kinds == classes
+    assert torch.equal(test.label.float(), test.x[:, 1])
+    assert datasets.train_data(own, 0)[0].shape == (7, 1)  # where labels only colour a figure
+    assert datasets.test_data(own).kinds == kinds
+
+
+def test_more_kinds_are_learned_than_there_are_colours(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["a,kind", *(f"{row * row},k{row}" for row in range(30))])
+    )
+    own = section(name="file", path=str(tmp_path / "a.csv"), label="kind")
+    assert datasets.train_data(own, 0, True)[0][:, 1].unique().numel() == 27
+    with pytest.raises(ValueError, match="has 30 different values; a label has at most 10"):
+        datasets.train_data(own, 0)
+
+
 def test_frey_faces_are_split_in_the_order_of_time(monkeypatch, tmp_path):
     frames = torch.arange(1965 * 560).remainder(256).to(torch.uint8)
     monkeypatch.setattr(vc.data.files, "locate", lambda _, name: (None, tmp_path / name))

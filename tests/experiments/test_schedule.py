@@ -415,15 +415,59 @@ def test_a_width_that_is_not_the_models_is_told_with_the_names_of_the_columns(ow
     assert capsys.readouterr().err == (
         "model.data_dim is 3; the data have 4 columns: 'a', 'id b', 'c', 'e'.\n"
     )
-    labelled = {**settings, "model": {"kind": "m2", "data_dim": 4, "latent_dim": 1}}
-    Path("own.json").write_text(json.dumps(labelled))
-    assert cli.main(own) == 2  # of which the last column is the label, and no data
-    assert capsys.readouterr().err == (
-        "model.data_dim is 4; the data have 3 columns: 'a', 'id b', 'c'.\n"
-    )
     settings["data"]["ignore"] += ["id b"]
     Path("own.json").write_text(json.dumps(settings))
     assert cli.main(own) == 0
+
+
+def told_by(own, capsys, **data):
+    """What `train` says of own.json with an m2 of six columns, and its exit status."""
+    settings = {
+        "model": {"kind": "m2", "data_dim": 6, "latent_dim": 2, "num_classes": 3},
+        "data": {"name": "file", "path": "t.csv", **data},
+        "training": {"epochs": 30, "batch_size": 26, "learning_rate": 0.01},
+    }
+    Path("own.json").write_text(json.dumps(settings))
+    status = cli.main(own)
+    return status, capsys.readouterr().err
+
+
+def test_an_m2_learns_the_column_that_is_named_and_no_other(own, capsys):
+    rng = np.random.default_rng(0)
+    species, sex = rng.integers(0, 3, (2, 200))
+    pixels = (rng.random((200, 6)) < np.eye(3)[species].repeat(2, 1) * 0.8 + 0.1).astype(int)
+    names = np.array(["ant", "bee", "cow"])
+
+    def write(words):
+        rows = np.column_stack([pixels[:, :3], sex, pixels[:, 3:], words])
+        lines = [",".join(map(str, row)) for row in rows]
+        Path("t.csv").write_text("\n".join(["a,b,c,sex,d,e,f,species", *lines]))
+
+    write(names[species])
+    assert told_by(own, capsys) == (
+        2,
+        "own.json: data.label is missing; the model m2 learns labels: name the column of a .csv "
+        "file, or the array of an .npz file, that holds them.\n",
+    )
+    assert told_by(own, capsys, label="species") == (
+        2,
+        "model.data_dim is 6; the data have 7 columns: 'a', 'b', 'c', 'sex', 'd', 'e', 'f'.\n",
+    )
+    assert told_by(own, capsys, label="species", ignore=["sex"])[0] == 0
+    record = json.loads(Path("out/own_seed0.json").read_text())
+    assert record["label_kinds"] == ["ant", "bee", "cow"]
+    assert record["metrics"]["accuracy"] > 0.8  # by the pixels; by chance a third
+    write(np.append(names, "fox")[np.where(np.arange(200) == 7, 3, species)])
+    assert told_by(own, capsys, label="species", ignore=["sex"]) == (
+        2,
+        "model.num_classes is 3; data.label, 'species', has 4 kinds, of which each is a class.\n",
+    )
+    write(np.where(np.arange(200) == 7, species, -1))
+    assert told_by(own, capsys, label="species", ignore=["sex"]) == (
+        2,
+        "data.label, 'species', is -1, for none, in all 20 rows that are for testing: take a "
+        "larger data.test_fraction.\n",
+    )
 
 
 def test_a_disk_that_is_full_at_the_figures_costs_no_training(own, capsys, monkeypatch):

@@ -48,12 +48,12 @@ class Rows(NamedTuple):
     columns: list[str] | None = None
 
 
-def read_rows(path, array=None, label=None, ignore=()):
+def read_rows(path, array=None, label=None, ignore=(), kinds=KINDS):
     """The data in the file `path`, as `Rows` of two or more dimensions.
 
     .npy; .npz, whose only array it is unless `array` names one; or .csv, numbers between commas,
     with or without a line on top that is names throughout. label: what is no data, the name of a
-    column of a .csv file or of an array [N] of an .npz file; numbers or words of at most ten kinds,
+    column of a .csv file or of an array [N] of an .npz file; numbers or words of at most `kinds`,
     which are numbered in their order: [N], integers from 0. Without `label`, None. ignore: names of
     columns of a .csv file that are left out. Raises ValueError, in one sentence, for a file that
     cannot be read, for content that is not finite numbers in rows, and for an index: a column that
@@ -102,7 +102,9 @@ def read_rows(path, array=None, label=None, ignore=()):
             reason = "it is cut short, or holds other things than numbers"
         raise ValueError(f"{_name(path)} cannot be read: {reason}.") from None
     values = _checked(values, path, name_of)
-    numbered = (None, None) if label is None else _numbered(labels, len(values), label, path)
+    numbered = (None, None)
+    if label is not None:
+        numbered = _numbered(labels, len(values), label, path, kinds)
     return Rows(values, *numbered, names)
 
 
@@ -143,7 +145,7 @@ def _read_labels(archive, label, name):
     raise _Refusal(f"data.label: {label!r} in {name} is an array of {form}.")
 
 
-def _numbered(labels, rows, label, path):
+def _numbered(labels, rows, label, path, most):
     if labels.shape != (rows,):
         raise ValueError(
             f"data.label: {label!r} in {_name(path)} has shape {list(labels.shape)}; of {rows} "
@@ -159,10 +161,10 @@ def _numbered(labels, rows, label, path):
             "leave them out, or give a value, none say, to all."
         )
     kinds, index = np.unique(labels, return_inverse=True)
-    if len(kinds) > KINDS:
+    if len(kinds) > most:
         raise ValueError(
             f"data.label: {label!r} in {_name(path)} has {len(kinds)} different values; a label "
-            f"has at most {KINDS}."
+            f"has at most {most}."
         )
     number = labels.dtype.kind in "biuf"
     return torch.from_numpy(index), [f"{kind:.15g}" if number else str(kind) for kind in kinds]

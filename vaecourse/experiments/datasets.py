@@ -11,10 +11,12 @@ from torch.nn.functional import pad
 
 from vaecourse import data
 from vaecourse._files import digest
-from vaecourse.data.tables import read_rows
+from vaecourse.data.tables import KINDS, read_rows
 from vaecourse.models import labelled
+from vaecourse.models.m2 import UNKNOWN
 
 TEST_SEED = 1_000  # of the synthetic test sets: far from every seed of training data
+CLASSES = 10_000  # of labels that are learned, as many as a model takes
 NOT_SHIPPED = ("static_mnist", "cifar10")  # data that a reader may have to fetch
 
 
@@ -42,8 +44,9 @@ def train_data(params, seed, labels=False):
     """x [N, D] for training, and what to do with every batch of it (or None).
 
     params: the section `data` of a parameter file, validated. seed: of the run; it draws a
-    synthetic set. labels: append them to the images as one more column, as a classifier learns
-    from them. Raises ValueError or DataError for a file that is missing or damaged.
+    synthetic set. labels: append them to the rows as one more column, as a classifier learns
+    from them; of a file they are those of `label`, −1 for none. Raises ValueError or DataError for
+    a file that is missing or damaged.
     """
     if params.name == "mnist":
         sampled = params.binarize == "sample"
@@ -54,7 +57,7 @@ def train_data(params, seed, labels=False):
     if params.name == "frey_faces":
         return data.frey_faces("train").x, None
     if params.name == "file":
-        return _file(params)[0], None
+        return _file(params, labels)[0], None
     return data.synthetic(params.name, params.n_train, seed, params.variant).x, None
 
 
@@ -69,15 +72,18 @@ def test_data(params, labels=False):
     if params.name == "frey_faces":
         return TestData(data.frey_faces("test").x, shape=(28, 20))
     if params.name == "file":
-        return _file(params)[1]
+        return _file(params, labels)[1]
     return TestData(data.synthetic(params.name, params.n_test, TEST_SEED, params.variant).x)
 
 
-def own_data(params):
-    """What `OwnData` tells of a user's own file; None for the data sets of the course."""
+def own_data(params, labels=False):
+    """What `OwnData` tells of a user's own file; None for the data sets of the course.
+
+    labels: whether they are learned, as in `train_data`.
+    """
     if params.name != "file":
         return None
-    x, label, kinds, columns = _own_rows(params)
+    x, label, kinds, columns = _own_rows(params, labels)
     sha256 = digest({"x": x} if label is None else {"x": x, "label": label})
     return OwnData(sha256, list(x.shape[1:]), kinds, columns)
 
@@ -114,9 +120,22 @@ def _counted(images, params):
     return images if white is None else images._replace(x=(images.x * white).round())
 
 
-def _own_rows(params):
-    """The user's own rows, read again only where the bytes of the file are others."""
-    how = params.array, params.label, tuple(params.ignore)
+def _own_rows(params, labels):
+    """The user's own rows, read again only where the bytes of the file are others.
+
+    Of labels that are learned, −1 is none, and no kind.
+    """
+    rows = _read(params, CLASSES + 1 if labels else KINDS)
+    none = str(UNKNOWN)
+    if not labels or none not in rows.kinds:
+        return rows
+    place = rows.kinds.index(none)
+    label = torch.where(rows.label == place, UNKNOWN, rows.label - (rows.label > place).long())
+    return rows._replace(label=label, kinds=[kind for kind in rows.kinds if kind != none])
+
+
+def _read(params, kinds):
+    how = params.array, params.label, tuple(params.ignore), kinds
     try:
         with open(Path(params.path).expanduser(), "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -130,8 +149,8 @@ def _rows_of(content, path, *how):
     return read_rows(path, *how)
 
 
-def _file(params):
-    x, label, kinds, _ = _own_rows(params)
+def _file(params, labels):
+    x, label, kinds, _ = _own_rows(params, labels)
     n_test = max(2, round(params.test_fraction * len(x)))  # a standard error needs two
     if n_test >= len(x):
         raise ValueError(
@@ -139,6 +158,7 @@ def _file(params):
             "leave none to train on."
         )
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    rows, shape = x.flatten(1)[order], tuple(x.shape[1:]) if x.ndim == 3 else None
+    rows, shape = x.flatten(1), tuple(x.shape[1:]) if x.ndim == 3 else None
+    rows = (labelled(rows, label) if labels else rows)[order]
     label = None if label is None else label[order][:n_test]
     return rows[n_test:], TestData(rows[:n_test], label, shape, kinds)

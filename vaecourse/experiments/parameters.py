@@ -158,8 +158,8 @@ class FileParams(_Strict):
     array: str | None = Field(None, description="Which array of an .npz file, if it has several.")
     label: str | None = Field(
         None,
-        description="What is no data but colours the figures: a column of a .csv file by its name, "
-        "or an array [N] of an .npz file; at most ten kinds.",
+        description="What is no data but colours the figures, at most ten kinds; an m2 learns it, "
+        "-1 for none. A column of a .csv file by its name, or an array [N] of an .npz file.",
     )
     ignore: list[str] = Field([], description="Columns of a .csv file, by name, to leave out.")
     test_fraction: float = Field(
@@ -257,6 +257,11 @@ class Params(_Strict):
             raise ValueError(
                 f"data.name is {name}; the model {kind} takes those with labels, "
                 f"{' or '.join(labelled)}."
+            )
+        if models.KINDS[kind].needs_labels and name == "file" and self.data.label is None:
+            raise ValueError(
+                f"data.label is missing; the model {kind} learns labels: name the column of a .csv "
+                "file, or the array of an .npz file, that holds them."
             )
         if name in WIDTHS:
             check_width(weightless(self.model), WIDTHS[name], f"the data {name}")

@@ -31,6 +31,7 @@ from vaecourse.experiments.datasets import (
 from vaecourse.experiments.parameters import Params, SyntheticParams, check_covariances, check_width
 from vaecourse.experiments.rounding import EXACT, rounded
 from vaecourse.models.base import error_of_mean
+from vaecourse.models.m2 import UNKNOWN
 from vaecourse.training.loop import Run
 from vaecourse.training.side_by_side import Ensemble
 
@@ -71,10 +72,21 @@ def check(task):
     model = _build(task, seed)
     check_device(params.training.device, model)
     labels = model.needs_labels
-    own = own_data(params.data)
+    own = own_data(params.data, labels)
     if own is not None:
         model.check_axes(own.axes, plain(Path(params.data.path).name))
-    for x in (test_data(params.data, labels).x, train_data(params.data, seed, labels)[0]):
+        if labels and len(own.kinds) > model.num_classes:
+            raise ValueError(
+                f"model.num_classes is {model.num_classes}; data.label, {params.data.label!r}, has "
+                f"{len(own.kinds)} kinds, of which each is a class."
+            )
+    test = test_data(params.data, labels).x
+    if labels and own is not None and not (test[:, -1] != UNKNOWN).any():
+        raise ValueError(
+            f"data.label, {params.data.label!r}, is {UNKNOWN}, for none, in all {len(test)} rows "
+            "that are for testing: take a larger data.test_fraction."
+        )
+    for x in (test, train_data(params.data, seed, labels)[0]):
         width = x.shape[1] - labels  # a label's column, the last, is no data
         check_width(model, width, names=own and own.columns and own.columns[:width])
         check_covariances(params, len(x))
@@ -85,7 +97,8 @@ def check(task):
 
 def _check_data(task):
     """Raise ValueError if the user's own data are no longer those that the run began with."""
-    if own_data(task.params.data) != task.own:
+    labels = models.KINDS[task.params.model.kind].needs_labels
+    if own_data(task.params.data, labels) != task.own:
         raise ValueError(
             f"{plain(task.params.data.path)} has changed while a run on it was under way; give the "
             "run its data back, or start it again."
