@@ -1,16 +1,22 @@
 """The training loop: what it minimizes, what it records, and that a kill changes nothing."""
 
+import itertools
+import math
 import os
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import vaecourse as vc
 from vaecourse._files import read_tensors, write_tensors
-from vaecourse.training import fit, state
+from vaecourse.training import fit, loop, state
 
+ROOT = str(Path(vc.__file__).parents[1])
 SETTINGS = {"batch_size": 32, "learning_rate": 1e-2, "progress": False}
 
 
@@ -147,23 +153,24 @@ def test_killed_at_chosen_places_and_resumed_it_ends_with_the_same_bits(tmp_path
 
 
 @pytest.mark.parametrize("steps", [0, 1, 4, 7, 11])
-def test_a_run_stopped_after_any_step_resumes_as_the_unbroken_run(tmp_path, steps):
+def test_a_run_stopped_after_any_step_resumes_as_the_unbroken_run(tmp_path, steps, monkeypatch):
     class Stop(Exception):
         pass
 
     taken = iter(range(steps))
 
-    def stopping(batch, generator):
+    def stopping(run, batch, step=loop.Run._step):
         if next(taken, None) is None:
             raise Stop
-        return vc.data.binarize(batch, generator)
+        return step(run, batch)
 
-    stopping.__name__ = vc.data.binarize.__name__
     settings = {**SETTINGS, "epochs": 3}
     unbroken, broken, resumed = (vc.models.VAE(6, 2) for _ in range(3))
     expected = fit(unbroken, toy(), transform=vc.data.binarize, **settings)
-    with pytest.raises(Stop):
-        fit(broken, toy(), transform=stopping, checkpoint=tmp_path / "run", **settings)
+    with monkeypatch.context() as kill, pytest.raises(Stop):
+        kill.setattr(loop.Run, "_step", stopping)
+        kept = {"transform": vc.data.binarize, "checkpoint": tmp_path / "run"}
+        fit(broken, toy(), **kept, **settings)
     settings |= {"transform": vc.data.binarize, "checkpoint": tmp_path / "run"}
     history = fit(resumed, toy(), resume=True, **settings)
     assert same(weights(unbroken), weights(resumed))
@@ -297,3 +304,254 @@ def test_a_loss_that_is_no_longer_finite_stops_the_run():
     model = vc.models.VAE(6, 2, likelihood="gaussian")
     with pytest.raises(FloatingPointError, match=r"The loss became .* in epoch 1"):
         fit(model, toy(), epochs=1, **{**SETTINGS, "learning_rate": 1e3})
+
+
+# --- what a transform gives -----------------------------------------------------------------------
+
+BERNOULLI, POISSON = vc.models.VAE, partial(vc.models.VAE, likelihood="poisson")
+STRIPES = torch.tensor([[1.0, 0, 1, 0, 1, 0]]).repeat(100, 1)
+OUTSIDE = "a Bernoulli likelihood takes pixels in [0, 1]"
+
+
+def only_once_begun(change):
+    """A transform that makes `change` of its fifth batch and of none before."""
+    count = itertools.count()
+    return lambda batch, generator: change(batch) if next(count) == 4 else batch
+
+
+@pytest.mark.parametrize(
+    ("kind", "x", "transform", "sentence"),
+    [
+        (
+            BERNOULLI,
+            STRIPES,
+            lambda batch, _: 2 * batch - 1,
+            f"batch has values from -1 to 1, first outside in column 2; {OUTSIDE}; if these are",
+        ),
+        (
+            BERNOULLI,
+            STRIPES,
+            lambda batch, _: 255 * batch,
+            f"batch has values from 0 to 255, first outside in column 1; {OUTSIDE}; these look",
+        ),
+        (
+            POISSON,
+            torch.ones(100, 6),
+            lambda batch, _: batch / 2,
+            "batch has a value of 0.5 in column 1; a Poisson likelihood takes counts 0, 1, 2, …",
+        ),
+        (
+            BERNOULLI,
+            torch.zeros(100, 6),
+            lambda batch, _: batch.log(),
+            "batch has NaN or infinite values in 32 of 32 rows, first in batch[0, 0].",
+        ),
+        (
+            BERNOULLI,
+            toy(),
+            lambda batch, _: batch[:, 1:],
+            "batch has shape [32, 5]; it must be [N, 6].",
+        ),
+        (BERNOULLI, toy(), lambda batch, _: batch[:0], "batch has no rows."),
+        (
+            BERNOULLI,
+            toy(),
+            lambda batch, _: batch if len(batch) == 32 else batch[:, 1:],
+            "batch has shape [4, 5]; it must be [N, 6].",
+        ),
+    ],
+)
+def test_what_a_transform_gives_must_be_data_for_the_model(kind, x, transform, sentence):
+    with pytest.raises(ValueError) as told:
+        fit(kind(6, 2, (5,)), x, epochs=1, transform=transform, **SETTINGS)
+    assert str(told.value).startswith(f"transform gives what the model cannot take: {sentence}")
+
+
+def test_a_transform_is_looked_at_in_every_epoch():
+    model = vc.models.VAE(6, 2, (5,))
+    transform = only_once_begun(lambda batch: batch + 1)  # the first of the second epoch
+    with pytest.raises(ValueError, match="^transform gives what the model cannot take: batch has"):
+        fit(model, toy(), epochs=2, transform=transform, **SETTINGS)
+    rows = only_once_begun(lambda batch: batch - 1)
+    with pytest.raises(ValueError, match="^transform gives what the model cannot take: batch has"):
+        fit(model, toy(), epochs=2, validation=toy(9), transform=rows, **SETTINGS)
+
+
+@pytest.mark.parametrize("size", [32, 20])
+def test_what_a_transform_breaks_later_stops_the_run_and_is_said_of_it(size):
+    """The fifth batch is the first of the second epoch, or the last of the first."""
+    transform = only_once_begun(lambda batch: batch / 0)
+    settings = {**SETTINGS, "batch_size": size}
+    with pytest.raises(FloatingPointError) as told:
+        fit(vc.models.VAE(6, 2, (5,)), toy(), epochs=2, transform=transform, **settings)
+    assert str(told.value) == (
+        f"The loss became nan in epoch {1 + (size == 32)}: transform gives what the model cannot "
+        f"take: batch has NaN or infinite values in {size} of {size} rows, first in batch[0, 0]."
+    )
+
+
+def test_a_validation_loss_that_is_not_finite_is_said_once():
+    transform = only_once_begun(lambda batch: batch / 0)
+    with pytest.warns(UserWarning) as told:
+        history = fit(
+            vc.models.VAE(6, 2, (5,)),
+            toy(),
+            epochs=2,
+            validation=toy(9),
+            transform=transform,
+            **SETTINGS,
+        )
+    assert [str(each.message) for each in told] == [
+        "The validation loss became nan in epoch 1: transform gives what the model cannot take: "
+        "batch has NaN or infinite values in 9 of 9 rows, first in batch[0, 0]."
+    ]
+    assert math.isnan(history.validation_loss[0]) and math.isfinite(history.validation_loss[1])
+
+
+def test_a_transform_may_give_another_type_and_other_axes():
+    images = toy().round().view(100, 1, 2, 3)
+    forms = [
+        lambda batch, _: batch,
+        lambda batch, _: batch > 0.5,
+        lambda batch, _: batch.double(),
+        lambda batch, _: batch.view(-1, 1, 2, 3),
+    ]
+    losses = [
+        fit(
+            own_of_images(),
+            images,
+            epochs=2,
+            transform=form,
+            **SETTINGS,
+        ).batch_loss
+        for form in forms
+    ]
+    assert all(each == losses[0] for each in losses)
+
+
+def own_of_images():
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), Halves())
+    return vc.models.wrap(encoder, nn.Linear(2, 6), shape=(1, 2, 3))
+
+
+class Halves(nn.Module):
+    def forward(self, h):
+        return h.chunk(2, dim=1)
+
+
+# --- which code made a checkpoint -----------------------------------------------------------------
+
+SCALE = 1.0
+
+
+def scaled_by(factor):
+    return lambda batch, generator: batch * factor
+
+
+def as_global(batch, generator):
+    return batch * SCALE
+
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, batch, generator):
+        return batch * self.factor
+
+
+def with_default(factor):
+    def scaled(batch, generator, factor=factor):
+        return batch * factor
+
+    return scaled
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        scaled_by,
+        Scaled,
+        with_default,
+        lambda factor: scaled_by(torch.tensor(factor)),
+        lambda factor: scaled_by([factor]),
+        lambda factor: partial(with_default(3.0), factor=factor),
+        lambda factor: lambda batch, generator: scaled_by(factor)(batch, generator),
+    ],
+)
+def test_another_transform_of_the_same_name_is_another_run(tmp_path, make):
+    assert state.code_of(make(1.0)) == state.code_of(make(1.0)) != state.code_of(make(0.5))
+
+
+def test_code_tells_functions_by_what_they_do_and_by_the_globals_they_read(monkeypatch):
+    plain, same = (lambda batch, generator: batch), (lambda batch, generator: batch)
+    halved = lambda batch, generator: batch / 2  # noqa: E731
+    doubled = lambda batch, generator: batch / 4  # noqa: E731
+    assert state.code_of(plain) == state.code_of(same)
+    assert len({state.code_of(each) for each in (plain, halved, doubled)}) == 3
+    before = state.code_of(as_global)
+    monkeypatch.setattr(sys.modules[__name__], "SCALE", 0.5)
+    assert state.code_of(as_global) != before
+    assert state.code_of(vc.data.binarize) != state.code_of(vc.data.mnist)
+
+
+def test_code_is_told_alike_by_another_process(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "KINDS = {'a', 'b', 'c'}\n"
+        "class Own(nn.Linear):\n"
+        "    def decode(self, z):\n"
+        "        return self(z).exp() if 'a' in KINDS else z\n"
+        "def transform(batch, generator):\n"
+        "    return batch if len(batch) in {1, 2, 3} else [torch.log(b) for b in batch]\n"
+    )
+    code = (
+        "import mine; from vaecourse.training.state import code_of\n"
+        "print(code_of(mine.transform), code_of(mine.Own(2, 2)))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": ROOT},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1 and len(set(told.pop().split())) == 2
+
+
+def own_module(step):
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.outer = nn.Linear(6, 4), nn.Linear(2, 6)
+
+        def encode(self, x):
+            return self.inner(x).chunk(2, dim=1)
+
+        def decode(self, z):
+            return step(self.outer(z))
+
+    torch.manual_seed(0)
+    return vc.models.wrap(Own(), shape=(6,))
+
+
+def test_another_transform_or_module_is_refused_where_a_run_is_taken_up_again(tmp_path):
+    path = tmp_path / "run"
+    fit(own_module(torch.asinh), toy(), epochs=1, checkpoint=path, **SETTINGS)
+    again = {"epochs": 2, "checkpoint": path, "resume": True, **SETTINGS}
+    with pytest.raises(ValueError, match='^run was made with another model.code: "'):
+        fit(own_module(torch.sinh), toy(), **again)
+    assert len(fit(own_module(torch.asinh), toy(), **again).epoch_loss) == 2
+    path.unlink()
+    kept = {"checkpoint": path, **SETTINGS}
+    fit(vc.models.VAE(6, 2), toy(), epochs=1, transform=lambda b, g: b, **kept)
+    with pytest.raises(ValueError, match='another transform: "<lambda> .*" there, "<lambda> .*" h'):
+        fit(vc.models.VAE(6, 2), toy(), **again, transform=lambda b, g: b / 2)
+    history = fit(vc.models.VAE(6, 2), toy(), **again, transform=lambda b, g: b)
+    assert len(history.epoch_loss) == 2

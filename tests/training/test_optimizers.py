@@ -8,7 +8,7 @@ import torch
 import vaecourse as vc
 from vaecourse.experiments import runs
 from vaecourse.experiments.parameters import Params
-from vaecourse.training import fit
+from vaecourse.training import fit, loop
 from vaecourse.training.optimizers import build_optimizer, scheduled_rate
 
 X = torch.rand(64, 6, generator=torch.Generator().manual_seed(0))
@@ -65,29 +65,26 @@ def test_a_torch_without_muon_is_told_by_its_version(monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon"])
-def test_a_resumed_run_with_a_schedule_is_the_unbroken_run(tmp_path, optimizer):
+def test_a_resumed_run_with_a_schedule_is_the_unbroken_run(tmp_path, optimizer, monkeypatch):
     class Stop(Exception):
         pass
 
     epochs = []
 
-    def stopping(batch, generator):
-        epochs.append(batch)
-        if len(epochs) == 5:  # in the third epoch of two steps each
+    def stopping(run, bar, epoch=loop.Run.epoch):
+        epochs.append(bar)
+        if len(epochs) == 3:
             raise Stop
-        return batch
+        epoch(run, bar)
 
-    def passing(batch, generator):
-        return batch
-
-    stopping.__name__ = passing.__name__
     settings = {"epochs": 4, "optimizer": optimizer, "schedule": "cosine", **SETTINGS}
     whole, broken, resumed = (vc.models.VAE(6, 2) for _ in range(3))
-    expected = fit(whole, X, transform=passing, **settings)
+    expected = fit(whole, X, **settings)
     path = tmp_path / "run"
-    with pytest.raises(Stop):
-        fit(broken, X, transform=stopping, checkpoint=path, **settings)
-    history = fit(resumed, X, transform=passing, checkpoint=path, resume=True, **settings)
+    with monkeypatch.context() as kill, pytest.raises(Stop):
+        kill.setattr(loop.Run, "epoch", stopping)
+        fit(broken, X, checkpoint=path, **settings)
+    history = fit(resumed, X, checkpoint=path, resume=True, **settings)
     assert history.batch_loss == expected.batch_loss
     for mine, theirs in zip(resumed.parameters(), whole.parameters()):
         assert torch.equal(mine, theirs)

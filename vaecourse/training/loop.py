@@ -10,6 +10,7 @@ the same number of threads. What a module keeps outside of its `state_dict` is n
 import copy
 import math
 import time
+import warnings
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ from vaecourse.training.optimizers import (
     optimizer_state,
     scheduled_rate,
 )
-from vaecourse.training.state import History, named, read_state, write_state
+from vaecourse.training.state import History, code_of, named, read_state, write_state
 
 
 def fit(
@@ -62,20 +63,22 @@ def fit(
     optimizer, schedule: names in `vc.training.optimizers`; a schedule changes the rate from epoch
         to epoch.
     transform: called as `transform(batch, generator)` on every batch, for example
-        `vc.data.binarize`; the data themselves stay as they are.
+        `vc.data.binarize`; the data themselves stay as they are. What it gives is taken in the type
+        of the batch, and looked at by `model.check` where it has another shape than the batch, and
+        whatever its shape in the first batch of every epoch and in every batch of `validation`.
     validation: data [M, D]; their loss is taken after each epoch, with noise of its own, the model
-        in evaluation.
+        in evaluation. A warning says so where it is not finite.
     checkpoint: a file that is rewritten, whole, after each epoch.
     resume: go on from `checkpoint` if it is there. The settings, the data and the code must be
-        those it was made with, except that `epochs` may be larger. With dropout it sets torch's own
-        generator as the file has it.
+        those it was made with, except that `epochs` may be larger; `state.code_of` says what is
+        seen of code of your own. With dropout it sets torch's own generator as the file has it.
     device: "cpu", "cuda" ("cuda:1" say) or "mps", to which the model is moved, and the data with
         it; by default they stay where the model is. What judges the model afterwards follows it.
 
-    Raises ValueError for data the model cannot take, a model that is frozen or that `checkpoint`
-    cannot hold, a loss that is no tensor of one number, settings out of range, a checkpoint of
-    another run, or torch.autocast or torch.no_grad around it; FloatingPointError when the loss
-    stops being finite.
+    Raises ValueError for data that the model cannot take, those that `transform` gives among them,
+    a model that is frozen or that `checkpoint` cannot hold, a loss that is no tensor of one number,
+    settings out of range, a checkpoint of another run, or torch.autocast or torch.no_grad around
+    it; FloatingPointError when the loss stops being finite.
     """
     check_settings(epochs, batch_size, learning_rate, seed)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)  # numpy's are none to torch
@@ -100,7 +103,10 @@ def fit(
     if checkpoint is not None:
         check_writable(checkpoint)
         run.check_kept()
-        run.settings |= {"data": named(x), "validation": named(validation)}
+        run.settings |= {"model": named(model), "data": named(x), "validation": named(validation)}
+        if transform is not None:
+            name = getattr(transform, "__name__", type(transform).__name__)
+            run.settings["transform"] = f"{name} {code_of(transform)}"
         if resume and Path(checkpoint).exists():
             run.restore(checkpoint, epochs)
     steps = math.ceil(len(x) / batch_size)
@@ -124,12 +130,11 @@ class Run:
         self.model, self.x, self.batch_size, self.transform = model, x, batch_size, transform
         self.seed = seed
         self.settings = {
-            "model": named(model),
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "optimizer": optimizer,
             "seed": seed,
-            "transform": None if transform is None else getattr(transform, "__name__", "unnamed"),
+            "transform": None,
         }
         self.optimizer = build_optimizer(optimizer, model.parameters(), learning_rate)
         self.generator = torch.Generator(device=x.device).manual_seed(seed)
@@ -156,7 +161,8 @@ class Run:
         start, losses, weights = time.perf_counter(), [], []
         order = torch.randperm(len(self.x), generator=self.generator, device=self.x.device)
         for rows in order.split(self.batch_size):
-            losses.append(self._step(self._transformed(self.x[rows], self.generator)))
+            batch = self._transformed(self.x[rows], self.generator, look=not losses)
+            losses.append(self._step(batch))
             weights.append(len(rows))
             bar.update()
         total = sum(loss * weight for loss, weight in zip(losses, weights, strict=True))
@@ -165,10 +171,32 @@ class Run:
         self.history.seconds.append(time.perf_counter() - start)
         bar.set_postfix(loss=f"{self.history.epoch_loss[-1]:.4g}")
 
-    def _transformed(self, batch, generator):
+    def _transformed(self, batch, generator, look=False):
         if self.transform is None:
             return batch
-        return check_is_tensor("transform", self.transform(batch, generator))
+        made = check_is_tensor("transform", self.transform(batch, generator))
+        if made.shape != batch.shape:
+            made = self._looked_at(made)
+        elif look and (not self.begun or made.isfinite().all()):
+            self._looked_at(made)  # what is not finite later, the loss will say
+        return made.to(batch)
+
+    def _looked_at(self, made):
+        """What `transform` gave, as `model.check` returns it; ValueError where it is no data."""
+        try:
+            with said_of("batch"):
+                return self.model.check(made)
+        except ValueError as error:
+            raise ValueError(f"transform gives what the model cannot take: {error}") from None
+
+    def _what_broke(self, batch):
+        """What to say of a batch of which the loss is not finite."""
+        try:
+            if self.transform is not None:
+                self._looked_at(batch)
+        except ValueError as error:
+            return str(error)
+        return what_broke(self.model, batch, self.begun)
 
     def _step(self, batch):
         self.optimizer.zero_grad(set_to_none=True)
@@ -182,8 +210,7 @@ class Run:
         if not math.isfinite(value):
             epoch = self.done + len(self.history.epoch_loss) + 1
             raise FloatingPointError(
-                f"The loss became {value} in epoch {epoch}: "
-                f"{what_broke(self.model, batch, self.begun)}"
+                f"The loss became {value} in epoch {epoch}: {self._what_broke(batch)}"
             )
         if not loss.requires_grad:
             raise ValueError("loss gives a tensor that no weight of the model has a part in.")
@@ -233,8 +260,15 @@ class Run:
         total = 0.0
         with evaluating(self.model):
             for batch in validation.split(10_000):
-                batch = self._transformed(batch, generator)
-                total += self.model.loss(batch, generator).item() * len(batch)
+                batch = self._transformed(batch, generator, look=True)
+                loss = self.model.loss(batch, generator).item()
+                if not math.isfinite(loss) and math.isfinite(total):
+                    warnings.warn(
+                        f"The validation loss became {loss} in epoch "
+                        f"{self.done + len(self.history.epoch_loss)}: {self._what_broke(batch)}",
+                        stacklevel=3,  # who called fit
+                    )
+                total += loss * len(batch)
         self.history.validation_loss.append(total / len(validation))
 
     def state(self):
