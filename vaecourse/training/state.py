@@ -123,7 +123,7 @@ def _is_own(what):
     if module.partition(".")[0] in (*sys.stdlib_module_names, "vaecourse", "torch"):
         return False
     file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return "site-packages" not in file
+    return module == "__main__" or "site-packages" not in file  # that of a script or a notebook
 
 
 def _globals_of(code):
