@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import vaecourse as vc
-from vaecourse.checks.answers import Mistake
+from vaecourse.checks.answers import Mistake, _random_states
 
 FILES = sorted((Path(__file__).parent / "corpus").glob("*.py"))
 BARE = r"^(.*, )?(at \[[\d, ]*\] )?your answer is [−\d.e+]+ where [^ ]+ is right\.$"
@@ -75,8 +75,10 @@ def test_at_most_one_in_ten_is_told_a_number_alone(told):
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_right_answers_are_taken_in_any_style(name):
+    before = _random_states()
     texts = [said(name, fn) for fn in CORPUS[name]["right"]]
     assert not any(texts), texts
+    assert _random_states() == before
 
 
 def row(name):

@@ -216,6 +216,13 @@ def altered(change):
     return lambda *given: change(given[0], *vc.checks.em_step.right(*given))
 
 
+def by_raw_moments(x, w, m, c):
+    r = responsibilities(x, w, m, c)
+    second = torch.einsum("nk,ni,nj->kij", r, x, x) / r.sum(0)[:, None, None]
+    mu = maximize(x, r)[1]
+    return r.mean(0), mu, second - mu[:, :, None] * mu[:, None, :]
+
+
 WRONG = [
     (altered(lambda x, w, m, c: (w * len(x) / len(w), m, c)), "weights are N_k / K"),
     (
@@ -306,4 +313,7 @@ RIGHT = [
     lambda *a: tuple(part.numpy() for part in step(*a)),
     lambda *a: [part.float() for part in step(*a)],
     lambda x, w, m, s: step(x, 1.0 * w, m, 0.5 * (s + s.mT)),
+    by_raw_moments,
+    lambda x, *theta: exact(x, *(value.clone().requires_grad_() for value in theta)),
+    lambda *a: [part.tolist() for part in exact(*a)],
 ]

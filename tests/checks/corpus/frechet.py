@@ -266,4 +266,5 @@ RIGHT = [
         float((m - n).square().sum() + (c + d).trace())
         - 2 * np.trace(linalg.sqrtm((root(c) @ d @ root(c)).numpy()).real)
     ),
+    lambda *given: [frechet(*given)],
 ]

@@ -155,4 +155,5 @@ RIGHT = [
     lambda x, m, v: (
         -0.5 * (x.shape[1] * LOG_2PI + v.sum(1) + (((x - m) * (-v / 2).exp()) ** 2).sum(1))
     ),
+    lambda x, m, v: ((-((x - m) ** 2) / (2 * v.exp())).exp() / (TAU * v.exp()).sqrt()).log().sum(1),
 ]

@@ -146,4 +146,5 @@ RIGHT = [
     lambda q, p: float(np.mean(q.numpy() - p.numpy())),
     lambda q, p: sum(a - b for a, b in zip(q.tolist(), p.tolist())) / len(q),
     lambda q, p: mean(q.float(), p.float()),
+    lambda q, p: np.average(q.numpy() - p.numpy(), keepdims=True),
 ]

@@ -195,4 +195,5 @@ RIGHT = [
         if False
         else linear(x.double(), W.double(), float(a), float(b))
     ),
+    lambda x, W, a, b: linear(x.float(), W.float(), a, b),
 ]

@@ -140,6 +140,10 @@ def with_row_means(x, level, generator):
     return torch.where(rand(x, generator) < level, x.mean(1, keepdim=True), x)
 
 
+def a_fixed_number_in_each_image(x, level, generator):
+    return x * (uniform(x, generator).argsort(1) >= round(level * x.shape[1]))
+
+
 WRONG = [
     (with_a_level_a_row, "Some images lose more pixels than others"),
     (with_row_means, "Pixels take new values other than 0"),
@@ -232,4 +236,5 @@ RIGHT = [
     lambda x, p, g: x * torch.bernoulli(torch.full(x.shape, 1.0 - p), generator=g),
     lambda x, p, g: torch.where(uniform(x, g) < p, 0.0, x),
     lambda x, p, g: x * (torch.randint(2**31, x.shape, generator=g) >= p * 2**31),
+    a_fixed_number_in_each_image,
 ]

@@ -219,4 +219,5 @@ RIGHT = [
         sorted(m, key=lambda k: s(k, v))[-1],
         s(m[int(np.argmax([s(k, v) for k in m]))], t),
     ),
+    lambda *a: (lambda best, value: (best, torch.tensor(value)))(*choose(*a)),
 ]

@@ -108,4 +108,5 @@ RIGHT = [
     lambda v: torch.stack([v.mean(), v.std() / len(v) ** 0.5]),
     lambda v: [v.mean().item(), (v.var() / len(v)).sqrt().item()],
     lambda v: (v.mean(), (((v - v.mean()) ** 2).sum() / len(v) / (len(v) - 1)) ** 0.5),
+    lambda v: np.array([v.mean(), v.std() / len(v) ** 0.5]),
 ]

@@ -95,4 +95,6 @@ RIGHT = [
     lambda x, y: np.sum((x.numpy() - y.numpy()) ** 2, axis=1),
     lambda x, y: torch.stack([(a - b) @ (a - b) for a, b in zip(x, y)]),
     lambda x_in, y_hat, reduce=torch.sum: reduce((x_in - y_hat) ** 2, -1),
+    lambda x, y: (x * x - 2 * x * y + y * y).sum(1),
+    lambda x, y: (x.float() - y.float()).square().sum(1),
 ]

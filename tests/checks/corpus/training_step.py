@@ -283,6 +283,13 @@ def mean_loss(nll, kl):
     return nll.sum(1).mean() + kl.sum(1).mean()
 
 
+def with_the_samples_first(encoder, decoder, optimizer, x, generator):
+    def one_sample(z):
+        return decoder(z[None])[0]
+
+    return exact(encoder, one_sample, optimizer, x, generator)
+
+
 WRONG = [
     (train(mean_loss, backward_kl), "KL.p ‖ q., the wrong direction"),
     (with_squared_error, "This is a squared error"),
@@ -403,4 +410,5 @@ RIGHT = [
     train(lambda n, k: (n.sum() + k.sum()) / len(n)),
     train(lambda n, k: (n.sum(1) + k.sum(1)).mean(), drawn_kl),
     in_two_halves,
+    with_the_samples_first,
 ]

@@ -201,6 +201,12 @@ def by_numpy_without_gradients(model, x, generator):
         return walk(model, x, generator).numpy()
 
 
+def noise_first(model, x, generator):
+    shape = (x.shape[1], len(x), model.latent_dim)
+    noise = iter(torch.randn(shape, generator=generator, dtype=x.dtype))
+    return walk(model, x, generator, z_of=lambda q: q.mean + q.stddev * next(noise))
+
+
 WRONG = [
     (noisy(lambda q, g: q.mean + q.variance * normal(q, g)), "variance is used as a deviation"),
     (noisy(lambda q, g: q.mean + q.stddev**3 * normal(q, g)), "z has deviation 0.1.. where 0.5"),
@@ -337,4 +343,5 @@ RIGHT = [
     sequence,
     lambda m, x, g: m.elbo(x, 1, g),
     lambda model, x, generator: sequence(model, x.clone(), generator) + 0.0,
+    noise_first,
 ]
