@@ -183,7 +183,7 @@ WRONG = [
     (one_mask_for_two_rows, "Some images lose the same pixels"),
     (lambda x, p, g: x * (torch.rand(len(x), 1, generator=g) >= p), "whole images"),
     (lambda x, p, g: x * (rand(x, g) >= p * p), "At level"),
-    (lambda x, p, g: x, "Nothing is masked: the result equals"),
+    (lambda x, p, g: x, "Nothing is masked"),
     (lambda x, p, g: 0 * x, "Everything is masked: the result is"),
     (half_and_half, "same pixels"),
     (lambda x, p, g: x * (uniform(x, g) >= round(p, 1)), "level 0.85 a share of 0.8"),
@@ -220,6 +220,11 @@ WRONG = [
     (kept, "Two calls with one generator give the same mask"),
     (two_in_a_row, "Some images lose the same pixels"),
     (lambda x, p, g: x * (rand(x, g) >= p) * (rand(x, g) >= p), "by two masks, one after"),
+    (
+        lambda x, level, g: x * (rand(x, g) >= level) / level,
+        r"You rescale what is kept by 1/\(level\)",
+    ),
+    (lambda x, level, g: (x * (rand(x, g) >= level))[:, :-1], r"has shape \[200, 499\]"),
 ]
 RIGHT = [
     from_numpy,

@@ -17,6 +17,10 @@ def loss(x, y):
     return (x - y).pow(2).sum(1)
 
 
+def loss_with_half_a_graph(x, x_hat):
+    return ((x - x_hat) * (x - x_hat.detach())).sum(-1)
+
+
 WRONG = [
     (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "the batch"),
     (functional.l1_loss, "one number for the whole batch"),
@@ -79,6 +83,19 @@ WRONG = [
     ),
     (lambda x, y: loss(x.sub_(y), 0), "change x in place"),
     (lambda x, y: (x**2 - y**2).sum(1), "before you subtracted"),
+    (lambda a, b: (a - b).sum(-1), "The square is missing: plain differences x − x̂"),
+    (lambda a, b: (b - a).sum(-1), "plain differences x̂ − x cancel"),
+    (lambda a, b: (a - b).square().mean(-1).sqrt(), "root of the mean square"),
+    (lambda a, b: (a - b).sum(-1).square(), "You squared after the sum"),
+    (lambda a, b: -(a - b).square().sum(-1), "The sign is wrong"),
+    (lambda a, b: (a - b).square().sum(0), "You reduced over the wrong axis"),
+    (lambda a, b: (a - b).square().sum(-1, keepdim=True), "sum without keepdim"),
+    (lambda a, b: 0.5 * (a - b).square().sum(-1), "a factor ½ too much"),
+    (lambda a, b: (a - b).square().sum(-1) / len(a), "by the number of images"),
+    (loss_with_half_a_graph, "not the gradient by x_hat"),
+    (lambda a, b: a.square().sum(-1), "This is right for x_hat = 0"),
+    (lambda a, b: (a - b)[:, :2].square().sum(-1), "Only the first 2 columns"),
+    (lambda a, b: (a - b).square().sum(-1).repeat(2), r"shape \[10\]"),
 ]
 RIGHT = [
     lambda x, y: torch.cdist(x[:, None], y[:, None]).flatten() ** 2,
