@@ -124,23 +124,36 @@ def squared_distance(m, s, w, n, x):
     return 0.5 * precision * (m - w * x / n**2 / precision) ** 2
 
 
+def at_the_mean(loc, weight, noise, x):
+    return Normal(weight * loc, noise).log_prob(x)
+
+
+def fixed_ratio(loc, scale, weight, noise, x):
+    mean, variance = posterior(weight, noise, x)
+    return scale**2 / variance, (loc - mean) ** 2 / variance
+
+
+def from_parts(formula):
+    return lambda *setting: formula(*fixed_ratio(*setting))
+
+
 WRONG = [
-    (elbo, "ELBO"),
-    (lambda a, s, w, n, x: -elbo(a, s, w, n, x), "ELBO"),
+    (elbo, "This is the ELBO"),
+    (lambda a, s, w, n, x: -elbo(a, s, w, n, x), "minus the ELBO"),
     (lambda a, s, w, n, x: evidence(w, n, x), r"This is log p\(x\) itself; subtract the"),
-    (lambda a, s, w, n, x: -gap(a, s, w, n, x), "sign"),
+    (lambda a, s, w, n, x: -gap(a, s, w, n, x), "The sign is wrong"),
     (lambda a, s, w, n, x: 2 * gap(a, s, w, n, x), "The factor ½ is missing"),
     (lambda a, s, w, n, x: gap(a, s, w, n, x) / math.log(2), "bits"),
     (lambda a, s, w, n, x: gap(a, s, w, n, x) / math.log(10), "times"),
     (lambda a, s, w, n, x: evidence(w, n, x) + elbo(a, s, w, n, x), "our answer is"),
     (other_way, r"This is KL\(p\(z\|x\) ‖ q\), the wrong"),
-    (noise_is_a_variance, "noise"),
+    (noise_is_a_variance, "noise as a variance"),
     (scale_is_a_variance, "scale"),
-    (without_prior, "prior"),
+    (without_prior, "leaves out the prior"),
     (mean_forgets_the_noise, r"Right but for one step: noise \^ 2 left out of a quotient\."),
     (difference_not_squared, "our answer is"),
     (from_draws, "random"),
-    (lambda a, s, w, n, x: kl(a, s, 0.0, 1.0), "prior"),
+    (lambda a, s, w, n, x: kl(a, s, 0.0, 1.0), "KL to the prior; the gap is the KL to the post"),
     (
         lambda a, s, w, n, x: gap(a, s, w, 1.0, x),
         r"This is right for noise = 1, not for noise itself\.",
@@ -177,6 +190,22 @@ WRONG = [
     (of(lambda g, *_: g.round(decimals=3)), "rounded to 3 decimals"),
     (of(lambda g, *_: torch.stack([g, g])), "shape"),
     (of(lambda g, *_: g.clamp(max=30)), "cut off at 30"),
+    (
+        lambda m, s, *a: evidence(*a) - at_the_mean(m, *a) + kl(m, s, 0.0, 1.0),
+        "taken at the mean of q",
+    ),
+    (
+        lambda m, s, *a: evidence(*a) - elbo(m, s, *a) - 2 * kl(m, s, 0.0, 1.0),
+        "must be subtracted",
+    ),
+    (
+        from_parts(lambda r, d: 0.5 * (r**0.5 - 1 - (r**0.5).log() + d)),
+        "deviations where the ratio of the variances",
+    ),
+    (from_parts(lambda r, d: 0.5 * (r - 1 - r.log())), "term of the means is missing"),
+    (from_parts(lambda r, d: 0.5 * d), "Only the means count"),
+    (from_parts(lambda r, d: 0.5 * (r - r.log() + d)), "−1 is missing"),
+    (from_parts(lambda r, d: 0.5 * (r - 1 + r.log() + d)), "logarithm has the wrong sign"),
 ]
 RIGHT = [
     with_torch,
