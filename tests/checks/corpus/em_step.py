@@ -223,6 +223,34 @@ def by_raw_moments(x, w, m, c):
     return r.mean(0), mu, second - mu[:, :, None] * mu[:, None, :]
 
 
+def scatters(x, r, means):
+    offsets = x[:, None] - means
+    return torch.einsum("nk,nki,nkj->kij", r, offsets, offsets)
+
+
+def joint(x, weights, means, covariances):
+    return (weights.log() + log_density(x, means, covariances)).exp()
+
+
+def with_part(place, new):
+    """The right step with one result replaced by `new(x, r, theta, right)`."""
+
+    def fn(x, *theta):
+        answer = list(exact(x, *theta))
+        answer[place] = new(x, responsibilities(x, *theta), theta, answer[place])
+        return answer
+
+    return fn
+
+
+def count(r):
+    return r.sum(0)[:, None]
+
+
+def ones(x, r, theta, right):
+    return scatters(x, torch.ones_like(r), r.T @ x / count(r)) / len(x)
+
+
 WRONG = [
     (altered(lambda x, w, m, c: (w * len(x) / len(w), m, c)), "weights are N_k / K"),
     (
@@ -249,21 +277,24 @@ WRONG = [
     (changed(0, lambda w: torch.full_like(w, 1 / len(w))), r"each is N_k / N"),
     (lambda *a: tuple(part.squeeze() for part in exact(*a)), "number without axes"),
     (determinant_twice, "determinant counts twice"),
-    (with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c)).softmax(0)), "over"),
-    (with_r(lambda x, w, m, c: log_density(x, m, c).softmax(1)), "weights"),
+    (with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c)).softmax(0)), "over the data"),
+    (
+        with_r(lambda x, w, m, c: log_density(x, m, c).softmax(1)),
+        "weights are missing in your E step",
+    ),
     (
         with_r(lambda x, w, m, c: (w + log_density(x, m, c)).softmax(1)),
         "In weights: This is right for the exponential of weights, not for",
     ),
     (with_r(hard), "You give each point to its likeliest"),
-    (with_r(no_determinant), "determinant"),
+    (with_r(no_determinant), "determinant is missing"),
     (
         with_r(covariance_for_precision),
         "In weights: The covariance stands where its inverse belongs, in the",
     ),
     (with_r(no_half), "The ½ in the exponent of your Gaussian"),
-    (with_r(plain_densities), "With a point far from every component"),
-    (with_r(plain_with_floor), "our answer is"),
+    (with_r(plain_densities), "stay in the logarithm"),
+    (with_r(plain_with_floor), "With a point far from every component"),
     (lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), around=m), "old mean"),
     (
         lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), count=lambda n: n - 1),
@@ -273,7 +304,7 @@ WRONG = [
         lambda x, w, m, c: maximize(
             x, responsibilities(x, w, m, c), count=lambda n: 0 * n + len(x)
         ),
-        "N",
+        "covariances are divided by N; each",
     ),
     (changed(0, lambda w: w * 0 + 1 / len(w)), "weights"),
     (changed(0, lambda w: w.log()), "In weights: The answer is the"),
@@ -284,7 +315,7 @@ WRONG = [
         changed(2, lambda c: c + 0.01 * torch.eye(c.shape[-1], dtype=c.dtype)),
         r"In covariances: 0\.01 is added to the diagonal\.",
     ),
-    (diagonal, "diagonal"),
+    (diagonal, "off the diagonal"),
     (twice, "our answer is"),
     (in_place, "in place"),
     (lambda x, w, m, c: exact(x, w, m, c)[:2], "3 things"),
@@ -292,7 +323,7 @@ WRONG = [
     (in_densities, "With a point far|stay in the logarithm"),
     (step_with(2, lambda s, *_: s + 0.01 * torch.eye(s.shape[1])), "n covariances"),
     (step_with(2, lambda s, *_: 0.5 * (s + s.mean(0))), "n covariances"),
-    (step_with(1, lambda m, *_: m.flip(0)), "n means"),
+    (step_with(1, lambda m, *_: m.flip(0)), "answer is ∞ where"),
     (step_with(0, lambda w, *_: w / 2), "1/2|0.5 times"),
     (step_with(0, lambda w, *_: w.softmax(0)), "n weights"),
     (step_with(0, lambda w, *_: w.log()), "n weights"),
@@ -300,6 +331,39 @@ WRONG = [
     (lambda *a: step(*a)[:2], "3 things"),
     (lambda x, w, m, s: (w, m, s), "have not changed"),
     (step_with(2, lambda s, *_: torch.diag_embed(s.diagonal(dim1=1, dim2=2))), "diagonal"),
+    (with_r(joint), "not normalized; divide each row"),
+    (with_part(0, lambda x, r, t, right: r.sum(0)), "are the counts N_k"),
+    (with_part(0, lambda x, r, t, right: right**2), "In weights: The answer is the square"),
+    (with_part(1, lambda x, r, t, right: t[1]), "means have not changed"),
+    (with_part(1, lambda x, r, t, right: r.T @ x / len(x)), "means are divided by N"),
+    (with_part(1, lambda x, r, t, right: r.T @ x), "means are not divided by N_k"),
+    (
+        with_part(1, lambda x, r, t, right: x.mean(0).expand_as(right)),
+        "means are all the mean of x",
+    ),
+    (
+        with_part(1, lambda x, r, t, right: (r**2).T @ x / (r**2).sum(0)[:, None]),
+        "by the responsibilities twice",
+    ),
+    (with_part(2, lambda x, r, t, right: t[2]), "covariances have not changed"),
+    (
+        with_part(2, lambda x, r, t, right: right * count(r)[:, None]),
+        "covariances are not divided by N_k",
+    ),
+    (with_part(2, ones), "responsibilities are missing in covariances"),
+    (
+        with_part(2, lambda x, r, t, right: scatters(x, r, 0 * t[1]) / count(r)[:, None]),
+        "second moments about zero",
+    ),
+    (
+        with_part(
+            2, lambda x, r, t, right: scatters(x, r**2, r.T @ x / count(r)) / count(r)[:, None]
+        ),
+        "squares of the responsibilities",
+    ),
+    (with_part(2, lambda x, r, t, right: 2 * right), "covariances: The answer is 2"),
+    (lambda *a: exact(*a)[1], "return 3 things"),
+    (lambda *a: None, "returns nothing"),
 ]
 RIGHT = [
     with_scipy,
