@@ -128,6 +128,7 @@ WRONG = [
     (lambda q, p: ((q - p) - torch.expm1(q - p)).mean(), "our answer is|control"),
     (lambda q, p: (q - p).exp().mean().log(), "logarithm of a mean"),
     (lambda q, p: mean(q, p).round(decimals=2), "rounded to 2 decimals"),
+    (lambda q, p: (p.exp() * (p - q)).mean(), "weights by p"),
 ]
 RIGHT = [
     by_loop,

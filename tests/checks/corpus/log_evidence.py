@@ -88,10 +88,10 @@ WRONG = [
     (lambda v: torch.stack([log_mean(column.unique()) for column in v.T]), "many small terms"),
     (without_small_terms, "many small terms"),
     (lambda v: v.mean(0), "mean of the log"),
-    (lambda v: v.max(0).values, "largest"),
+    (lambda v: v.max(0).values, "largest term"),
     (lambda v: v.median(0).values, "your answer"),
     (lambda v: v.logsumexp(0), "not divided by S"),
-    (lambda v: v.logsumexp(0) + math.log(len(v)), "log S"),
+    (lambda v: v.logsumexp(0) + math.log(len(v)), "log S is added"),
     (lambda v: v.logsumexp(0) - len(v), "You subtracted S; it is log S"),
     (lambda v: v.logsumexp(0) / len(v), "our answer is"),
     (lambda v: v.logsumexp(0) - math.log(v.numel()), "All S · B values are counted; the mean"),
@@ -100,8 +100,8 @@ WRONG = [
     (one_largest_forgotten, "largest"),
     (in_place, "in place"),
     (from_a_subset, "random"),
-    (lambda v: v.exp().mean(0), "logarithm"),
-    (lambda v: np.log(np.mean(np.exp(v.numpy()), axis=0)), "logsumexp"),
+    (lambda v: v.exp().mean(0), r"p\(x\) itself"),
+    (lambda v: np.log(np.mean(np.exp(v.numpy()), axis=0)), "Stay in logarithms"),
     (lambda v: v.exp().mean(0).clamp(min=1e-300).log(), "The answer is cut off at"),
     (
         lambda v: log_mean(v.nan_to_num().clamp(max=0)),
@@ -126,6 +126,7 @@ WRONG = [
         r"The last row of log_likelihood is left out; every row counts\.",
     ),
     (lambda v: plain_log_mean(v[::2]), "every second row"),
+    (lambda v: v.sum(0), "sum of logarithms"),
 ]
 RIGHT = [
     column_by_column,

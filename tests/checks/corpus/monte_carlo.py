@@ -47,6 +47,14 @@ def root_of_negative(v):
     return v.mean(), ((v.mean() ** 2 - (v**2).mean()) / len(v)).sqrt()
 
 
+def mean_and(error):
+    return lambda values: (values.mean(), error(values))
+
+
+def error_of(mean):
+    return lambda values: (mean(values), values.std() / len(values) ** 0.5)
+
+
 WRONG = [
     (lambda v: (v.mean(), v.std()), "This is the deviation of one draw; the"),
     (lambda v: (v.mean(), v.var() / len(v)), "This is the variance of the mean; take"),
@@ -55,7 +63,7 @@ WRONG = [
     (lambda v: (v.mean(), 2 * v.std() / len(v) ** 0.5), "The standard error has no factor 2"),
     (lambda v: (v.std() / len(v) ** 0.5, v.mean()), "wrong order: return the mean first"),
     (lambda v: (v.median(), v.std() / len(v) ** 0.5), "median"),
-    (lambda v: v.mean(), "2 things"),
+    (lambda v: v.mean(), "return 2 things"),
     (lambda v: (v.sum(), v.std() / len(v) ** 0.5), "sum"),
     (lambda v: (v.mean().abs(), v.std() / len(v) ** 0.5), "In the mean: The answer is the"),
     (
@@ -88,6 +96,11 @@ WRONG = [
     (lambda v: (v[: len(v) // 2].mean(), v.std() / len(v) ** 0.5), "In the mean"),
     (lambda v: (v.mean().round(), v.std() / len(v) ** 0.5), "In the mean|n the mean"),
     (lambda v: (v.mean(), 1.96 * v.std() / len(v) ** 0.5), "1.96"),
+    (error_of(lambda v: v.sum() / (len(v) - 1)), "not over S − 1"),
+    (mean_and(lambda v: v.std(correction=0)), "divide it by √S"),
+    (mean_and(lambda v: v.var()), "variance of one draw"),
+    (mean_and(lambda v: v.std() / len(v) ** 0.5 / v.mean()), "relative error"),
+    (mean_and(lambda v: v.std() / len(v) ** 0.5 + 1), "everywhere"),
 ]
 RIGHT = [
     welford,
