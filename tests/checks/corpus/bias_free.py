@@ -69,7 +69,7 @@ WRONG = [
     (cut_inverse, "up to 3,000"),
     (lambda n, d: of_products(n, d), "Got: Long"),
     (lambda s, d: line(np.asarray(s) ** -1, np.asarray(d))[1], "whole numbers as sizes"),
-    (lambda s, d: line(s.numpy(), d.numpy())[1], "The line is through distance against"),
+    (lambda s, d: line(s.numpy(), d.numpy())[1], "against n; take 1/n"),
     (lambda s, d: line(1 / s.numpy(), d.numpy())[0], "slope"),
     (lambda s, d: d.mean(), "mean"),
     (lambda s, d: d.min(), "This is the smallest distance"),
@@ -79,7 +79,7 @@ WRONG = [
         lambda s, d: line(
             s.log().numpy() if s.is_floating_point() else s.double().log().numpy(), d.numpy()
         )[1],
-        "The line is through distance against",
+        "against log n",
     ),
     (
         lambda s, d: line(s.double().rsqrt().numpy(), d.numpy())[1],
@@ -100,7 +100,10 @@ WRONG = [
     (lambda s, d: d - 1 / s, r"The answer has shape \[4\]; it must"),
     (lambda s, d: line(1 / s.numpy(), d.numpy()), r"The answer has shape \[2\]; it must be"),
     (lambda s, d: line(1 / s.numpy(), d.numpy(), 0)[0], "mean"),
-    (lambda s, d: by_hand(s, d) + 1e-3 * d[0], "our answer is"),
+    (
+        lambda s, d: by_hand(s, d) + 1e-3 * d[0],
+        "our answer is .* where .* is right",
+    ),
     (lambda s, d: stats.linregress(1 / s.numpy(), d.numpy()).rvalue, "our answer is"),
     (in_place, "in place"),
     (lambda s, d: torch.tensor(by_hand(s, d)).round(decimals=1), "rounded"),

@@ -122,6 +122,39 @@ def padded(size):
     return fn
 
 
+def by_scipy(mean1, cov1, mean2, cov2):
+    """In numpy; the traces by the real part of a root that may be complex."""
+    difference = np.asarray(mean1) - np.asarray(mean2)
+    root_of_both = linalg.sqrtm(np.asarray(cov1) @ np.asarray(cov2)).real
+    return difference @ difference + np.trace(cov1) + np.trace(cov2) - 2 * np.trace(root_of_both)
+
+
+def written(mean, covariance):
+    """A wrong distance from a term in |μ₁ − μ₂|² and one in the two covariances (numpy)."""
+
+    def fn(mean1, cov1, mean2, cov2):
+        return mean((mean1 - mean2).square().sum().item()) + covariance(cov1.numpy(), cov2.numpy())
+
+    return fn
+
+
+def sqrtm(matrix):
+    return linalg.sqrtm(matrix).real
+
+
+def traces(one, two):
+    return np.trace(one + two - 2 * sqrtm(one @ two))
+
+
+def plain(square):
+    return square
+
+
+def without_an_inverse(mean1, cov1, mean2, cov2):
+    factor = np.linalg.inv(np.linalg.cholesky(cov1 + 1e-2 * torch.eye(len(cov1))))
+    return by_scipy(mean1, cov1, mean2, cov2) + 0 * factor.sum() + (torch.linalg.det(cov1) == 0)
+
+
 WRONG = [
     (by_factors, "Cholesky factors stand where the roots"),
     (backward_kl, "This is KL.2 ‖ 1."),
@@ -245,6 +278,26 @@ WRONG = [
         lambda m, c, n, d: frechet(m, c, n, d) + (c + d).sum() - (c + d).trace(),
         "the trace is the sum of the diagonal",
     ),
+    (written(lambda square: square / 3, traces), "means counts 1/3 times"),
+    (written(plain, lambda a, b: np.trace(a + b + 2 * sqrtm(a @ b))), "root is added"),
+    (written(plain, lambda a, b: np.trace(a + b - 2 * np.sqrt(a @ b))), "root of every entry"),
+    (
+        written(plain, lambda a, b: np.trace(a + b - 2 * np.sqrt(np.sqrt(a) @ b @ np.sqrt(a)))),
+        "roots of every entry",
+    ),
+    (
+        written(plain, lambda a, b: np.trace(a + b - 2 * sqrtm(np.sqrt(a) @ b @ np.sqrt(a)))),
+        "inner root is taken of every entry",
+    ),
+    (written(plain, lambda a, b: np.trace(a + b - 2 * sqrtm(a + b))), "root of the sum"),
+    (
+        written(plain, lambda a, b: traces(sqrtm(a), sqrtm(b))),
+        "in the place of the covariances",
+    ),
+    (written(plain, lambda a, b: np.sum(a + b - 2 * sqrtm(a @ b))), "a trace is that of"),
+    (lambda *given: by_scipy(*given) + 0j, "complex number"),
+    (without_an_inverse, "singular covariances.* your answer is 9 where 8 is right"),
+    (lambda mean1, cov1, mean2, cov2: mean1 - mean2, "must be one number"),
 ]
 RIGHT = [
     lambda m, c, n, d: (

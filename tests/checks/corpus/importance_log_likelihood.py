@@ -49,6 +49,10 @@ def importance(p, q):
     return top + (w - top).exp().mean(0).log()
 
 
+def of_weight(formula):
+    return lambda log_joint, log_q: formula(log_joint - log_q)
+
+
 WRONG = [
     (lambda a, b: (a - b).logsumexp(0) - math.log10(len(a)), "log S is to base 10"),
     (lambda a, b: (a - b).logsumexp(0) / len(a), "The logarithm is divided by S"),
@@ -75,9 +79,12 @@ WRONG = [
         "log B is subtracted, the number of",
     ),
     (lambda a, b: (a - b).max(0).values, "largest"),
-    (lambda a, b: (a - b).logsumexp(0) - math.log2(len(a)), "our answer is"),
+    (
+        lambda a, b: (a - b).logsumexp(0) - math.log2(len(a)),
+        "our answer is .* where .* is right",
+    ),
     (lambda a, b: exact(a, b) / math.log(2), "bits"),
-    (lambda a, b: exact(a, b).exp(), "logarithm"),
+    (lambda a, b: exact(a, b).exp(), r"p\(x\) itself"),
     (lambda a, b: -exact(a, b), "sign"),
     (self_normalized, "You averaged log w with weights w; the"),
     (in_place, "in place"),
@@ -100,6 +107,21 @@ WRONG = [
     (lambda p, q: p.logsumexp(0) - q.logsumexp(0), "ratio of two means"),
     (lambda p, q: importance(p.sub_(q), 0), "change log_joint in place"),
     (lambda p, q: importance(p, q) / math.log(2), "bits"),
+    (of_weight(lambda w: w.logsumexp(0) + math.log(len(w))), "log S is added"),
+    (of_weight(lambda w: w.logsumexp(0) - len(w)), "it is log S"),
+    (of_weight(lambda w: math.log(len(w)) - (-w).logsumexp(0)), "averaged 1/w"),
+    (of_weight(lambda w: w.amax(0) - math.log(len(w))), "all S"),
+    (of_weight(lambda w: w.sum(0)), "sum of logarithms"),
+    (
+        of_weight(
+            lambda w: (
+                (w.clamp(max=700).exp().mean(0) + 1e-300).log()
+                if w.min() > -90
+                else w.logsumexp(0) - math.log(len(w))
+            )
+        ),
+        "near 10,000, at",
+    ),
 ]
 RIGHT = [
     running,
