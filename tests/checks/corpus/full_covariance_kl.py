@@ -57,10 +57,10 @@ WRONG = [
     (lambda m, L: -exact(m, L), "sign"),
     (lambda m, L: 2 * exact(m, L), "The ½ before the sum is missing"),
     (lambda m, L: exact(m, L) / m.shape[1], "Averaged over the latents; a KL sums"),
-    (lambda m, L: exact(m, L).mean(), "batch"),
+    (lambda m, L: exact(m, L).mean(), "Averaged over the batch"),
     (lambda m, L: exact(m, L)[:, None], "keepdim"),
     (lambda m, L: exact(m, L) + log_det(L), "The log determinant has the wrong"),
-    (lambda m, L: exact(m, L) + 0.5 * log_det(L), "determinant"),
+    (lambda m, L: exact(m, L) + 0.5 * log_det(L), "log determinant is missing"),
     (lambda m, L: exact(m, L) + 0.25 * log_det(L), "log det Σ is 2 Σ log L_ii, since Σ = L"),
     (lambda m, L: exact(m, L) - 0.5 * log_det(L), "The log determinant counts twice: ½"),
     (lambda m, L: exact(m, L) + 0.5 * m.shape[1], "The J is missing: at q = p the KL must"),
@@ -74,11 +74,11 @@ WRONG = [
         lambda m, L: (
             0.5 * (L.diagonal(dim1=1, dim2=2).sum(1) + m.square().sum(1) - m.shape[1] - log_det(L))
         ),
-        "trace",
+        "that of L Lᵀ",
     ),
     (
         lambda m, L: 0.5 * (L.sum((1, 2)) ** 2 + m.square().sum(1) - m.shape[1] - log_det(L)),
-        "our answer is",
+        "At .0. your answer",
     ),
     (
         lambda m, L: (

@@ -87,7 +87,7 @@ WRONG = [
     (lambda x, m, v: ((x - m) / v.exp(), exact(x, m, v)[1]), "sign"),
     (lambda x, m, v: (exact(x, m, v)[0], -exact(x, m, v)[1]), "sign"),
     (lambda x, m, v: tuple(-part for part in exact(x, m, v)), "sign"),
-    (lambda x, m, v: ((m - x) / (0.5 * v).exp(), exact(x, m, v)[1]), "σ"),
+    (lambda x, m, v: ((m - x) / (0.5 * v).exp(), exact(x, m, v)[1]), "divide by σ²"),
     (lambda x, m, v: ((m - x), exact(x, m, v)[1]), "The variance is missing; the error"),
     (
         lambda x, m, v: (2 * (m - x) / v.exp(), exact(x, m, v)[1]),
@@ -186,6 +186,8 @@ WRONG = [
     ),
     (in_bounds, "mean − x cut off at −10 and 10"),
     (of_the_callers, "You change requires_grad or grad of mean"),
+    (lambda x, m, v: exact(x, m, 2 * v), "as if log_var were log σ"),
+    (lambda x, m, v: (x, v), "at .0, 0. your answer"),
 ]
 RIGHT = [
     by_autograd,
