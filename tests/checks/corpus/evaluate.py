@@ -10,6 +10,7 @@ from torch.distributions import kl_divergence
 from torch.utils.data import DataLoader
 
 import vaecourse as vc
+from vaecourse.objectives import elbo_terms, importance_weighted_bound
 
 
 def rows(model, x, generator, *, z_of=None, kl=1.0):
@@ -192,6 +193,42 @@ def padded(model, x, generator):
     return torch.cat(bounds).mean().item()
 
 
+def over_dimensions(model, x, generator):
+    terms = elbo_terms(model, x, 1, generator)
+    return (terms.reconstruction / x.shape[1] - terms.kl).mean()
+
+
+def at_the_mean(model, x, generator):
+    q = model.encode(x)
+    return (model.decode(q.mean).log_prob(x) - kl_divergence(q, model.prior)).mean()
+
+
+def from_the_prior(model, x, generator):
+    z = model.prior.sample((len(x),), generator)
+    return model.decode(z).log_prob(x).mean()
+
+
+def average_of_averages(model, x, generator):
+    return torch.stack([model.elbo(b, 5, generator).mean() for b in x.split(200)]).mean()
+
+
+def last_batch_dropped(model, x, generator):
+    return torch.stack([model.elbo(b, 5, generator).mean() for b in x.split(200)][:-1]).mean()
+
+
+def training_while_measuring(model, x, generator):
+    loss = -model.elbo(x, 1, generator).mean()
+    (gradient,) = torch.autograd.grad(loss, [model.decoder[0].weight])
+    with torch.no_grad():
+        model.decoder[0].weight -= 0.01 * gradient
+    return -loss
+
+
+def at_the_mean_in_batches(model, x, generator):
+    parts = x.split(200)
+    return torch.stack([at_the_mean(model, part, generator) for part in parts]).mean()
+
+
 WRONG = [
     (lambda m, x, g: m.elbo(x, 1, g).mean().item() + 1, "The answer is 1 too large, everywhere"),
     (
@@ -204,7 +241,7 @@ WRONG = [
         batched(finish=lambda s, c: sum(a / b for a, b in zip(s, c)) / len(s)),
         "The averages of batches are averaged",
     ),
-    (batched(finish=lambda s, c: sum(s)), "sum"),
+    (batched(finish=lambda s, c: sum(s)), "sum over the rows"),
     (batched(finish=lambda s, c: sum(s) / len(s)), "Sums over batches are averaged: divide"),
     (batched(finish=lambda s, c: -sum(s) / sum(c)), "sign"),
     (batched(finish=lambda s, c: sum(s) / sum(c) / math.log(2)), "bits"),
@@ -302,6 +339,13 @@ WRONG = [
         ),
         "Some rows count twice: x has 1203, 1400 are encoded",
     ),
+    (at_the_mean_in_batches, "mean of q: this is no bound; and the batches"),
+    (over_dimensions, "averaged over dimensions"),
+    (from_the_prior, "The decoder is asked before the encoder"),
+    (average_of_averages, "averages of batches are averaged"),
+    (last_batch_dropped, "The last, smaller batch is left out"),
+    (lambda m, x, g: importance_weighted_bound(m, x, 50, g).mean(), "average the logs"),
+    (training_while_measuring, "an evaluation takes no step"),
 ]
 RIGHT = [
     batched(size=100, of=lambda m, x, g: m.elbo(x, 50, g)),
@@ -323,4 +367,5 @@ RIGHT = [
     in_a_double_copy,
     rebuilt,
     padded,
+    lambda m, x, g: drawn(m, x, g).detach().numpy(),
 ]

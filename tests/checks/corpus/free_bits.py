@@ -56,7 +56,7 @@ WRONG = [
         lambda k, f: k.sum(0).clamp(min=f).sum() / len(k),
         r"The floor cuts sums over the rows; it must cut the average\.",
     ),
-    (lambda k, f: k.mean(0).sum(), "floor"),
+    (lambda k, f: k.mean(0).sum(), "No latent is held"),
     (
         lambda k, f: k.mean(0).clamp(min=f / k.shape[1]).sum(),
         "The floor is divided by the number of latents; each has the whole of",
@@ -68,7 +68,7 @@ WRONG = [
     (lambda k, f: functional.softplus(k.mean(0) - f).add(f).sum(), "our answer is"),
     (lambda k, f: k.mean(0).clamp(min=f), "The latents are not summed yet"),
     (lambda k, f: exact(k.detach(), f), "detached"),
-    (straight_through, "gradient"),
+    (straight_through, "not the gradient by kl"),
     (lambda k, f: -exact(k, f), "sign"),
     (lambda k, f: 2 * exact(k, f), "2 times"),
     (in_place, "in place"),

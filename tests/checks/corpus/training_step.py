@@ -290,6 +290,50 @@ def with_the_samples_first(encoder, decoder, optimizer, x, generator):
     return exact(encoder, one_sample, optimizer, x, generator)
 
 
+def with_draw(draw):
+    def step(encoder, decoder, optimizer, x, generator):
+        loc, log_var = encoder(x).chunk(2, dim=1)
+        eps = torch.randn(loc.shape, generator=generator, dtype=loc.dtype)
+        z = draw(loc, log_var, eps)
+        bce = binary_cross_entropy_with_logits(decoder(z), x, reduction="none")
+        kl = 0.5 * (log_var.exp() + loc.square() - 1 - log_var)
+        optimizer.zero_grad()
+        loss = (bce.sum(1) + kl.sum(1)).mean()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def with_order(order):
+    def step(encoder, decoder, optimizer, x, generator):
+        fit, kl = parts(encoder, decoder, x, generator)
+        loss = (fit + kl).mean()
+        order(optimizer, loss)
+        return loss.item()
+
+    return step
+
+
+def summed_backward(encoder, decoder, optimizer, x, generator):
+    fit, kl = parts(encoder, decoder, x, generator)
+    optimizer.zero_grad()
+    (fit.sum() + kl.sum()).backward()
+    optimizer.step()
+    return ((fit.sum() + kl.sum()) / len(x)).item()
+
+
+def encoder_left_out(encoder, decoder, optimizer, x, generator):
+    fit, kl = parts(encoder, decoder, x, generator)
+    optimizer.zero_grad()
+    loss = (fit + kl).mean()
+    loss.backward()
+    encoder.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
 WRONG = [
     (train(mean_loss, backward_kl), "KL.p ‖ q., the wrong direction"),
     (with_squared_error, "This is a squared error"),
@@ -325,10 +369,10 @@ WRONG = [
     (stepping(lambda fit, kl: (fit + kl).sum()), "The loss is summed over the rows"),
     (stepping(lambda fit, kl: fit.mean()), "KL is missing"),
     (stepping(lambda fit, kl: kl.mean()), "The cross entropy is missing: nothing"),
-    (stepping(lambda fit, kl: (fit - kl).mean()), "sign"),
-    (stepping(lambda fit, kl: -(fit + kl).mean()), "The sign is wrong: this is the ELBO"),
+    (stepping(lambda fit, kl: (fit - kl).mean()), "KL has the wrong sign"),
+    (stepping(lambda fit, kl: -(fit + kl).mean()), "The sign is wrong"),
     (stepping(lambda fit, kl: (fit + 4 * kl).mean()), "KL.*4"),
-    (stepping(lambda fit, kl: fit.mean() + kl.sum()), "KL"),
+    (stepping(lambda fit, kl: fit.mean() + kl.sum()), "KL is summed over the rows"),
     (stepping(lambda fit, kl: fit.sum() + kl.mean()), "The cross entropy is summed over the"),
     (stepping(lambda fit, kl: (fit / 64 + kl).mean()), "In the loss: The cross entropy counts"),
     (stepping(lambda fit, kl: (fit + kl).mean(), report=lambda loss: -loss.item()), "sign"),
@@ -346,7 +390,7 @@ WRONG = [
         "No noise is drawn: z − loc is the same",
     ),
     (stepping(lambda fit, kl: fit + kl), r"backward\(\) needs one number: sum or"),
-    (never_steps, "step"),
+    (never_steps, r"step\(\) is missing"),
     (never_reset, "The gradients of the step before are"),
     (reset_after_backward, r"No weight has moved: backward\(\) is"),
     (two_steps, "The optimizer takes 2 steps; take one"),
@@ -365,7 +409,7 @@ WRONG = [
     (train(lambda n, k: n.mean() + k.mean()), "averaged over dimensions"),
     (train(lambda n, k: n.mean() + k.sum()), "averaged over all, the KL summed"),
     (train(lambda n, k: k.sum(1).mean() - n.sum(1).mean()), "cross entropy has the wrong sign"),
-    (train(lambda n, k: (n.sum(1) + k.sum(1).detach()).mean()), "gradient"),
+    (train(lambda n, k: (n.sum(1) + k.sum(1).detach()).mean()), "do not move along the gradient"),
     (train(lambda n, k: (n.sum(1) + k.sum(1)).sum()), "summed over the rows"),
     (with_bce_of_logits, "Numbers outside|never"),
     (train(lambda n, k: n.sum(1).mean() + k.sum(1).mean(), kl_by_numpy), "numpy is given"),
@@ -373,7 +417,7 @@ WRONG = [
     (lambda e, d, o, x, g: d(e(x).chunk(2, 1)), "given a tuple; give it z"),
     (rows_returned, "loss has shape"),
     (lambda e, d, o, x, g: None, "returns nothing"),
-    (lambda e, d, o, x, g: (1.0, 2.0), "never asked|returns"),
+    (lambda e, d, o, x, g: (1.0, 2.0), "The decoder is never asked"),
     (train(lambda n, k: (n.sum(1) + k.sum(1)).mean() / math.log(2)), "bits"),
     (
         train(
@@ -395,6 +439,14 @@ WRONG = [
     ),
     (slower, "learning rate is changed"),
     (train(lambda n, k: (n.sum(1) + k.sum(1)).sum() / 100), "100 is written in"),
+    (train(lambda bce, kl: (bce.sum(1) + kl.mean(1)).mean()), "KL is averaged over the laten"),
+    (train(lambda bce, kl: (bce.mean(1) + kl.sum(1)).mean()), "the KL counts D times"),
+    (train(lambda bce, kl: (bce.sum(1) + 2 * kl.sum(1)).mean()), "½ of the KL is missing"),
+    (with_draw(lambda m, v, e: m + v.exp() * e), "variance is used as a deviation"),
+    (with_draw(lambda m, v, e: m + (0.5 * v).exp() * e[:1]), "same ε is used for every row"),
+    (with_order(lambda o, loss: (o.zero_grad(), (-loss).backward(), o.step())), "up the gradient"),
+    (summed_backward, "that of a sum over the rows"),
+    (encoder_left_out, "The encoder has not moved"),
 ]
 RIGHT = [
     with_distributions,
