@@ -75,6 +75,26 @@ def cut_inverse(x, W, m, psi):
     return (x - m) @ (s @ (W.T / psi)).T, s
 
 
+def covariance_of(w, factor, prior=1.0):
+    eye = torch.eye(w.shape[1], dtype=w.dtype)
+    return torch.linalg.inv(prior * eye + (w.T * factor) @ w)
+
+
+def with_covariance(change):
+    def fn(x, w, m, s):
+        return exact(x, w, m, s)[0], change(w, s)
+
+    return fn
+
+
+def with_mean(change):
+    def fn(x, w, m, s):
+        covariance = exact(x, w, m, s)[1]
+        return change(x, w, m, s, covariance), covariance
+
+    return fn
+
+
 WRONG = [
     (cut_inverse, "rank one"),
     (changed(lambda a, c: (a.clamp(-5, 5), c)), "far from 0|cut off"),
@@ -89,12 +109,12 @@ WRONG = [
         "Ψ is missing: divide each variable by",
     ),
     (changed(lambda a, c: (a, torch.linalg.inv(c))), r"This is the precision I \+ WᵀΨ⁻¹W; the"),
-    (changed(lambda a, c: (a, c.expand(len(a), *c.shape))), "shape"),
+    (changed(lambda a, c: (a, c.expand(len(a), *c.shape))), "has shape .5, 2, 2."),
     (changed(lambda a, c: (a, c.diagonal())), "The entries off the diagonal are"),
     (changed(lambda a, c: (a, torch.diag(c.diagonal()))), "The entries off the diagonal are"),
     (changed(lambda a, c: (a.T, c)), r"The means are \[J, B\]; give one row for"),
     (changed(lambda a, c: (c, a)), "wrong order: return loc first"),
-    (changed(lambda a, c: a), "2 things"),
+    (changed(lambda a, c: a), "return 2 things"),
     (changed(lambda a, c: (a.mean(0), c)), "shape"),
     (changed(lambda a, c: MultivariateNormal(a, c)), "Your function returns a distribution"),
     (
@@ -130,6 +150,31 @@ WRONG = [
     (lambda x, W, m, p: factors(x, W, m, p + 0.01), "n the covariance"),
     (lambda x, W, m, p: factors(x, W, m, p)[0], "2 things"),
     (lambda x, W, m, p: factors(x - x.mean(0), W, 0 * m, p), "mean of the rows"),
+    (with_covariance(lambda w, s: (w.T / s) @ w), "add I, the precision of the prior"),
+    (with_covariance(lambda w, s: torch.eye(w.shape[1]) - (w.T / s) @ w), "inverse missing"),
+    (with_covariance(lambda w, s: (1 / (1 + (w.T / s) @ w).diagonal()).diag()), "not its diagonal"),
+    (with_covariance(lambda w, s: 1 / (torch.eye(w.shape[1]) + (w.T / s) @ w)), "over each entry"),
+    (
+        with_covariance(lambda w, s: torch.linalg.cholesky(covariance_of(w, 1 / s))),
+        "Cholesky factor",
+    ),
+    (with_covariance(lambda w, s: torch.linalg.inv(1 + (w.T / s) @ w)), "1 is added to every"),
+    (with_covariance(lambda w, s: torch.eye(w.shape[1])), "covariance of the prior"),
+    (with_covariance(lambda w, s: w @ w.T + torch.diag(s)), r"covariance is \[D, D\]"),
+    (with_covariance(lambda w, s: torch.ones(2)), r"has shape \[2\]; it must be \[2, 2\]"),
+    (with_covariance(lambda w, s: covariance_of(w, 1 / s) + 0.1), "our answer is|everywhere"),
+    (with_mean(lambda x, w, m, s, c: ((x + m) / s) @ w @ c), "μ is added"),
+    (with_mean(lambda x, w, m, s, c: ((m - x) / s) @ w @ c), "sign of the mean"),
+    (with_mean(lambda x, w, m, s, c: (x - m) @ w), "This is Wᵀ"),
+    (with_mean(lambda x, w, m, s, c: ((x - m) * s) @ w @ c), "Ψ stands where Ψ⁻¹ belongs in"),
+    (with_mean(lambda x, w, m, s, c: ((x - m) / s) @ w @ c.inverse()), "by the precision"),
+    (
+        with_mean(lambda x, w, m, s, c: ((x - m) / s) @ w @ covariance_of(w, 1 / s, 0.0)),
+        "weighted least squares",
+    ),
+    (with_mean(lambda x, w, m, s, c: (x - m) @ torch.linalg.pinv(w).T), "without noise or prior"),
+    (with_mean(lambda x, w, m, s, c: x), r"loc has shape \[5, 4\]"),
+    (with_mean(lambda x, w, m, s, c: ((x - m) / s) @ w @ c + 1), "our answer is|everywhere"),
 ]
 RIGHT = [
     dense,

@@ -95,16 +95,33 @@ def mixture_term(a, f, k, y):
     return log_q.exp() * (f[:, y] - k[:, y] - log_q - math.log(a.shape[1]))
 
 
+def value_of(logits, fit, kl):
+    q = logits.softmax(1)
+    return (q * (fit - kl)).sum(1)
+
+
+def kl_y(logits):
+    return (logits.softmax(1) * logits.log_softmax(1)).sum(1) + math.log(logits.shape[1])
+
+
+def entropy(a):
+    return Categorical(logits=a).entropy()
+
+
+def with_weights(weights):
+    return lambda a, f, k: (weights(a) * (f - k)).sum(1) - kl_y(a)
+
+
 WRONG = [
     (terms(y=0), r"KL\(q\(y\|x\) ‖ p\(y\)\) is missing: being"),
-    (terms(z=0), "KL of z"),
+    (terms(z=0), "KL of z is missing"),
     (terms(fit=0), r"log p\(x\|z\) is missing"),
     (terms(z=-1), "The KL of z is added; subtract it"),
     (terms(y=-1), r"KL\(q\(y\|x\) ‖ p\(y\)\) is added; subtract"),
     (terms(fit=-1, z=-1, y=-1), "sign"),
     (terms(y=2), "2 times"),
     (terms(z=0.5), "0.5 times"),
-    (lambda f, ll, kl: terms()(f, ll, kl) + math.log(f.shape[1]), "log K"),
+    (lambda f, ll, kl: terms()(f, ll, kl) + math.log(f.shape[1]), "log K is missing"),
     (
         lambda f, ll, kl: terms()(f, ll, kl) + math.log(f.shape[1]) - math.log10(f.shape[1]),
         r"log p\(y\) = −log K counts",
@@ -152,6 +169,20 @@ WRONG = [
     (lambda a, f, k: mixture(a.T, f, k), "Two shapes|stops|your answer|fit"),
     (lambda a, f, k: -mixture(a, f, k), "this is the loss"),
     (lambda a, f, k: torch.logsumexp(a.log_softmax(1) + f - k, 1), "outside the sum"),
+    (lambda a, f, k: value_of(a, f, k) - math.log(a.shape[1]), "entropy of q.* is missing"),
+    (lambda a, f, k: value_of(a, f, k) - math.log(a.shape[1]) - entropy(a), "has the wrong sign"),
+    (
+        lambda a, f, k: value_of(a, f, k) + a.log_softmax(1).mean(1) + math.log(a.shape[1]),
+        r"has KL\(p\(y\) ‖ q",
+    ),
+    (lambda a, f, k: (f - k).sum(1) - kl_y(a), "labels are not weighted"),
+    (with_weights(lambda a: a), "logits serve as weights"),
+    (with_weights(torch.sigmoid), "Weights by sigmoid"),
+    (with_weights(lambda a: a.softmax(1) ** 2), "counted twice"),
+    (lambda a, f, k: value_of(a, f, 0 * k) - k.sum(1) - kl_y(a), "not weighted by q"),
+    (lambda a, f, k: a.softmax(1) * (f - k), "has shape"),
+    (lambda a, f, k: exact(a, f, k)[:, None], "without keepdim"),
+    (lambda a, f, k: exact(a, f, k).detach(), "detached: no gradient"),
 ]
 RIGHT = [
     by_library,

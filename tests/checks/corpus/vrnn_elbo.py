@@ -207,6 +207,31 @@ def noise_first(model, x, generator):
     return walk(model, x, generator, z_of=lambda q: q.mean + q.stddev * next(noise))
 
 
+def right(fits, kls):
+    return (fits - kls).sum(0)
+
+
+def in_terms(combine, order="last", standard=False, keep=False):
+    """A student's loop: `combine` adds up the terms [T, B], the rest says what goes wrong."""
+
+    def fn(model, x, generator):
+        state, fits, kls = model.first_state(len(x)), [], []
+        for x_t in x.unbind(1):
+            q, p = model.encode(x_t, state), model.prior(state)
+            if standard:
+                p = model.posterior.prior(like=x)
+            z = q.rsample((), generator)
+            after = state if keep else model.next_state(x_t, z, state)
+            if order == "first":
+                p, state = model.prior(after), after
+            fits.append(model.decode(z, after if order == "decoder late" else state).log_prob(x_t))
+            kls.append(kl_divergence(q, p))
+            state = after
+        return combine(torch.stack(fits), torch.stack(kls))
+
+    return fn
+
+
 WRONG = [
     (noisy(lambda q, g: q.mean + q.variance * normal(q, g)), "variance is used as a deviation"),
     (noisy(lambda q, g: q.mean + q.stddev**3 * normal(q, g)), "z has deviation 0.1.. where 0.5"),
@@ -265,7 +290,7 @@ WRONG = [
         changed(kl_of=lambda m, q, s, z: -kl_divergence(q, m.prior(s))),
         "The KL is added; subtract it",
     ),
-    (changed(kl_of=lambda m, q, s, z: 0.0), "KL"),
+    (changed(kl_of=lambda m, q, s, z: 0.0), "KL is missing"),
     (
         changed(kl_of=lambda m, q, s, z: 2 * kl_divergence(q, m.prior(s))),
         "The KL counts 2 times; it must count",
@@ -328,6 +353,16 @@ WRONG = [
     (lambda m, x, g: sequence(m, x.flip(1), g), "your answer"),
     (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: 0 * z), "z_t does not enter"),
     (lambda m, x, g: sequence(m, x, g, carry=lambda q, z: z.detach()), "gradient"),
+    (in_terms(lambda f, k: -k.sum(0)), r"log p\(x_t .* is missing"),
+    (in_terms(lambda f, k: f.sum(0) - k.mean(0)), "KL is averaged over the steps"),
+    (in_terms(lambda f, k: (f - k)[0]), "Only the first step counts"),
+    (in_terms(lambda f, k: (f - k)[1:].sum(0)), "first step is missing"),
+    (in_terms(lambda f, k: (f - k)[:-1].sum(0)), "last step is missing"),
+    (in_terms(lambda f, k: f.sum(0) - k[0]), "Only the first step pays"),
+    (in_terms(right, order="first"), "state moves on too early"),
+    (in_terms(right, order="decoder late"), "decoder of step t uses the state"),
+    (in_terms(right, standard=True), r"KL is taken to N\(0, I\)"),
+    (in_terms(right, keep=True, standard=True), "separate VAEs"),
 ]
 RIGHT = [
     by_numpy_without_gradients,
