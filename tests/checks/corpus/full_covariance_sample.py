@@ -76,8 +76,16 @@ def sample(m, v, raw, e):
     return z, -0.5 * (e**2 + math.log(2 * math.pi) + v).sum(1)
 
 
+def with_density(other):
+    return lambda m, v, r, e: (sample(m, v, r, e)[0], other(m, v, r, e))
+
+
+def row_norms(v, r):
+    return factor(v, r).norm(dim=-1)
+
+
 WRONG = [
-    (of(lambda v, r: r.tril() + torch.diag_embed((0.5 * v).exp())), "diagonal"),
+    (of(lambda v, r: r.tril() + torch.diag_embed((0.5 * v).exp())), "keeps the diagonal"),
     (
         of(lambda v, r: r.triu(1) + torch.diag_embed((0.5 * v).exp())),
         "The mask is upside down: L is lower",
@@ -87,12 +95,12 @@ WRONG = [
     (of(lambda v, r: factor(v, r, lambda a: a)), "log_var stands on the diagonal; σ is"),
     (of(lambda v, r: factor(v, r).mT), "You multiplied by Lᵀ: with ε as a"),
     (of(lambda v, r: torch.diag_embed((0.5 * v).exp())), "raw does not enter: without what is"),
-    (of(lambda v, r: factor(v, r.detach())), "gradient"),
+    (of(lambda v, r: factor(v, r.detach())), "No gradient reaches raw"),
     (
         with_log_q(lambda z, m, v, r, e: log_noise(e) - v.sum(1)),
         r"log \|det L\| is Σ log σ, half the sum",
     ),
-    (with_log_q(lambda z, m, v, r, e: log_noise(e) + 0.5 * v.sum(1)), "sign"),
+    (with_log_q(lambda z, m, v, r, e: log_noise(e) + 0.5 * v.sum(1)), "wrong sign: where L"),
     (with_log_q(lambda z, m, v, r, e: log_noise(e)), "The log-determinant is missing: this"),
     (with_log_q(lambda z, m, v, r, e: -0.5 * e.square().sum(1) - 0.5 * v.sum(1)), "2π"),
     (
@@ -110,7 +118,7 @@ WRONG = [
         with_log_q(lambda z, m, v, r, e: mvn(z, m, v, r, e).exp()),
         r"This is q\(z\); take its logarithm",
     ),
-    (with_log_q(lambda z, m, v, r, e: -mvn(z, m, v, r, e)), "sign"),
+    (with_log_q(lambda z, m, v, r, e: -mvn(z, m, v, r, e)), r"this is −log q\(z\)"),
     (in_place, "change raw in place"),
     (lambda m, v, r, e: exact(m, v, r, e)[0], "2 things"),
     (
@@ -138,6 +146,44 @@ WRONG = [
         "wrong order: return z first",
     ),
     (lambda m, v, r, e: sample(m, 2 * v, r, e), "variances stand"),
+    (of(lambda v, r: r.tril()), "diagonal of L is that of raw"),
+    (of(lambda v, r: r.tril(-1)), "diagonal is missing"),
+    (of(lambda v, r: factor(-v, r)), "σ is inverted"),
+    (of(lambda v, r: factor(v, r) @ factor(v, r).mT), "the covariance L Lᵀ"),
+    (of(lambda v, r: factor(0 * v, r)), "Ones stand on the diagonal"),
+    (
+        of(lambda v, r: (v / 2).exp()[..., None] * (r.tril(-1) + torch.eye(r.shape[1]))),
+        "scaled the rows",
+    ),
+    (lambda m, v, r, e: (sample(0 * m, v, r, e)[0], sample(m, v, r, e)[1]), "loc is missing"),
+    (lambda m, v, r, e: (sample(m, v, r, -e)[0], sample(m, v, r, e)[1]), "noise is subtracted"),
+    (
+        with_density(lambda m, v, r, e: log_noise(e) - row_norms(v, r).log().sum(-1)),
+        "norms of its rows",
+    ),
+    (
+        with_density(lambda m, v, r, e: log_noise(sample(m, v, r, e)[0]) - 0.5 * v.sum(-1)),
+        "evaluated at z; it belongs to ε",
+    ),
+    (
+        with_density(
+            lambda m, v, r, e: Normal(m, row_norms(v, r)).log_prob(sample(m, v, r, e)[0]).sum(-1)
+        ),
+        "product of the marginals",
+    ),
+    (
+        with_density(lambda m, v, r, e: -0.5 * ((e**2 + v).sum(-1) + math.log(2 * math.pi))),
+        "you subtracted it once",
+    ),
+    (with_density(lambda m, v, r, e: -0.5 * v.sum(-1)), r"log p\(ε\) is missing"),
+    (with_density(lambda *a: sample(*a)[1].mean()), "reduced over the batch"),
+    (
+        with_density(lambda m, v, r, e: -0.5 * (e**2 + v + math.log(2 * math.pi))),
+        "reduce it over the last axis",
+    ),
+    (lambda *a: (sample(*a)[0].sum(-1), sample(*a)[1]), "z has shape"),
+    (with_density(lambda *a: sample(*a)[1].detach()), "no gradient of log q"),
+    (lambda *a: (sample(*a)[0] + 0.1, sample(*a)[1]), "too large, everywhere"),
 ]
 RIGHT = [
     row_by_row,

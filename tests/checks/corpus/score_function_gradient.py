@@ -50,6 +50,14 @@ def score(f, z, m, v):
     return (f - others)[:, None] * (z - m) / v.exp()
 
 
+def score_alone(z, loc, log_var):
+    return (z - loc) / log_var.exp()
+
+
+def with_score(other_score):
+    return lambda f, z, m, v: (f - others(f))[:, None] * other_score(z, m, v)
+
+
 WRONG = [
     (lambda v, z, m, w: v[:, None] * (z - m) / w.exp(), "baseline"),
     (
@@ -71,7 +79,7 @@ WRONG = [
     (lambda v, z, m, w: (v - others(v))[:, None] * (m - z) / w.exp(), "sign"),
     (lambda v, z, m, w: (others(v) - v)[:, None] * (z - m) / w.exp(), "sign"),
     (lambda v, z, m, w: exact(v, z, m, w).mean(0), "You averaged over the samples; give"),
-    (lambda v, z, m, w: exact(v, z, m, w) / len(v), "divided"),
+    (lambda v, z, m, w: exact(v, z, m, w) / len(v), "You divided by S"),
     (
         lambda v, z, m, w: (v - others(v)) * (z - m) / w.exp(),
         r"Two shapes do not fit together \(The",
@@ -123,6 +131,22 @@ WRONG = [
     (lambda f, z, m, v: score(f, z, m, v).sum(), "one number"),
     (lambda f, z, m, v: 3 * score(f, z, m, v), "3 times"),
     (lambda f, z, m, v: torch.autograd.grad(f.sum(), z)[0], "nothing requires one"),
+    (with_score(lambda z, m, v: ((z - m) ** 2 / v.exp() - 1) / (v / 2).exp()), "gradient by σ"),
+    (
+        lambda f, z, m, v: others(f)[:, None] * score_alone(z, m, v),
+        r"f\(z\) itself is missing",
+    ),
+    (
+        lambda f, z, m, v: (f + others(f))[:, None] * score_alone(z, m, v),
+        "added; subtract it",
+    ),
+    (
+        lambda f, z, m, v: f[:, None] * score_alone(z, m, v) - others(f)[:, None],
+        "multiplied by the score too",
+    ),
+    (lambda *a: exact(*a).sum(0), "summed over the samples"),
+    (lambda *a: exact(*a).mean(), "one number"),
+    (lambda *a: exact(*a).T, "turned over"),
 ]
 RIGHT = [
     by_loops,
