@@ -36,7 +36,7 @@ WRONG = [
         "This is right for log_rate cut off at −15 and 15, not for log_rate",
     ),
     (lambda f: exact(f).squeeze(), "number without axes"),
-    (lambda f: -exact(f), "sign"),
+    (lambda f: -exact(f), "The sign is wrong"),
     (lambda f: (-f + f.exp() - 1).sum(1), r"This is KL\(p ‖ q\), the wrong"),
     (lambda f: (f + f.exp() - 1).sum(1), "The rate stands where the mean"),
     (lambda f: (f + (-f).exp()).sum(1), "The −1 is missing: where q is the"),
@@ -89,6 +89,10 @@ WRONG = [
         lambda a: exponential(a.abs()),
         "This is right for the absolute value of log_rate, not for log_rate",
     ),
+    (lambda a: (a + 1 / a.exp()).sum(-1) - 1, "belongs to every latent"),
+    (lambda a: (a - 1).sum(-1), "minus the entropy of q"),
+    (lambda a: (-a).exp().sum(-1), r"−E_q\[log p\(z\)\] alone"),
+    (lambda a: ((-a).exp() - 1).sum(-1), "log rate is missing"),
 ]
 RIGHT = [
     by_loops,

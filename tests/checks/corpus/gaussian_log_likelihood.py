@@ -49,13 +49,20 @@ def gaussian(x, m, v):
     return -0.5 * (LOG_2PI + v + (x - m) ** 2 / v.exp()).sum(-1)
 
 
+def half(terms):
+    return -0.5 * terms.sum(-1)
+
+
 WRONG = [
     (lambda x, m, v: exact(x, m, v).squeeze(), "number without axes"),
     (
         lambda x, m, v: -0.5 * (math.log(2 * math.pi) + v + (x - m) ** 2 / v).sum(1),
         "divided by log_var",
     ),
-    (lambda x, m, v: -0.5 * (v + (x - m) ** 2 / v.exp()).sum(1), "2π"),
+    (
+        lambda x, m, v: -0.5 * (v + (x - m) ** 2 / v.exp()).sum(1),
+        "−½ log 2π of each dimension is missing",
+    ),
     (
         lambda x, m, v: -0.5 * (math.log(TAU) + v + (x - m) ** 2).sum(1),
         "The square is not divided by σ²",
@@ -64,7 +71,10 @@ WRONG = [
         lambda x, m, v: -0.5 * (math.log(TAU) + (x - m) ** 2 / v.exp()).sum(1),
         "The term −½ log σ² is missing, so a",
     ),
-    (lambda x, m, v: -0.5 * (math.log(TAU) + v + (x - m) ** 2 / (0.5 * v).exp()).sum(1), "σ"),
+    (
+        lambda x, m, v: -0.5 * (math.log(TAU) + v + (x - m) ** 2 / (0.5 * v).exp()).sum(1),
+        "divided by σ;",
+    ),
     (
         lambda x, m, v: -0.5 * (math.log(TAU) + 2 * v + (x - m) ** 2 / (2 * v).exp()).sum(1),
         "You read log_var as log σ: it is log",
@@ -74,7 +84,7 @@ WRONG = [
         "The answer is 2 times what is right",
     ),
     (lambda x, m, v: -exact(x, m, v), "sign"),
-    (lambda x, m, v: exact(x, m, v).mean(), "batch"),
+    (lambda x, m, v: exact(x, m, v).mean(), "reduced over the batch"),
     (lambda x, m, v: exact(x, m, v) / x.shape[1], "The terms are averaged over"),
     (
         lambda x, m, v: Normal(m, (0.5 * v).exp()).log_prob(x),
@@ -94,7 +104,7 @@ WRONG = [
         "This is a squared error, not a log",
     ),
     (lambda x, m, v: exact(x, m.detach(), v), "loc"),
-    (lambda x, m, v: exact(x, m, v.detach()), "log_var"),
+    (lambda x, m, v: exact(x, m, v.detach()), "No gradient reaches log_var"),
     (
         lambda x, m, v: -0.5 * (math.log10(TAU) + v + (x - m) ** 2 / v.exp()).sum(1),
         "The constant −½ log 2π counts",
@@ -131,6 +141,15 @@ WRONG = [
     (lambda x, m, v: Normal(m, (v / 2).exp()).log_prob(x), "last axis"),
     (lambda x, m, v: Independent(Normal(m, (v / 2).exp()), 1), "a distribution"),
     (lambda x, m, v: gaussian(x, m, v).exp(), "density itself"),
+    (lambda x, m, v: half(v + (x - m) ** 2 / v.exp()) - LOG_2PI / 2, "added once a row"),
+    (lambda x, m, v: half(2 * LOG_2PI + v + (x - m) ** 2 / v.exp()), "log 2π is there without"),
+    (lambda x, m, v: half((x - m) ** 2 / v.exp()), "a weighted squared error"),
+    (lambda x, m, v: half(LOG_2PI + 2 * v + (x - m) ** 2 / v.exp()), "log σ² is there without"),
+    (lambda x, m, v: half(LOG_2PI - v + (x - m) ** 2 / v.exp()), "σ² has the wrong sign"),
+    (lambda x, m, v: half(LOG_2PI + v + (x - m) ** 2 * v.exp()), "multiplied by σ²"),
+    (lambda x, m, v: half(LOG_2PI + v + 2 * (x - m) ** 2 / v.exp()), "square is there without"),
+    (lambda x, m, v: half(LOG_2PI + v.log() + (x - m) ** 2 / v), "log_var as the variance itself"),
+    (lambda x, m, v: gaussian(x, m, v.abs()), "the absolute value of log_var"),
 ]
 RIGHT = [
     lambda x, m, v: (

@@ -61,6 +61,10 @@ def by_product(x, a):
     return (x * a - a.exp() - factorial.log()).sum(1)
 
 
+def factorial(x):
+    return torch.lgamma(x + 1)
+
+
 WRONG = [
     (lambda x, f: (x * f - f.exp()).sum(1), "x!"),
     (
@@ -137,7 +141,7 @@ WRONG = [
         lambda x, a: poisson(x, a.clamp(-5, 5)),
         "This is right for log_rate cut off at −5 and 5, not for log_rate",
     ),
-    (lambda x, a: poisson(x, a).sum(), "one number"),
+    (lambda x, a: poisson(x, a).sum(), "reduced over the batch"),
     (lambda x, a: poisson(a, x), "swapped"),
     (
         lambda x, a: (x * a - a.exp() - math.factorial(x)).sum(1),
@@ -147,6 +151,10 @@ WRONG = [
         lambda x, a: poisson(x, (a.exp() + 1e-6).log()),
         r"This is right for the logarithm of exp\(log_rate\) \+ 10⁻⁶, not for",
     ),
+    (lambda x, a: (x * a - factorial(x)).sum(-1), "The rate is missing"),
+    (lambda x, a: (x * a - torch.log1p(a.exp())).sum(-1), "Bernoulli with these logits"),
+    (lambda x, a: (x * a - a.exp() - torch.xlogy(x, x)).sum(-1), "x log x stands where"),
+    (lambda x, a: -((x - a.exp()) ** 2).sum(-1), "a squared error, not"),
 ]
 RIGHT = [
     by_table,
