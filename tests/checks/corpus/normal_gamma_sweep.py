@@ -103,6 +103,30 @@ def scatter(x, mu0, l0):
     return ((x - mean_of(x, mu0, l0)) ** 2).sum()
 
 
+def with_entries(**entries):
+    """The right sweep with some entries replaced by functions of its arguments and answer."""
+
+    def fn(*arguments):
+        answer = dict(zip(("mu", "lam", "a", "b"), plain_sweep(*arguments), strict=True))
+        answer.update({name: entry(*arguments, **answer) for name, entry in entries.items()})
+        return tuple(answer.values())
+
+    return fn
+
+
+def squares(x, m0, l0, mu):
+    return ((x - mu) ** 2).sum() + l0 * (mu - m0) ** 2
+
+
+def rate(extra):
+    """b from the squares around mu and what `extra` adds, a function of (n, l0, lam)."""
+    return with_entries(
+        b=lambda x, m0, l0, a0, b0, tau, mu, lam, a, b: (
+            b0 + 0.5 * (squares(x, m0, l0, mu) + extra(len(x), l0, lam))
+        )
+    )
+
+
 WRONG = [
     (lambda *a: sweep(*a, n_a=0), r"a lacks a half: p\(μ\|τ\) holds a √τ too"),
     (lambda *a: sweep(*a, n_a=2), "In a: The answer is"),
@@ -150,7 +174,7 @@ WRONG = [
         lambda *a: (sweep(*a)[1], sweep(*a)[0], *sweep(*a)[2:]),
         "The numbers are right and their order",
     ),
-    (lambda *a: sweep(*a)[:2], "4 things"),
+    (lambda *a: sweep(*a)[:2], "a tuple of 3; return 4 things"),
     (in_place, "in place"),
     (sweep_with(0, lambda mu, x, *_: x.mean()), "mu is the mean of x"),
     (sweep_with(1, lambda lam, x, m, l0, *_: l0 + len(x)), "E.τ. is missing in lambda_"),
@@ -174,6 +198,52 @@ WRONG = [
     (lambda x, m, l0, a0, b0, t: plain_sweep(x, m, l0, a0, b0, a0 / b0), "a0/b0"),
     (lambda x, m, l0, a0, b0, t: plain_sweep(x, 0, l0, a0, b0, t), "mu0 is missing"),
     (lambda x, m, l0, a0, b0, t: plain_sweep(x[:-1], m, l0, a0, b0, t), "n mu, your answer"),
+    (
+        with_entries(mu=lambda x, m, k, *_, **__: (k * m + x.mean()) / (k + len(x))),
+        "as one observation",
+    ),
+    (
+        with_entries(mu=lambda x, m, k, a0, b0, t, **_: (k * m + t * x.sum()) / (k + t * len(x))),
+        "cancels in mu",
+    ),
+    (with_entries(mu=lambda x, m, k, *_, **__: k * m + x.sum()), "not divided"),
+    (with_entries(mu=lambda x, m, k, *_, **__: (k * m + x.sum()) / len(x)), "not by N"),
+    (with_entries(mu=lambda x, m, k, a0, b0, t, mu, **_: t * mu), "both sides of the fraction"),
+    (with_entries(mu=lambda *_, mu, **__: mu + 1), "In mu: The answer is 1 too large"),
+    (with_entries(lam=lambda *_, lam, **__: lam**0.5), "return its square root"),
+    (
+        with_entries(lam=lambda x, m, k, a0, b0, t, **_: len(x) * t),
+        "lambda0 is missing in lambda_",
+    ),
+    (with_entries(lam=lambda x, m, k, a0, b0, t, **_: (k + len(x)) / t), "divided by"),
+    (with_entries(lam=lambda *_, lam, **__: lam + 1), "In lambda_: The answer is 1 too large"),
+    (with_entries(a=lambda x, m, k, a0, *_, **__: a0 + len(x)), "you added one"),
+    (with_entries(a=lambda x, *_, **__: len(x) / 2), "a0 is missing in a, and"),
+    (with_entries(a=lambda *_, a, **__: a - 1), "one too small"),
+    (with_entries(a=lambda *_, a, **__: 2 * a), "In a: The answer is 2 times"),
+    (rate(lambda n, l0, lam: (n + 1) / lam), "lambda0 times in b, not once"),
+    (rate(lambda n, l0, lam: (n + l0) * lam**-0.5), "adds the deviation"),
+    (
+        with_entries(
+            b=lambda x, m, k, a0, b0, t, mu, lam, **_: (
+                b0 + 0.5 * (((x - mu) ** 2).sum() + len(x) / lam)
+            )
+        ),
+        "prior's square",
+    ),
+    (
+        with_entries(b=lambda x, m, k, a0, b0, t, mu, **_: b0 + 0.5 * ((x - mu) ** 2).sum()),
+        "and the variance of μ everywhere",
+    ),
+    (
+        with_entries(b=lambda x, m, k, a0, b0, t, **_: b0 + 0.5 * ((x - x.mean()) ** 2).sum()),
+        "around the mean of x",
+    ),
+    (with_entries(b=lambda x, m, k, a0, b0, t, b, **_: b0 + t * (b - b0)), "it is not averaged"),
+    (with_entries(b=lambda *_, b, **__: b + 1), "In b: The answer is 1 too large"),
+    (lambda *a: (lambda mu, lam, shape, b: (mu, lam, b, shape))(*plain_sweep(*a)), "order is not"),
+    (lambda *a: plain_sweep(*a)[0], "return 4 things"),
+    (with_entries(b=lambda x, m, k, a0, b0, t, mu, **_: (x - mu) ** 2), "b has shape .4."),
 ]
 RIGHT = [
     by_hand,
