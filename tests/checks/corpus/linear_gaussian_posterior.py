@@ -99,6 +99,39 @@ def with_gain_too_large(x, W, a, b):
     return gain @ x, eye(W.shape[1]) / a - gain @ W / a
 
 
+def precision(W, a, b):
+    return a * torch.eye(W.shape[1], dtype=W.dtype) + b * W.T @ W
+
+
+def with_covariance(covariance):
+    """A function whose covariance is this one of (W, a, b), and whose mean follows from it."""
+
+    def fn(x, W, a, b):
+        matrix = covariance(W, a, b)
+        return b * matrix @ W.T @ x, matrix
+
+    return fn
+
+
+def with_mean(mean):
+    """A function with the right covariance, and this mean of (x, W, a, b, covariance)."""
+
+    def fn(x, W, a, b):
+        covariance = exact(x, W, a, b)[1]
+        return mean(x, W, a, b, covariance), covariance
+
+    return fn
+
+
+inv = torch.linalg.inv
+
+
+def by_least_squares(x, W, a, b):
+    fitted = torch.linalg.inv(W.T @ W) @ W.T @ x if len(x) >= W.shape[1] else W.T @ x
+    covariance = torch.linalg.inv(precision(W, a, b))
+    return covariance @ (b * W.T @ W @ fitted), covariance
+
+
 WRONG = [
     (solved_if_square, "With as many latents as observations"),
     (turned_if_square, "With as many latents as observations"),
@@ -119,7 +152,7 @@ WRONG = [
     (lambda x, W, a, b: exact(x, W, a, b**2), "β is squared; it is an inverse"),
     (lambda x, W, a, b: exact(x, W, 1.0, b), "The prior's precision is taken to be"),
     (lambda x, W, a, b: exact(x, W, a, 1.0), "β is missing: each observation has"),
-    (with_changed(lambda m, c: (m, torch.linalg.inv(c))), "precision"),
+    (with_changed(lambda m, c: (m, torch.linalg.inv(c))), "This is the precision"),
     (
         with_changed(lambda m, c: (m, torch.linalg.cholesky(c))),
         "This is the Cholesky factor L; the",
@@ -173,6 +206,34 @@ WRONG = [
         lambda x, W, a, b: (linear(x, W, a, b)[0], 2 * eye(W.shape[1]) / a - linear(x, W, a, b)[1]),
         "added to the covariance of the prior",
     ),
+    (with_covariance(lambda W, a, b: inv(a + b * W.T @ W)), "diagonal only: αI"),
+    (with_covariance(lambda W, a, b: 1 / (a + b * W.T @ W)), "α stands for αI"),
+    (with_covariance(lambda W, a, b: 1 / precision(W, a, b)), "inverted as a whole"),
+    (with_covariance(lambda W, a, b: inv(precision(W, a**2, b**2))), "do not square"),
+    (with_covariance(lambda W, a, b: inv(precision(W, a, -b))), "precisions add"),
+    (with_covariance(lambda W, a, b: eye(W.shape[1]) / a + inv(b * W.T @ W)), "covariances do not"),
+    (
+        with_covariance(lambda W, a, b: inv(precision(W, a, b).diagonal().diag())),
+        "inverted the diagonal only",
+    ),
+    (with_covariance(lambda W, a, b: inv(precision(W, a, b)) * 1.01), "our answer is|everywhere"),
+    (with_mean(lambda x, W, a, b, S: a * S @ W.T @ x), "α stands where β"),
+    (with_mean(lambda x, W, a, b, S: S @ W.T @ x / b), "β divides"),
+    (with_mean(lambda x, W, a, b, S: W.T @ x), "This is Wᵀx"),
+    (with_mean(lambda x, W, a, b, S: b * inv(S) @ W.T @ x), "multiplied by the precision"),
+    (with_mean(lambda x, W, a, b, S: -b * S @ W.T @ x), "sign of the mean"),
+    (with_mean(lambda x, W, a, b, S: torch.zeros(W.shape[1])), "mean of the prior"),
+    (with_mean(lambda x, W, a, b, S: b * S.diagonal() * (W.T @ x)), "Only the diagonal"),
+    (with_mean(lambda x, W, a, b, S: b**2 * S @ W.T @ x), "β enters twice"),
+    (with_mean(lambda x, W, a, b, S: b / (a + b) * torch.linalg.pinv(W) @ x), r"f\(z\) = z only"),
+    (with_mean(lambda x, W, a, b, S: W @ (b * S @ W.T @ x)), "mean has D entries"),
+    (with_mean(lambda x, W, a, b, S: b * S @ W.T @ x + 0.1), "our answer is|everywhere"),
+    (
+        lambda x, W, a, b: (W.T @ x, inv(a * torch.eye(len(x)) + b * W @ W.T)),
+        r"covariance is \[D, D\]",
+    ),
+    (lambda x, W, a, b: (W.T @ x, torch.ones(())), r"give \[3, 3\]"),
+    (by_least_squares, "With fewer observations than latents"),
 ]
 RIGHT = [
     augmented,
