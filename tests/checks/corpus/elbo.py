@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy
 
 
 def bce(x, f):
@@ -94,6 +95,11 @@ def as_probabilities(x, a, m, v):
     return (x * p.log() + (1 - x) * (1 - p).log()).sum(1) - kl(m, v)
 
 
+def from_probabilities(x, logits, loc, log_var):
+    likelihood = -binary_cross_entropy(logits.sigmoid(), x, reduction="none").sum(-1)
+    return likelihood - kl(loc, log_var)
+
+
 WRONG = [
     (
         with_kl(lambda m, v: kl(m.clamp(-3, 3), v)),
@@ -120,9 +126,9 @@ WRONG = [
     (with_kl(lambda m, v: kl(m, v) + 0.5 * m.shape[1]), "your answer|−1"),
     (lambda x, f, m, v: -bce(x, f).sum(1) + kl(m, v), "The KL is added; the bound is log"),
     (lambda x, f, m, v: bce(x, f).sum(1) + kl(m, v), "The sign is wrong: this is the loss"),
-    (lambda x, f, m, v: bce(x, f).sum(1) - kl(m, v), "sign"),
+    (lambda x, f, m, v: bce(x, f).sum(1) - kl(m, v), "sign of log p"),
     (lambda x, f, m, v: -bce(x, f).mean(1) - kl(m, v), "The cross entropy is averaged over"),
-    (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v) / m.shape[1], "KL"),
+    (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v) / m.shape[1], "KL is averaged over"),
     (
         lambda x, f, m, v: -functional.binary_cross_entropy_with_logits(f, x) - kl(m, v),
         "binary_cross_entropy takes the mean of",
@@ -159,7 +165,7 @@ WRONG = [
     (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v) * 2, "In the KL: The factor ½ is missing"),
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / math.log(2), "bits"),
     (lambda x, f, m, v: (-bce(x, f).sum(1) - kl(m, v)) / x.shape[1], "divided"),
-    (lambda x, f, m, v: -bce(x, f.detach()).sum(1) - kl(m, v), "logits"),
+    (lambda x, f, m, v: -bce(x, f.detach()).sum(1) - kl(m, v), "No gradient reaches logits"),
     (lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).detach(), "detached"),
     (lambda x, f, m, v: -bce(x, f).sum(1) - kl(m, v.detach()), "log_var"),
     (through_probabilities, "Logits or probabilities are cut off"),
@@ -212,6 +218,11 @@ WRONG = [
     (lambda x, a, m, v: (x * a.log_softmax(1)).sum(1) - kl(m, v), "softmax runs over the pixels"),
     (lambda x, a, m, v: -bce(x, a).sum(1) - kl(m.requires_grad_(), v), "requires_grad or grad of"),
     (lambda x, a, m, v: (-bce(x, a).sum(1) - kl(m, v)).squeeze(), "For one row alone"),
+    (
+        lambda x, a, m, v: -bce(x, a).sum(1) / x.shape[1] - kl(m, v) / m.shape[1],
+        "Both terms",
+    ),
+    (from_probabilities, "cut off at −100"),
 ]
 RIGHT = [
     row_by_row,

@@ -116,7 +116,7 @@ WRONG = [
         "The same ε is used for every latent of",
     ),
     (lambda m, v, g: Normal(m, (0.5 * v).exp()).rsample(), "global random"),
-    (drawn, "gradient"),
+    (drawn, "z was drawn"),
     (
         lambda m, v, g: m + (0.5 * v).exp() * torch.rand(m.shape, generator=g, dtype=m.dtype),
         r"ε is uniform \(torch\.rand\); it must be",
@@ -152,7 +152,7 @@ WRONG = [
     ),
     (lambda m, v, g: m + (0.5 * v).exp() * noise(m, g).sort(0).values, "leave them as drawn"),
     (lambda m, v, g: m + (0.5 * v).exp().detach() * noise(m, g), "log_var"),
-    (lambda m, v, g: m.detach() + (0.5 * v).exp() * noise(m, g), "loc"),
+    (lambda m, v, g: m.detach() + (0.5 * v).exp() * noise(m, g), "No gradient reaches loc"),
     (
         lambda m, v, g: m + torch.nn.functional.softplus(v) * noise(m, g),
         "The first latent of z has deviation",
@@ -178,13 +178,13 @@ WRONG = [
     (lambda m, v, g: draw(m.clamp(max=100), v, g), "right for loc cut off above 100"),
     (lambda m, v, g: draw(m, v, None), "generator"),
     (lambda m, v, g: draw(m, v.clamp(-3, 3), g), "right for log_var cut off at −3"),
-    (lambda m, v, g: draw(m, v, g).detach(), "detached"),
+    (lambda m, v, g: draw(m, v, g).detach(), "z is detached"),
     (lambda m, v, g: draw(m, v.detach(), g), "reaches log_var"),
     (lambda m, v, g: m * draw(0 * m, v, g), "deviation|mean"),
     (lambda m, v, g: Normal(m, (v / 2).exp()).sample(), "generator"),
     (lambda m, v, g: Normal(m, (v / 2).exp()).rsample(), "generator"),
     (lambda m, v, g: (draw(m, v, g), m, v), "returns a tuple|shape"),
-    (lambda m, v, g: draw(m, v, g)[0], "has shape"),
+    (lambda m, v, g: draw(m, v, g)[0], "must be that of loc"),
     (lambda m, v, g: draw(m, v, g).numpy(), "numpy|detached"),
     (lambda m, v, g: m - 2 * (v / 2).exp() * draw(0 * m, 0 * v, g), r"⊙ ε times about 2(\.\d)?;"),
     (lambda m, v, g: draw(m, v, g) + 0.1, r"plus about 0\.(09|1)\d*; leave that out"),
@@ -192,6 +192,9 @@ WRONG = [
         lambda m, v, g: m + (0.5 * v).exp() * torch.randn(len(m), 2, generator=g, dtype=m.dtype),
         "For three latents: Two shapes do not fit together",
     ),
+    (lambda m, v, g: m + v.sqrt() * noise(m, g), "NaN or infinite"),
+    (lambda m, v, g: m + (0.25 * v).exp() * noise(m, g), "root is taken twice"),
+    (lambda m, v, g: draw(m, v, g) + (m - m.detach()), "gradients are not those"),
 ]
 RIGHT = [
     box_muller,
