@@ -1,9 +1,9 @@
 """Answers written from the exercises alone: nothing wrong is accepted, nothing right refused.
 
-`corpus/` has a file a check, or one a chapter while that is new, and one for the ends of what
-several may be given. Each wrong answer stands beside
-words of what it must be told; `answer is … where … is right` alone tells a number and no reason,
-and one in ten may get no more.
+`corpus/` has a file a check, or one a chapter while that is new, one for the ends of what several
+may be given, and one that calls the package. Each wrong answer stands beside words of what it must
+be told; `answer is … where … is right` alone tells a number and no reason, and one in ten may get
+no more.
 `python tests/checks/test_corpus.py` prints the table.
 """
 
