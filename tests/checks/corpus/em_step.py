@@ -323,7 +323,7 @@ WRONG = [
     (in_densities, "With a point far|stay in the logarithm"),
     (step_with(2, lambda s, *_: s + 0.01 * torch.eye(s.shape[1])), "n covariances"),
     (step_with(2, lambda s, *_: 0.5 * (s + s.mean(0))), "n covariances"),
-    (step_with(1, lambda m, *_: m.flip(0)), "answer is ∞ where"),
+    (step_with(1, lambda m, *_: m.flip(0)), "In means, at"),
     (step_with(0, lambda w, *_: w / 2), "1/2|0.5 times"),
     (step_with(0, lambda w, *_: w.softmax(0)), "n weights"),
     (step_with(0, lambda w, *_: w.log()), "n weights"),
@@ -364,6 +364,7 @@ WRONG = [
     (with_part(2, lambda x, r, t, right: 2 * right), "covariances: The answer is 2"),
     (lambda *a: exact(*a)[1], "return 3 things"),
     (lambda *a: None, "returns nothing"),
+    (lambda x, *theta: exact(x.sub_(1), *theta), "You change x in place"),
 ]
 RIGHT = [
     with_scipy,

@@ -346,6 +346,7 @@ WRONG = [
     (last_batch_dropped, "The last, smaller batch is left out"),
     (lambda m, x, g: importance_weighted_bound(m, x, 50, g).mean(), "average the logs"),
     (training_while_measuring, "an evaluation takes no step"),
+    (lambda m, x, g: m.elbo(x, 1, g).mean() / 0, "our answer is −∞"),
 ]
 RIGHT = [
     batched(size=100, of=lambda m, x, g: m.elbo(x, 50, g)),

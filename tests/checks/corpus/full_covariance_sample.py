@@ -184,6 +184,8 @@ WRONG = [
     (lambda *a: (sample(*a)[0].sum(-1), sample(*a)[1]), "z has shape"),
     (with_density(lambda *a: sample(*a)[1].detach()), "no gradient of log q"),
     (lambda *a: (sample(*a)[0] + 0.1, sample(*a)[1]), "too large, everywhere"),
+    (lambda m, v, r, e: sample(m.detach(), v, r, e), "No gradient reaches loc"),
+    (lambda m, v, r, e: sample(m, v.detach(), r, e), "No gradient reaches log_var"),
 ]
 RIGHT = [
     row_by_row,

@@ -162,6 +162,9 @@ WRONG = [
     (lambda m, v: Independent(Normal(m, (v / 2).exp()), 1).entropy(), "entropy of q"),
     (lambda m, v: exact(m, v)[:, None], "without keepdim"),
     (lambda m, v: exact(m, v).detach(), "detached: no gradient reaches loc, log_var"),
+    (lambda m, v: exact(m, v).sum(), r"as well \(the sum\)"),
+    (lambda m, v: exact(m, v).mean(), r"as well \(the mean\)"),
+    (lambda m, v: exact(m, v.abs()), "the absolute value of log_var"),
 ]
 RIGHT = [
     by_loop,

@@ -129,6 +129,8 @@ WRONG = [
     (lambda q, p: (q - p).exp().mean().log(), "logarithm of a mean"),
     (lambda q, p: mean(q, p).round(decimals=2), "rounded to 2 decimals"),
     (lambda q, p: (p.exp() * (p - q)).mean(), "weights by p"),
+    (lambda q, p: mean(q, p) + 1, "too large, everywhere"),
+    (lambda q, p: mean(q, p) + torch.rand(()), "no random draw"),
 ]
 RIGHT = [
     by_loop,

@@ -48,7 +48,7 @@ WRONG = [
     (lambda t, n: n * t.mean().abs(), "The answer is the absolute value of"),
     (lambda t, n: n * t, r"The answer has shape \[4\]; reduce it"),
     (lambda t, n: n * t.mean(0, keepdim=True).expand(2), "shape"),
-    (lambda t, n: -n * t.mean(), "scaled the mean by N/M"),
+    (lambda t, n: -n * t.mean(), "sign is wrong"),
     (lambda t, n: n * t.mean().detach(), "detached"),
     (lambda t, n: int(n * t.mean()), "The decimals are cut off"),
     (in_place, "in place"),

@@ -174,7 +174,7 @@ WRONG = [
         lambda *a: (sweep(*a)[1], sweep(*a)[0], *sweep(*a)[2:]),
         "The numbers are right and their order",
     ),
-    (lambda *a: sweep(*a)[:2], "a tuple of 3; return 4 things"),
+    (lambda *a: sweep(*a)[:2], "a tuple of 2; return 4 things"),
     (in_place, "in place"),
     (sweep_with(0, lambda mu, x, *_: x.mean()), "mu is the mean of x"),
     (sweep_with(1, lambda lam, x, m, l0, *_: l0 + len(x)), "E.τ. is missing in lambda_"),

@@ -96,6 +96,8 @@ WRONG = [
     (lambda a, b: a.square().sum(-1), "This is right for x_hat = 0"),
     (lambda a, b: (a - b)[:, :2].square().sum(-1), "Only the first 2 columns"),
     (lambda a, b: (a - b).square().sum(-1).repeat(2), r"shape \[10\]"),
+    (lambda a, b: (a - b).square().sum(-1).mean(), r"as well \(the mean\)"),
+    (lambda a, b: (a - b).square().sum(-1).squeeze(), "a number without axes"),
 ]
 RIGHT = [
     lambda x, y: torch.cdist(x[:, None], y[:, None]).flatten() ** 2,

@@ -363,6 +363,8 @@ WRONG = [
     (in_terms(right, order="decoder late"), "decoder of step t uses the state"),
     (in_terms(right, standard=True), r"KL is taken to N\(0, I\)"),
     (in_terms(right, keep=True, standard=True), "separate VAEs"),
+    (in_terms(lambda f, k: right(f, k).sum()), "reduced over the batch"),
+    (in_terms(lambda f, k: right(f, k) + 1), "too large, everywhere"),
 ]
 RIGHT = [
     by_numpy_without_gradients,
