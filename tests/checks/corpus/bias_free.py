@@ -70,11 +70,11 @@ WRONG = [
     (lambda n, d: of_products(n, d), "Got: Long"),
     (lambda s, d: line(np.asarray(s) ** -1, np.asarray(d))[1], "whole numbers as sizes"),
     (lambda s, d: line(s.numpy(), d.numpy())[1], "against n; take 1/n"),
-    (lambda s, d: line(1 / s.numpy(), d.numpy())[0], "slope"),
+    (lambda s, d: line(1 / s.numpy(), d.numpy())[0], "the slope of the line"),
     (lambda s, d: d.mean(), "mean"),
     (lambda s, d: d.min(), "This is the smallest distance"),
     (lambda s, d: d[-1], "This is the distance measured last"),
-    (lambda s, d: d[s.argmax()], "largest"),
+    (lambda s, d: d[s.argmax()], "at the largest n"),
     (
         lambda s, d: line(
             s.log().numpy() if s.is_floating_point() else s.double().log().numpy(), d.numpy()

@@ -196,9 +196,9 @@ WRONG = [
         ),
         "A small number is added inside the logarithm",
     ),
-    (lambda x, a, m, v: bound(x, a, m, v).mean(), "one number"),
+    (lambda x, a, m, v: bound(x, a, m, v).mean(), "reduced over the batch"),
     (lambda x, a, m, v: bound(a, x, m, v), "swapped"),
-    (lambda x, a, m, v: bound(x, a, m, 2 * v), "read log_var as log σ"),
+    (lambda x, a, m, v: bound(x, a, m, 2 * v), "In the KL: You read log_var as log σ"),
     (lambda x, a, m, v: (bound(x, a, m, v), plain_kl(m, v), 1), "returns a tuple|return"),
     (
         lambda x, a, m, v: Bernoulli(logits=a).log_prob(x) - plain_kl(m, v)[:, None],

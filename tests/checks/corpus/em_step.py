@@ -277,7 +277,10 @@ WRONG = [
     (changed(0, lambda w: torch.full_like(w, 1 / len(w))), r"each is N_k / N"),
     (lambda *a: tuple(part.squeeze() for part in exact(*a)), "number without axes"),
     (determinant_twice, "determinant counts twice"),
-    (with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c)).softmax(0)), "over the data"),
+    (
+        with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c)).softmax(0)),
+        "normalized over the data",
+    ),
     (
         with_r(lambda x, w, m, c: log_density(x, m, c).softmax(1)),
         "weights are missing in your E step",
@@ -286,7 +289,7 @@ WRONG = [
         with_r(lambda x, w, m, c: (w + log_density(x, m, c)).softmax(1)),
         "In weights: This is right for the exponential of weights, not for",
     ),
-    (with_r(hard), "You give each point to its likeliest"),
+    (with_r(hard), "each point to its likeliest component"),
     (with_r(no_determinant), "determinant is missing"),
     (
         with_r(covariance_for_precision),
@@ -295,7 +298,10 @@ WRONG = [
     (with_r(no_half), "The ½ in the exponent of your Gaussian"),
     (with_r(plain_densities), "stay in the logarithm"),
     (with_r(plain_with_floor), "With a point far from every component"),
-    (lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), around=m), "old mean"),
+    (
+        lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), around=m),
+        "around the old means",
+    ),
     (
         lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), count=lambda n: n - 1),
         "covariances are divided by N_k − 1",
@@ -317,8 +323,8 @@ WRONG = [
     ),
     (diagonal, "off the diagonal"),
     (twice, "our answer is"),
-    (in_place, "in place"),
-    (lambda x, w, m, c: exact(x, w, m, c)[:2], "3 things"),
+    (in_place, "You change means in place"),
+    (lambda x, w, m, c: exact(x, w, m, c)[:2], "return 3 things"),
     (lambda x, w, m, c: exact(x, w, m, c)[::-1], r"weights has shape \[3, 2, 2\]; it must"),
     (in_densities, "With a point far|stay in the logarithm"),
     (step_with(2, lambda s, *_: s + 0.01 * torch.eye(s.shape[1])), "n covariances"),
@@ -329,7 +335,7 @@ WRONG = [
     (step_with(0, lambda w, *_: w.log()), "n weights"),
     (lambda *a: step(*a)[::-1], "weights has shape"),
     (lambda *a: step(*a)[:2], "3 things"),
-    (lambda x, w, m, s: (w, m, s), "have not changed"),
+    (lambda x, w, m, s: (w, m, s), "weights have not changed"),
     (step_with(2, lambda s, *_: torch.diag_embed(s.diagonal(dim1=1, dim2=2))), "diagonal"),
     (with_r(joint), "not normalized; divide each row"),
     (with_part(0, lambda x, r, t, right: r.sum(0)), "are the counts N_k"),

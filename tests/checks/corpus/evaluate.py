@@ -255,7 +255,7 @@ WRONG = [
     (batched(of=functools.partial(rows, kl=0.5)), "KL"),
     (
         batched(of=lambda m, x, g: rows(m, x, g, z_of=lambda q: m.prior.sample((len(x),)))),
-        "z is drawn from the prior; draw it",
+        "drawn from the prior; draw it from q",
     ),
     (
         batched(

@@ -57,7 +57,7 @@ WRONG = [
     (lambda f: exact(f.detach()), "detached"),
     (lambda f: (f + (-f).exp().detach() - 1).sum(1), "gradient"),
     (lambda f: f.add_((-f).exp() - 1).sum(1), "in place"),
-    (by_draws, "random"),
+    (by_draws, "no random draw"),
     (
         lambda f: exact(f.clamp(-10, 10)),
         "This is right for log_rate cut off at −10 and 10, not for log_rate",

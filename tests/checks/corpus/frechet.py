@@ -164,7 +164,7 @@ WRONG = [
     (lambda *a: exact(*a).sqrt(), "This is the root of the distance; it"),
     (lambda *a: -exact(*a), "sign"),
     (lambda m1, c1, m2, c2: (m1 - m2).square().sum(), "Only the means are compared; the"),
-    (lambda m1, c1, m2, c2: exact(0 * m1, c1, 0 * m2, c2), "means"),
+    (lambda m1, c1, m2, c2: exact(0 * m1, c1, 0 * m2, c2), "The means are missing"),
     (
         lambda m1, c1, m2, c2: exact(m1, c1, m2, c2) - (m1 - m2).square().sum() + (m1 - m2).norm(),
         r"\|μ₁ − μ₂\| enters squared; yours does",
@@ -245,7 +245,7 @@ WRONG = [
     ),
     (lambda m, c, n, d: frechet(m, c, n, d).sqrt(), "asked for squared"),
     (lambda m, c, n, d: frechet(m, c, m, d), "means are missing|means is missing"),
-    (lambda m, c, n, d: frechet(m, c @ c, n, d @ d), "standard deviations"),
+    (lambda m, c, n, d: frechet(m, c @ c, n, d @ d), "for standard deviations"),
     (
         lambda m, c, n, d: frechet(m, torch.diag(c.diag()), n, torch.diag(d.diag())),
         "variances are used",

@@ -58,7 +58,7 @@ WRONG = [
     (lambda m, L: 2 * exact(m, L), "The ½ before the sum is missing"),
     (lambda m, L: exact(m, L) / m.shape[1], "Averaged over the latents; a KL sums"),
     (lambda m, L: exact(m, L).mean(), "Averaged over the batch"),
-    (lambda m, L: exact(m, L)[:, None], "keepdim"),
+    (lambda m, L: exact(m, L)[:, None], "sum without keepdim"),
     (lambda m, L: exact(m, L) + log_det(L), "The log determinant has the wrong"),
     (lambda m, L: exact(m, L) + 0.5 * log_det(L), "log determinant is missing"),
     (lambda m, L: exact(m, L) + 0.25 * log_det(L), "log det Σ is 2 Σ log L_ii, since Σ = L"),

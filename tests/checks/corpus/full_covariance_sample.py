@@ -102,7 +102,10 @@ WRONG = [
     ),
     (with_log_q(lambda z, m, v, r, e: log_noise(e) + 0.5 * v.sum(1)), "wrong sign: where L"),
     (with_log_q(lambda z, m, v, r, e: log_noise(e)), "The log-determinant is missing: this"),
-    (with_log_q(lambda z, m, v, r, e: -0.5 * e.square().sum(1) - 0.5 * v.sum(1)), "2π"),
+    (
+        with_log_q(lambda z, m, v, r, e: -0.5 * e.square().sum(1) - 0.5 * v.sum(1)),
+        "of every latent is missing",
+    ),
     (
         with_log_q(lambda z, m, v, r, e: Normal(m, (0.5 * v).exp()).log_prob(z).sum(1)),
         "This is the density of a diagonal",
@@ -113,14 +116,14 @@ WRONG = [
     ),
     (with_log_q(lambda z, m, v, r, e: mvn(z.detach(), m, v, r, e)), "gradient"),
     (with_log_q(lambda z, m, v, r, e: mvn(z, m, v, r, e).sum()), "batch"),
-    (with_log_q(lambda z, m, v, r, e: mvn(z, m, v, r, e)[:, None]), "keepdim"),
+    (with_log_q(lambda z, m, v, r, e: mvn(z, m, v, r, e)[:, None]), "sum without keepdim"),
     (
         with_log_q(lambda z, m, v, r, e: mvn(z, m, v, r, e).exp()),
         r"This is q\(z\); take its logarithm",
     ),
     (with_log_q(lambda z, m, v, r, e: -mvn(z, m, v, r, e)), r"this is −log q\(z\)"),
     (in_place, "change raw in place"),
-    (lambda m, v, r, e: exact(m, v, r, e)[0], "2 things"),
+    (lambda m, v, r, e: exact(m, v, r, e)[0], "return 2 things"),
     (
         lambda m, v, r, e: exact(m, v.clamp(-4, 4), r, e),
         "In z: This is right for log_var cut off at −4 and 4, not for log_var",

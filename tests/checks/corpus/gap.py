@@ -152,7 +152,7 @@ WRONG = [
     (without_prior, "leaves out the prior"),
     (mean_forgets_the_noise, r"Right but for one step: noise \^ 2 left out of a quotient\."),
     (difference_not_squared, "our answer is"),
-    (from_draws, "random"),
+    (from_draws, "no random draw"),
     (lambda a, s, w, n, x: kl(a, s, 0.0, 1.0), "KL to the prior; the gap is the KL to the post"),
     (
         lambda a, s, w, n, x: gap(a, s, w, 1.0, x),
@@ -188,7 +188,7 @@ WRONG = [
         "our answer|noise as a var",
     ),
     (of(lambda g, *_: g.round(decimals=3)), "rounded to 3 decimals"),
-    (of(lambda g, *_: torch.stack([g, g])), "shape"),
+    (of(lambda g, *_: torch.stack([g, g])), "has shape .2."),
     (of(lambda g, *_: g.clamp(max=30)), "cut off at 30"),
     (
         lambda m, s, *a: evidence(*a) - at_the_mean(m, *a) + kl(m, s, 0.0, 1.0),

@@ -72,7 +72,7 @@ WRONG = [
     (lambda q, p: (p - q).mean(), "sign"),
     (lambda q, p: (q.exp() * (q - p)).mean(), "You weighted by q again; the draws"),
     (lambda q, p: (q - p).sum(), "This is a sum over the draws; take the"),
-    (lambda q, p: (q - p).abs().mean(), "absolute"),
+    (lambda q, p: (q - p).abs().mean(), "absolute values"),
     (
         lambda q, p: 0.5 * (q - p).square().mean(),
         "This is k2, half the mean square; it is biased, little where",
@@ -88,7 +88,7 @@ WRONG = [
     ),
     (lambda q, p: (q - p).median(), "median"),
     (self_normalized, "The draws are weighted by q again; they come from q, so each counts"),
-    (lambda q, p: (q - p).mean() / math.log(2), "bits"),
+    (lambda q, p: (q - p).mean() / math.log(2), "in bits"),
     (lambda q, p: -p.mean(), "Only log p is averaged; that is the"),
     (lambda q, p: q.mean(), "Only log q is averaged; that is minus"),
     (lambda q, p: ((p - q).exp() * (p - q)).mean(), r"This is an estimate of KL\(p ‖ q\), by"),

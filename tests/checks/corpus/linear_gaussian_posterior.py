@@ -165,7 +165,7 @@ WRONG = [
     (with_changed(lambda m, c: (c, m)), "wrong order: return mean first"),
     (with_changed(lambda m, c: (m[:, None], c)), r"mean has shape \[3, 1\]; sum without"),
     (with_changed(lambda m, c: (m, c.sqrt())), "You took the square root; the"),
-    (with_changed(lambda m, c: m), "2 things"),
+    (with_changed(lambda m, c: m), "return 2 things"),
     (
         lambda x, W, a, b: (b * W.T @ x, exact(x, W, a, b)[1]),
         "The covariance is missing in the mean",
@@ -175,7 +175,7 @@ WRONG = [
         "β is missing in the mean: it is β",
     ),
     (least_squares, "The prior is missing: add αI before"),
-    (in_place, "in place"),
+    (in_place, "change W in place"),
     (
         lambda x, W, a, b: (torch.linalg.lstsq(W, x).solution, exact(x, W, a, b)[1]),
         "This is the least-squares solution",

@@ -136,10 +136,10 @@ WRONG = [
         with_q(lambda f: torch.full_like(f, -math.log(f.shape[1]))),
         "All labels have the same weight",
     ),
-    (log_of_softmax, "NaN"),
+    (log_of_softmax, "0 · log 0 is 0"),
     (rounded_softmax, "10⁻⁴"),
     (hard, "Only the likeliest label counts here"),
-    (lambda f, ll, kl: exact(f, ll, kl).mean(), "batch"),
+    (lambda f, ll, kl: exact(f, ll, kl).mean(), "reduced over the batch"),
     (lambda f, ll, kl: exact(f, ll, kl) / f.shape[1], "You took a mean over the labels; the"),
     (
         lambda f, ll, kl: (ll - kl).logsumexp(1) - math.log(f.shape[1]),
@@ -168,7 +168,7 @@ WRONG = [
     (lambda a, f, k: mixture(a, f, k) - math.log(a.shape[1]), "counts 2 times"),
     (lambda a, f, k: mixture(a.T, f, k), "Two shapes|stops|your answer|fit"),
     (lambda a, f, k: -mixture(a, f, k), "this is the loss"),
-    (lambda a, f, k: torch.logsumexp(a.log_softmax(1) + f - k, 1), "outside the sum"),
+    (lambda a, f, k: torch.logsumexp(a.log_softmax(1) + f - k, 1), "stands outside the sum"),
     (lambda a, f, k: value_of(a, f, k) - math.log(a.shape[1]), "entropy of q.* is missing"),
     (lambda a, f, k: value_of(a, f, k) - math.log(a.shape[1]) - entropy(a), "has the wrong sign"),
     (

@@ -160,7 +160,10 @@ WRONG = [
     (drops_the_first, "The first model is never considered"),
     (index_for_model, "The first thing returned must be one"),
     (lambda ms, s, v, t: (max(ms, key=lambda m: s(m, t)), max(s(m, t) for m in ms)), "test"),
-    (lambda ms, s, v, t: (exact(ms, s, v, t)[0], s(exact(ms, s, v, t)[0], v)), "valid"),
+    (
+        lambda ms, s, v, t: (exact(ms, s, v, t)[0], s(exact(ms, s, v, t)[0], v)),
+        "validation score is reported",
+    ),
     (lambda ms, s, v, t: (exact(ms, s, v, t)[0], max(s(m, t) for m in ms)), "test"),
     (lambda ms, s, v, t: exact(ms, s, v, t)[0], "Your function returns a _Candidate"),
     (lambda ms, s, v, t: exact(ms, s, v, t)[1], "Your function returns a float; return"),

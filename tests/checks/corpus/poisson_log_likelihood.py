@@ -66,13 +66,13 @@ def factorial(x):
 
 
 WRONG = [
-    (lambda x, f: (x * f - f.exp()).sum(1), "x!"),
+    (lambda x, f: (x * f - f.exp()).sum(1), "−log x! is missing"),
     (
         lambda x, f: (x * f - f.exp() - torch.lgamma(x)).sum(1),
         r"lgamma\(x\) is log \(x − 1\)!; take",
     ),
     (lambda x, f: (x * f - f.exp() + torch.lgamma(x + 1)).sum(1), "log x! is added; it must be"),
-    (lambda x, f: (x * f - f - torch.lgamma(x + 1)).sum(1), "The logarithm of the rate is"),
+    (lambda x, f: (x * f - f - torch.lgamma(x + 1)).sum(1), "logarithm of the rate is subtracted"),
     (lambda x, f: (x * f + f.exp() - torch.lgamma(x + 1)).sum(1), "The rate is added; it must be"),
     (
         lambda x, f: (f - f.exp() - torch.lgamma(x + 1)).sum(1),
@@ -91,7 +91,7 @@ WRONG = [
         lambda x, f: (torch.xlogy(x, f) - f - torch.lgamma(x + 1)).sum(1),
         "You used log_rate as the rate itself",
     ),
-    (lambda x, f: -exact(x, f), "sign"),
+    (lambda x, f: -exact(x, f), "this is the loss"),
     (lambda x, f: exact(x, f).mean(), "batch"),
     (lambda x, f: exact(x, f) / x.shape[1], "The terms are averaged over"),
     (

@@ -22,7 +22,7 @@ def loss_with_half_a_graph(x, x_hat):
 
 
 WRONG = [
-    (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "the batch"),
+    (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "reduced over the batch as well"),
     (functional.l1_loss, "one number for the whole batch"),
     (
         lambda x, y: functional.huber_loss(y, x, reduction="none").sum(1),
@@ -51,7 +51,7 @@ WRONG = [
     (lambda x, y: (x - y.data).square().sum(1), "detached"),
     (without_graph, "detached"),
     (torch.cdist, "shape"),
-    (lambda x, y: torch.cdist(x, y).diagonal(), "root"),
+    (lambda x, y: torch.cdist(x, y).diagonal(), "You took the square root"),
     (lambda x, y: (x - y).square().sum(1) + 1e-3, "too large"),
     (lambda x, y: (x - y).square().sum(1).round(decimals=2), "rounded"),
     (
@@ -65,13 +65,16 @@ WRONG = [
     ),
     (lambda x, y: (x - y) @ (x - y).T, "shape"),
     (lambda x, y: 1 - functional.cosine_similarity(x, y), "your answer"),
-    (lambda x, y: functional.mse_loss(y, x), "mean over images and pixels"),
+    (lambda x, y: functional.mse_loss(y, x), "the mean over images and pixels at once"),
     (lambda x, y: functional.mse_loss(y, x, reduction="sum"), "one number"),
-    (lambda x, y: functional.mse_loss(y, x, reduction="none"), "not summed yet"),
-    (lambda x, y: functional.mse_loss(y, x, reduction="none").mean(1), "mean over pixels"),
+    (lambda x, y: functional.mse_loss(y, x, reduction="none"), "The pixels are not summed yet"),
+    (
+        lambda x, y: functional.mse_loss(y, x, reduction="none").mean(1),
+        "You took the mean over pixels",
+    ),
     (lambda x, y: torch.cdist(x, y).pow(2), "shape"),
     (lambda x, y: torch.norm(x - y, dim=1), "square root"),
-    (lambda x, y: functional.l1_loss(y, x, reduction="none").sum(1), "absolute"),
+    (lambda x, y: functional.l1_loss(y, x, reduction="none").sum(1), "you summed absolute values"),
     (
         lambda x, y: functional.smooth_l1_loss(y, x, reduction="none").sum(1),
         r"Right but for one step: half a Huber loss in place of square\(x −",
@@ -81,7 +84,7 @@ WRONG = [
         lambda x, y: loss(x, y.clamp(0, 1)),
         r"This is right for x_hat cut off at 0 and 1, not for x_hat itself\.",
     ),
-    (lambda x, y: loss(x.sub_(y), 0), "change x in place"),
+    (lambda x, y: loss(x.sub_(y), 0), "You change x in place"),
     (lambda x, y: (x**2 - y**2).sum(1), "before you subtracted"),
     (lambda a, b: (a - b).sum(-1), "The square is missing: plain differences x − x̂"),
     (lambda a, b: (b - a).sum(-1), "plain differences x̂ − x cancel"),

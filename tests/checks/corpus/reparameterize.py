@@ -115,7 +115,7 @@ WRONG = [
         lambda m, v, g: m + (0.5 * v).exp() * noise(m[:, :1], g),
         "The same ε is used for every latent of",
     ),
-    (lambda m, v, g: Normal(m, (0.5 * v).exp()).rsample(), "global random"),
+    (lambda m, v, g: Normal(m, (0.5 * v).exp()).rsample(), "must come from the generator"),
     (drawn, "z was drawn"),
     (
         lambda m, v, g: m + (0.5 * v).exp() * torch.rand(m.shape, generator=g, dtype=m.dtype),
