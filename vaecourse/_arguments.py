@@ -583,11 +583,21 @@ def as_rows(x, columns=None, like=None, argument="x", *, keep_whole=False):
     """`as_tensor`, finite and of shape [N, columns]; None stands for any number of columns."""
     x = as_tensor(x, like, argument, keep_whole=keep_whole)
     if x.ndim != 2 or columns not in (None, x.shape[1]):
-        wanted = "N, D" if columns is None else f"N, {columns}"
-        flat = x.ndim > 2 and columns in (None, math.prod(x.shape[1:]))
-        hint = f": {argument}.reshape(len({argument}), -1) makes an array so" if flat else ""
-        raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{wanted}]{hint}.")
+        _refuse_shape(argument, x, "N", "D" if columns is None else columns)
     return check_finite_rows(argument, x)
+
+
+def check_last_axis(argument, x, length):
+    """The tensor `x` [..., length]; ValueError for another shape."""
+    if x.ndim == 0 or x.shape[-1] != length:
+        _refuse_shape(argument, x, "...", length)
+    return x
+
+
+def _refuse_shape(argument, x, lead, columns):
+    flat = x.ndim > 2 and columns in ("D", math.prod(x.shape[1:]))
+    hint = f": {argument}.reshape(len({argument}), -1) makes an array so" if flat else ""
+    raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{lead}, {columns}]{hint}.")
 
 
 def check_finite_rows(argument, x):

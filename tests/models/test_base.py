@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sentences import refused
 
 import vaecourse as vc
 from vaecourse.models import KINDS, VAE
@@ -73,3 +74,58 @@ def test_a_model_that_is_derived_keeps_the_parameters_of_its_kind():
 
     model = Named("mine")
     assert vc.models.build(model.params).params == VAE(4, 2, (3,)).params == model.params
+
+
+def built(kind):
+    return vc.models.build({"kind": kind, **SMALL[kind]})
+
+
+CALLED = {
+    "vae": "VAE is not called itself; it has elbo, encode, decode, reconstruct, sample, loss.",
+    "m2": "M2 is not called itself; it has encode, decode, classify, loss.",
+    "diffusion": "Diffusion is not called itself; it has elbo, sample, loss.",
+}
+
+
+@pytest.mark.parametrize("kind", CALLED)
+def test_a_model_that_is_called_says_what_it_has(kind):
+    with pytest.raises(NotImplementedError) as caught:
+        built(kind)(torch.zeros(2, 4))
+    assert str(caught.value) == CALLED[kind]
+
+
+ONE_LATENT = [kind for kind in KINDS if hasattr(KINDS[kind], "decode") and kind not in ("m2",)]
+
+
+@pytest.mark.parametrize("kind", ONE_LATENT)
+def test_what_is_to_be_coded_or_decoded_has_the_width_of_the_model(kind):
+    model = built(kind)
+    more = [torch.zeros(1, 2)] if kind == "vrnn" else []  # a state
+    width, latents = model.data_dim, model.latent_dim
+    words = refused(model.encode, torch.zeros(1, width + 1), *more)
+    assert words == f"x has shape [1, {width + 1}]; it must be [..., {width}]."
+    words = refused(model.decode, torch.zeros(1, latents + 1), *more)
+    assert words == f"z has shape [1, {latents + 1}]; it must be [..., {latents}]."
+    assert refused(model.decode, torch.tensor(0.0), *more) == (
+        f"z has shape []; it must be [..., {latents}]."
+    )
+
+
+def test_images_are_not_rows_and_the_line_that_makes_rows_of_them_is_told():
+    model = vc.models.ConvVAE([3, 4, 4], 2, [4])
+    assert refused(model.encode, torch.rand(2, 3, 4, 4)) == (
+        "x has shape [2, 3, 4, 4]; it must be [..., 48]: x.reshape(len(x), -1) makes an array so."
+    )
+    assert model.encode(torch.rand(2, 3, 48)).mean.shape == (2, 3, 2)
+
+
+def test_other_parts_of_models_say_the_width_too():
+    layered, mixture, chain = (built(kind) for kind in ("hierarchical", "gmvae", "diffusion"))
+    wrong = torch.zeros(1, 7)
+    assert refused(layered.lower_prior, wrong) == "u has shape [1, 7]; it must be [..., 1]."
+    assert refused(layered.encode_upper, wrong) == "z has shape [1, 7]; it must be [..., 2]."
+    assert refused(mixture.latent_at, wrong, torch.eye(2)) == (
+        "x has shape [1, 7]; it must be [..., 4]."
+    )
+    assert refused(chain.denoise, wrong, 1.0) == "y has shape [1, 7]; it must be [..., 4]."
+    assert refused(built("vrnn").filter, wrong) == "x has shape [1, 7]; it must be [..., 2]."

@@ -533,3 +533,18 @@ def test_what_has_an_order_and_an_end_is_a_list(hidden):
     for other in ({5: 3}, {5, 3}, iter([5, 3]), "53"):
         told = refused(lambda other=other: vc.models.VAE(4, 2, other))
         assert told == f"hidden is {other!r}; it must be a list of whole numbers."
+
+
+def test_what_a_wrapped_model_codes_or_decodes_has_its_width():
+    model = vc.models.wrap(Own(6), shape=(6,))
+    assert refused(model.encode, torch.zeros(1, 7)) == "x has shape [1, 7]; it must be [..., 6]."
+    assert refused(model.decode, torch.zeros(1, 3)) == "z has shape [1, 3]; it must be [..., 2]."
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Unflatten(1, (2, 2)))
+    module = Own(6)
+    module.encode = lambda x: flat(x).unbind(1)
+    images = vc.models.wrap(module, shape=(1, 2, 3))
+    assert images.encode(torch.zeros(5, 1, 2, 3)).mean.shape == (5, 2)
+    assert images.encode(torch.zeros(4, 5, 6)).mean.shape == (4, 5, 2)
+    assert refused(images.encode, torch.zeros(5, 2, 3)) == (
+        "x has shape [5, 2, 3]; it must be [..., 6]: x.reshape(len(x), -1) makes an array so."
+    )

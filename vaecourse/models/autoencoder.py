@@ -71,11 +71,11 @@ class Autoencoder(Model):
 
     def encode(self, x):
         """e(x), the code of x [..., D]: [..., J]."""
-        return self.encoder(self.tensor(x))
+        return self.encoder(self.tensor(x, self.data_dim))
 
     def decode(self, z):
         """d(z), [..., D]."""
-        return OUTPUTS[self.output](self.decoder(self.tensor(z)))
+        return OUTPUTS[self.output](self.decoder(self.tensor(z, self.latent_dim, "z")))
 
     codes = encode
 

@@ -11,7 +11,14 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from torch import nn
 
 from vaecourse import objectives
-from vaecourse._arguments import as_labels, as_rows, as_tensor, check_count, check_list
+from vaecourse._arguments import (
+    as_labels,
+    as_rows,
+    as_tensor,
+    check_count,
+    check_last_axis,
+    check_list,
+)
 
 # What the parameters of models are; parameter files hold them to the same bounds.
 Dimension = Annotated[int, Ge(1), Le(100_000_000)]
@@ -105,9 +112,19 @@ class Model(nn.Module):
                 value = list(value)
             self.params[name] = list(value) if isinstance(value, tuple) else value
 
-    def tensor(self, x):
-        """Data as a tensor of the type of the weights, where they are: see `_arguments`."""
-        return as_tensor(x, next(self.parameters()))
+    def forward(self, *arguments, **settings):
+        """Nothing: a model is not called itself. Raises NotImplementedError, naming what it has."""
+        names = ("elbo", "encode", "decode", "classify", "reconstruct", "sample", "loss")
+        named = ", ".join(name for name in names if hasattr(self, name))
+        raise NotImplementedError(f"{type(self).__name__} is not called itself; it has {named}.")
+
+    def tensor(self, x, length=None, argument="x"):
+        """Data as a tensor of the type of the weights, where they are: see `_arguments`.
+
+        Raises ValueError unless the last axis has that `length`, where one is told.
+        """
+        x = as_tensor(x, next(self.parameters()), argument)
+        return x if length is None else check_last_axis(argument, x, length)
 
     def check(self, x):
         """x [B, D] as a tensor of the model's; ValueError where it is not data for this model."""

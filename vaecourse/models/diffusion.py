@@ -84,11 +84,12 @@ class Diffusion(Model):
 
     def noised(self, y, log_snr):
         """q(y_t|y) at log SNR λ, a number or [..., 1]: a distribution over y_t [..., D]."""
-        y = self.tensor(y)
+        y = self.tensor(y, self.data_dim, "y")
         return _level(y, torch.as_tensor(log_snr, dtype=y.dtype))
 
     def denoise(self, y, log_snr):
         """ŷ_θ for y_t [..., D] at λ, a number or [..., 1]: what the network makes of it."""
+        y = self.tensor(y, self.data_dim, "y")
         log_snr = torch.as_tensor(log_snr, dtype=y.dtype, device=y.device)
         seen = torch.cat([y, (log_snr / 5).expand(*y.shape[:-1], 1)], dim=-1)
         noise = self.network(seen)

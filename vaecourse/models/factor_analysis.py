@@ -75,12 +75,12 @@ class FactorAnalysis(LatentModel):
 
     def encode(self, x):
         """q_φ(z|x) = N(V x + v, Σ) for x [..., D]: a distribution over z [..., J]."""
-        loc = self.encoder(self.tensor(x))
+        loc = self.encoder(self.tensor(x, self.data_dim))
         return self.posterior(torch.cat([loc, self.shape.expand(*loc.shape[:-1], -1)], dim=-1))
 
     def decode(self, z):
         """p_θ(x|z) = N(W z + μ, Ψ) for z [..., J]: a distribution over x [..., D]."""
-        loc = self.tensor(z) @ self.weight.T + self.mean
+        loc = self.tensor(z, self.latent_dim, "z") @ self.weight.T + self.mean
         return DiagonalGaussian(loc, self.noise_variance.log().expand_as(loc))
 
     # --- exact -----------------------------------------------------------------------------------

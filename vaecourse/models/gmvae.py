@@ -136,20 +136,21 @@ class GMVAE(LatentModel):
 
     def encode(self, x):
         """q_φ(y|x) and q_φ(z|x, y) for x [..., D]."""
-        h = self.body(self.tensor(x))
+        h = self.body(self.tensor(x, self.data_dim))
         loc, log_var = (self.to_latent(h)[..., None, :] + self.shift).chunk(2, dim=-1)
         return LabelledGaussian(self.to_label(h), loc, log_var)
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
-        return self.likelihood(self.decoder(self.tensor(z)))
+        return self.likelihood(self.decoder(self.tensor(z, self.latent_dim, "z")))
 
     def latent_at(self, x, y):
         """q_φ(z|x, y) for weights y [..., K] that sum to one: exact at a corner, one label.
 
         Between corners, the mean and the log variance are the weighted ones.
         """
-        loc, log_var = (self.to_latent(self.body(self.tensor(x))) + y @ self.shift).chunk(2, dim=-1)
+        outputs = self.to_latent(self.body(self.tensor(x, self.data_dim)))
+        loc, log_var = (outputs + y @ self.shift).chunk(2, dim=-1)
         return DiagonalGaussian(loc, log_var)
 
     def prior_at(self, y):

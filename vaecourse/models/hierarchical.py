@@ -100,15 +100,15 @@ class HierarchicalVAE(LatentModel):
 
     def lower_prior(self, u):
         """p_θ(z|u) for u [..., K]: a distribution over z [..., J]."""
-        return self.posterior(self.upper_decoder(self.tensor(u)))
+        return self.posterior(self.upper_decoder(self.tensor(u, self.upper_dim, "u")))
 
     def encode(self, x):
         """What x [..., D] says of z [..., J]: q_φ(z|x) bottom-up, one factor of q of a ladder."""
-        return self.posterior(self.encoder(self.tensor(x)))
+        return self.posterior(self.encoder(self.tensor(x, self.data_dim)))
 
     def encode_upper(self, z):
         """q_φ(u|z) for z [..., J]; a ladder gives it the mean of what x says of z."""
-        return self.upper_posterior(self.upper_encoder(self.tensor(z)))
+        return self.upper_posterior(self.upper_encoder(self.tensor(z, self.latent_dim, "z")))
 
     def encode_lower(self, x_says, u):
         """q_φ(z|x, u) of a ladder: the product of what x says, `encode(x)`, and p(z|u)."""
@@ -116,7 +116,7 @@ class HierarchicalVAE(LatentModel):
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
-        return self.likelihood(self.decoder(self.tensor(z)))
+        return self.likelihood(self.decoder(self.tensor(z, self.latent_dim, "z")))
 
     # --- the bound -------------------------------------------------------------------------------
 

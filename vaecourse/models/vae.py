@@ -110,14 +110,14 @@ class VAE(LatentModel):
 
     def encode(self, x):
         """q_φ(z|x) for x [..., D]: a distribution over z [..., J]."""
-        x = self.tensor(x)
+        x = self.tensor(x, self.data_dim)
         if self.params.get("encoder_input") != "raw":
             x = self.likelihood.scaled(x)
         return self.posterior(self.encoder(x))
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
-        return self.likelihood(self.decoder(self.tensor(z)))
+        return self.likelihood(self.decoder(self.tensor(z, self.latent_dim, "z")))
 
     def prepare(self, x):
         """Look at the training data, checked, before the first step; `fit` does this.

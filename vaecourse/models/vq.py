@@ -92,7 +92,7 @@ class VQVAE(Model):
 
     def codes(self, x):
         """e(x), before it is replaced by a word, for x [B, D]: [B, J]."""
-        return self.encoder(self.likelihood.scaled(self.tensor(x)))
+        return self.encoder(self.likelihood.scaled(self.tensor(x, self.data_dim)))
 
     def encode(self, x):
         """The word that q(k|x) is all on, for x [B, D]: [B], whole numbers below K."""
@@ -100,7 +100,7 @@ class VQVAE(Model):
 
     def decode(self, z):
         """p_θ(x|z) for z [..., J]: a distribution over x [..., D]."""
-        return self.likelihood(self.decoder(self.tensor(z)))
+        return self.likelihood(self.decoder(self.tensor(z, self.latent_dim, "z")))
 
     def elbo_terms(self, x, num_samples=1, generator=None):
         """log p(x|w) at the nearest word and the KL, log K, each [B] in nats; nothing is drawn."""

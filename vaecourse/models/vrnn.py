@@ -19,6 +19,7 @@ from vaecourse._arguments import (
     check_count,
     check_counts,
     check_finite_rows,
+    check_last_axis,
     check_lengths,
 )
 from vaecourse.distributions import DiagonalPosterior
@@ -97,10 +98,12 @@ class VRNN(LatentModel):
 
     def encode(self, x, state):
         """q_φ(z_t | x_≤t, z_<t) for x_t [..., D] and states [..., H]."""
+        check_last_axis("x", x, self.data_dim)
         return self.posterior(self.encoder(torch.cat([x, state], dim=-1)))
 
     def decode(self, z, state):
         """p_θ(x_t | x_<t, z_≤t) for z_t [..., J] and states [..., H]."""
+        check_last_axis("z", z, self.latent_dim)
         return self.likelihood(self.decoder(torch.cat([z, state], dim=-1)))
 
     def next_state(self, x, z, state):
@@ -142,7 +145,7 @@ class VRNN(LatentModel):
         x is [..., T, D]. proposal: a function of (t, x_t, h_t) to use in place of `encode`; t
         counts from 0.
         """
-        x = self.tensor(x)
+        x = self.tensor(x, self.data_dim)
         propose = proposal or (lambda t, x_t, state: self.encode(x_t, state))
         state = self.first_state(1).expand(*x.shape[:-2], -1)
         drawn, outputs, states = [], [], []
@@ -162,7 +165,7 @@ class VRNN(LatentModel):
 
         KL(q(z_t | …) ‖ p(z_t | …)) is closed for each step, given what was drawn before it.
         """
-        x = self.tensor(x)
+        x = self.tensor(x, self.data_dim)
         x = x.expand(num_samples, *x.shape)
         z, q, states = self.filter(x, generator)
         log_likelihood = self.decode(z, states).log_prob(x)

@@ -9,7 +9,13 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, Poisson
 
 from vaecourse import objectives
-from vaecourse._arguments import check_axes, check_counts, check_list, check_sized
+from vaecourse._arguments import (
+    check_axes,
+    check_counts,
+    check_last_axis,
+    check_list,
+    check_sized,
+)
 from vaecourse._files import plain
 from vaecourse.distributions import (
     BernoulliPixels,
@@ -107,6 +113,7 @@ class Wrapped(LatentModel):
                 # no 0, and no row of equal values: a module may divide by a sum or a deviation
                 x = torch.linspace(0.5, 1, 2 * self.data_dim).to(weight).reshape(2, -1)
                 q = self.encode(x)
+                self.latent_dim = q.mean.shape[1]
                 self._check_log_var(x)
                 p = self.decode(q.mean)
                 self._check_range(q.mean, p)
@@ -117,7 +124,6 @@ class Wrapped(LatentModel):
                 f"x of shape {[2, *self.shape]} does not go through encode and decode: "
                 f"{plain(str(error).splitlines()[0] if str(error) else type(error).__name__)}"
             ) from None
-        self.latent_dim = q.mean.shape[1]
         full = isinstance(q, FullGaussian)
         self.posterior = (FullPosterior if full else DiagonalPosterior)(self.latent_dim)
         if not self.is_tensor:
@@ -194,7 +200,10 @@ class Wrapped(LatentModel):
     def encode(self, x):
         """q(z|x) for x [..., D] or [..., *shape]: a distribution over z [..., J]."""
         x = self.tensor(x)
-        lead = x.shape[:-1] if x.shape[-1] == self.data_dim else x.shape[: -len(self.shape)]
+        if x.shape[-1:] != (self.data_dim,) and x.shape[-len(self.shape) :] == self.shape:
+            lead = x.shape[: -len(self.shape)]
+        else:
+            lead = check_last_axis("x", x, self.data_dim).shape[:-1]
         with _rows_enough("encode"):
             q = self._encode(x.reshape(-1, *self.shape))
         if isinstance(q, tuple | list) and len(q) == 2:
@@ -228,7 +237,7 @@ class Wrapped(LatentModel):
 
     def decode(self, z):
         """p(x|z) for z [..., J]: a distribution over x [..., D]."""
-        z = self.tensor(z)
+        z = self.tensor(z, self.latent_dim, "z")
         flat = z.reshape(-1, z.shape[-1])
         with _rows_enough("decode"):
             out = self._decode(flat)
