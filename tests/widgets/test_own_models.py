@@ -129,3 +129,36 @@ def test_an_encode_that_is_not_what_the_page_runs_is_refused():
         ValueError, match=r"^model\.encode gives other means and log variances than"
     ):
         PipelineExplorer(own, torch.zeros(3, 784))
+
+
+def test_a_module_that_is_not_wrapped_is_refused_with_the_line_that_wraps_it():
+    assert refused(LatentExplorer, Own(lambda own, z: own.decoder(z)), X, image_shape=(6, 4)) == (
+        "model.encode gives a tuple; it must give codes [N, 2] or a distribution over them: "
+        "`vc.models.wrap` makes a model of a module that gives a pair."
+    )
+    without = Own(None)
+    without.encode = None
+    assert refused(LatentExplorer, without, X) == (
+        "model is a Own without encode(x); `vc.models.wrap` makes a model of a module with encode "
+        "and decode."
+    )
+
+
+@pytest.mark.parametrize(
+    "model", [vc.models.FactorAnalysis(24, 2), vc.models.Diffusion(24, 4)], ids=["fa", "diffusion"]
+)
+def test_a_model_of_the_course_without_a_decoder_is_refused_by_its_name(model):
+    assert refused(LatentExplorer, model, X) == (
+        f"model is a {type(model).__name__}, which has no network `decoder` for the page to run; "
+        "VAE and Autoencoder have one."
+    )
+
+
+@pytest.mark.parametrize("x", [X, 3 * X])
+def test_counts_are_refused_before_their_values_are(x):
+    own = vc.models.wrap(Own(lambda own, z: own.decoder(z)), shape=(24,), likelihood="poisson")
+    for model in (vc.models.VAE(24, 2, likelihood="poisson"), own):
+        assert refused(LatentExplorer, model, x, image_shape=(6, 4)) == (
+            "model has a Poisson likelihood; the page knows none of counts, but pixels and a "
+            "Gaussian, of values from 0 to 1."
+        )

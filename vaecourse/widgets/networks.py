@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaecourse._arguments import as_rows, check_classes
-from vaecourse.models.base import LabelledModel, LatentModel, check_latent, judging
+from vaecourse._arguments import as_rows, check_classes, check_methods
+from vaecourse.models.base import LabelledModel, LatentModel, Model, check_latent, judging
 
 SIDE, MOST_IMAGES = 28, 20  # of digits to pick from
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Softplus: "softplus", nn.Sigmoid: "sigmoid"}
@@ -71,7 +71,14 @@ def same_logits(logits, raw):
 
 
 def check_prior(model):
-    """Raise ValueError unless N(0, I), the prior of the page, is what the model, if any, has."""
+    """Raise ValueError unless the model codes and decodes, and has the page's prior, N(0, I), if
+    any."""
+    if isinstance(model, Model) and model.kind != "own" and not hasattr(model, "decoder"):
+        raise ValueError(
+            f"model is a {type(model).__name__}, which has no network `decoder` for the page to "
+            "run; VAE and Autoencoder have one."
+        )
+    check_methods(model, encode="(x)", decode="(z)")
     if isinstance(model, (LatentModel, LabelledModel)):
         check_latent(model)
     prior = getattr(model, "prior", None)

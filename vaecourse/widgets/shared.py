@@ -1,14 +1,16 @@
-"""What the widgets share: one program and one style put before each widget's own, and checks."""
+"""What the widgets share: a class, one program and one style put before each's own, and checks."""
 
 import base64
+import inspect
 import json
 import re
 from numbers import Real
 from pathlib import Path
 
+import anywidget
 import traitlets
 
-from vaecourse._arguments import as_tensor
+from vaecourse._arguments import as_tensor, check_choice
 from vaecourse.palette import COLOURS, COLOURS_DARK, COLOURS_OF_TEXT
 
 HERE = Path(__file__).parent
@@ -30,6 +32,21 @@ class Hand(traitlets.Any):
 
     def validate(self, obj, value):
         return self.check(self.name, value, *self.limits) if self.check else value
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget that refuses, by a ValueError, a keyword that it has not; traitlets lets it pass."""
+
+    def __init__(self, **traits):
+        for name in traits:
+            if not self.has_trait(name):
+                check_choice(f"keyword of {type(self).__name__}", name, self._keywords())
+        super().__init__(**traits)
+
+    def _keywords(self):
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        named = [one.name for one in parameters if one.kind != one.VAR_KEYWORD][1:]
+        return [*named, *(name for name, trait in self.traits().items() if isinstance(trait, Hand))]
 
 
 def page_files(folder, *more):

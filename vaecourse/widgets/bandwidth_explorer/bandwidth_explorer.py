@@ -3,13 +3,12 @@
 import math
 from functools import cache
 
-import anywidget
 import torch
 import traitlets
 
 from vaecourse._arguments import check_choice
 from vaecourse.evaluation.density import Histogram, kernel_log_density
-from vaecourse.widgets.shared import Hand, check_number, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, page_files
 
 # weight, mean and standard deviation of the parts of the truth: wide and narrow ones
 TRUTH = [[0.3, -2.0, 0.2], [0.5, 0.3, 0.7], [0.2, 2.4, 0.25]]
@@ -53,7 +52,7 @@ def scores(width, kind, points):
     return {name: values.mean().item() for name, values in found.items()}
 
 
-class BandwidthExplorer(anywidget.AnyWidget):
+class BandwidthExplorer(Explorer):
     """Points of a known density, an estimate of it by kernels or boxes, and its scores.
 
     title: the line above the picture.

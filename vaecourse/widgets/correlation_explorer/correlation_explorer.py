@@ -1,17 +1,16 @@
 """The correlation explorer, Python side: where to start, and the numbers of the page."""
 
-import anywidget
 import traitlets
 
 from vaecourse.inference.mean_field import GaussianMeanField
-from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, check_numbers, page_files
 
 MOST = 0.99  # |rho|: a ridge that can still be seen
 RANGES = {"z1": (-2.5, 2.5), "z2": (-2.5, 2.5)}
 START = {"rho": 0.8, "means": [1.8, -1.8]}
 
 
-class CorrelationExplorer(anywidget.AnyWidget):
+class CorrelationExplorer(Explorer):
     """A Gaussian with variances 1 and correlation rho, and its best product q by mean field.
 
     title: the line above the picture.

@@ -3,13 +3,12 @@
 import math
 from functools import lru_cache
 
-import anywidget
 import torch
 import traitlets
 
 from vaecourse._arguments import check_whole
 from vaecourse.inference.noised_mixture import NoisedMixture
-from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, check_numbers, page_files
 
 LOG_SNR = (-6.0, 8.0)
 LEVELS = (2, 1000)
@@ -18,7 +17,7 @@ START = {"log_snr": 1.0, "levels": 15, "point": [0.3, -0.6]}
 STEP = 0.1  # between the levels at which errors are given to the page
 
 
-class DiffusionExplorer(anywidget.AnyWidget):
+class DiffusionExplorer(Explorer):
     """The mixture of chapter 11 under noise: its density, its score, and the bound of T levels.
 
     title: the line above the picture.

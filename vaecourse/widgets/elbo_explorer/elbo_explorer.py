@@ -1,10 +1,9 @@
 """The ELBO explorer, Python side: the model, and the numbers that the page shows."""
 
-import anywidget
 import traitlets
 
 from vaecourse.inference.elbo_identities import Gaussian, LinearGaussianModel
-from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, check_numbers, page_files
 
 START = (0.5, 0.8)  # the worse guess of chapter 07
 STEEPEST = 20  # |weight|/noise beyond which the posterior is a needle on the picture
@@ -12,7 +11,7 @@ RANGES = {"mean": (-100, 100), "standard deviation": (0.001, 100)}
 FARTHEST = 10  # |posterior mean| beyond which the prior is one
 
 
-class ElboExplorer(anywidget.AnyWidget):
+class ElboExplorer(Explorer):
     """A Gaussian q(z) to move by hand under the model z ~ N(0, 1), x | z ~ N(weight·z, noise²).
 
     weight, noise, x: numbers; noise is the standard deviation of x given z.

@@ -1,6 +1,5 @@
 """The EM stepper, Python side: the points, and where the components start."""
 
-import anywidget
 import torch
 import traitlets
 
@@ -9,6 +8,7 @@ from vaecourse.data import synthetic
 from vaecourse.inference.em import GaussianMixture
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets.shared import (
+    Explorer,
     Hand,
     check_number,
     check_points,
@@ -25,7 +25,7 @@ COLOURS = {
 }
 
 
-class EMStepper(anywidget.AnyWidget):
+class EMStepper(Explorer):
     """Points in the plane, three Gaussians to place by hand, and E and M steps one at a time.
 
     x: points [N, 2] from 10 to 2000 of them; by default 240 of the synthetic set

@@ -2,7 +2,6 @@
 
 import copy
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -12,7 +11,7 @@ from vaecourse._arguments import check_choice, check_whole
 from vaecourse.models import GMVAE, VRNN
 from vaecourse.widgets.networks import read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_numbers, page_files
 
 VIEWS = ("gmvae", "vrnn")
 REACH = 3.0  # standard deviations that z can be moved from the mean of its component
@@ -21,7 +20,7 @@ MOST_SEED = 2**20
 GREY_LEVELS = 0.7  # by which shorter weights may move a pixel; between the points tried, more
 
 
-class FamilyExplorer(anywidget.AnyWidget):
+class FamilyExplorer(Explorer):
     """A GMVAE and a VRNN, one at a time; the networks of both run in the page.
 
     gmvae: a `GMVAE` of images whose rows are the steps of `vrnn`; shown are the component chosen

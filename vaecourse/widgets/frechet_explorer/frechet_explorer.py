@@ -2,13 +2,12 @@
 
 import math
 
-import anywidget
 import torch
 import traitlets
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from vaecourse.evaluation.frechet import frechet_distance
-from vaecourse.widgets.shared import Hand, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_numbers, page_files
 
 # of a Gaussian: the mean, two standard deviations, and the angle of the first of their axes
 RANGES = {
@@ -21,7 +20,7 @@ RANGES = {
 START = {"first": (-1.4, -0.5, 1.3, 0.45, 75.0), "second": (1.1, 0.3, 1.3, 0.6, -20.0)}
 
 
-class FrechetExplorer(anywidget.AnyWidget):
+class FrechetExplorer(Explorer):
     """Two Gaussians in the plane to drag and turn, and their Fréchet distance in its two parts.
 
     The squared distance |m1 − m2|² + tr(C1 + C2 − 2 (C1^½ C2 C1^½)^½) is in the square of the

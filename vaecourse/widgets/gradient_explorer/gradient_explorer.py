@@ -1,10 +1,9 @@
 """The gradient explorer, Python side: where to start."""
 
-import anywidget
 import traitlets
 
 from vaecourse._arguments import check_choice, check_whole
-from vaecourse.widgets.shared import Hand, check_number, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, page_files
 
 BASELINES = ("none", "mean", "optimal")
 FARTHEST = 3.0  # |mean| at which the axes of the picture end
@@ -12,7 +11,7 @@ MOST = 100_000  # samples
 START = {"mean": 1.5, "baseline": "none", "samples": 100}
 
 
-class GradientExplorer(anywidget.AnyWidget):
+class GradientExplorer(Explorer):
     """Two estimators of d/dμ E[z²] under q = N(μ, 1), whose value is 2μ, sample by sample.
 
     The score function gives (z² − b)(z − μ) for a sample z, with the baseline b of 0 ("none"),

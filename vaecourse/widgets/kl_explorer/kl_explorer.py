@@ -1,6 +1,5 @@
 """The KL explorer, Python side: the target, its best Gaussians, and the numbers of the page."""
 
-import anywidget
 import torch
 import traitlets
 from torch.distributions import Normal
@@ -12,14 +11,14 @@ from vaecourse.evaluation.divergence import (
     kl_by_quadrature,
     match_moments,
 )
-from vaecourse.widgets.shared import Hand, check_number, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, check_numbers, page_files
 
 DIRECTIONS = ("forward", "reverse")
 START = {"q": [0.5, 1.0], "direction": "forward"}
 RANGES = {"mean": (-20, 20), "standard deviation": (0.05, 20)}
 
 
-class KLExplorer(anywidget.AnyWidget):
+class KLExplorer(Explorer):
     """A Gaussian q to move by hand over a target p with two modes, and KL in both directions.
 
     The target is p = weight N(means[0], scales[0]²) + (1 − weight) N(means[1], scales[1]²).

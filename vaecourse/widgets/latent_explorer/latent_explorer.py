@@ -4,7 +4,6 @@ import copy
 import math
 import operator
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -18,11 +17,12 @@ from vaecourse._arguments import (
     check_finite_rows,
     first_column,
 )
+from vaecourse.likelihoods import PoissonLikelihood
 from vaecourse.models.base import evaluating
 from vaecourse.palette import DIGIT_COLOURS, DIGIT_LETTERS
 from vaecourse.widgets.networks import check_prior, points_of, read_network, same_logits
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_numbers, page_files
 
 MAX_POINTS = 2000
 MAX_IMAGES = 500
@@ -31,7 +31,7 @@ IMAGES_PER_LABEL = 10
 GRID_STEP = 0.03
 
 
-class LatentExplorer(anywidget.AnyWidget):
+class LatentExplorer(Explorer):
     """A latent plane to move through by hand; the decoder runs in the page, kernel or not.
 
     model: a model with two latents and a `decoder` that is an nn.Sequential of Linear layers
@@ -85,7 +85,7 @@ class LatentExplorer(anywidget.AnyWidget):
     ):
         check_prior(model)
         layers, weights = read_decoder(model)
-        _check_units(model)
+        _check_likelihood(model)
         x, shape = _check_x(model, x, image_shape)
         labels = None if labels is None else check_classes("labels", labels, len(x))
         picks = _check_images(images, len(x))
@@ -229,6 +229,11 @@ def _encode(model, x):
     """Means [N, 2] and Cholesky factors [N, 2, 2] of q(z|x); without a q, codes and None."""
     q = model.encode(x)
     plain = isinstance(q, torch.Tensor)
+    if not plain and not hasattr(q, "mean"):
+        raise ValueError(
+            f"model.encode gives a {type(q).__name__}; it must give codes [N, 2] or a distribution "
+            "over them: `vc.models.wrap` makes a model of a module that gives a pair."
+        )
     means = q if plain else q.mean
     if means.shape != (len(x), 2):
         raise ValueError(f"model.encode gives {list(means.shape)}; the plane needs [N, 2].")
@@ -288,8 +293,14 @@ def _log_variance(model, log_var, from_z):
     return {"log_var": log_var[0, 0].item()}
 
 
-def _check_units(model):
-    if getattr(getattr(model, "likelihood", None), "standardize", False):
+def _check_likelihood(model):
+    likelihood = getattr(model, "likelihood", None)
+    if isinstance(likelihood, PoissonLikelihood):
+        raise ValueError(
+            "model has a Poisson likelihood; the page knows none of counts, but pixels and a "
+            "Gaussian, of values from 0 to 1."
+        )
+    if getattr(likelihood, "standardize", False):
         raise ValueError(
             "model has standardize: what it decodes to is in the units of its data, and the page "
             "shows values from 0 to 1; train one without standardize on x scaled to them."

@@ -1,6 +1,5 @@
 """The missing explorer, Python side: images to pick, the decoder, and the numbers of the page."""
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -9,12 +8,12 @@ from vaecourse._arguments import check_whole
 from vaecourse.evaluation.grid import LatentGrid
 from vaecourse.widgets.networks import SIDE, check_digits, check_logits, check_prior, read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_numbers, page_files
 
 POINTS, REACH = 81, 4.0  # of the grid of z
 
 
-class MissingExplorer(anywidget.AnyWidget):
+class MissingExplorer(Explorer):
     """A digit of which only a window is seen, p(z | seen), and the mean of what is missing.
 
     model: a VAE with a Bernoulli likelihood, the prior N(0, I) and two latents, whose decoder is an

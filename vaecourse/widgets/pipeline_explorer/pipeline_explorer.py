@@ -1,6 +1,5 @@
 """The pipeline explorer, Python side: images to pick, the decoder, and the encoder on demand."""
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -10,12 +9,12 @@ from vaecourse.distributions import DiagonalGaussian
 from vaecourse.models.base import evaluating
 from vaecourse.widgets.networks import SIDE, check_digits, check_logits, check_prior, read_network
 from vaecourse.widgets.packing import pack
-from vaecourse.widgets.shared import Hand, check_numbers, page_files, static_script
+from vaecourse.widgets.shared import Explorer, Hand, check_numbers, page_files, static_script
 
 REACH = 4.5  # of the grid of z in pipeline_explorer.js
 
 
-class PipelineExplorer(anywidget.AnyWidget):
+class PipelineExplorer(Explorer):
     """A VAE of 28 × 28 binary pixels and two latents, whole: x, q(z|x), ε, z, p(x|z), and the bill.
 
     model: a VAE with a Bernoulli likelihood, a diagonal q and two latents, whose encoder and

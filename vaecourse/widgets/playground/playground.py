@@ -1,6 +1,5 @@
 """The playground, Python side: the knobs with their choices, and the digits as bits."""
 
-import anywidget
 import numpy as np
 import traitlets
 
@@ -9,7 +8,7 @@ from vaecourse._arguments import check_choice
 from vaecourse.palette import DIGIT_COLOURS
 from vaecourse.widgets.packing import pack
 from vaecourse.widgets.playground.lessons import LESSONS
-from vaecourse.widgets.shared import Hand, page_files
+from vaecourse.widgets.shared import Explorer, Hand, page_files
 
 WIDTHS = (8, 16, 32, 64, 128)
 # For each setting its name on the page and its choices, a value and its name; the first value of
@@ -68,7 +67,7 @@ def _choice(name, value):
     return next(choice for choice in choices if choice == value)
 
 
-class Playground(anywidget.AnyWidget):
+class Playground(Explorer):
     """A VAE that trains in the page: knobs, samples, codes, and the bound beside log p(x).
 
     title: the line above the picture.

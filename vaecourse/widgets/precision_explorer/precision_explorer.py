@@ -2,11 +2,10 @@
 
 import math
 
-import anywidget
 import traitlets
 
 from vaecourse.inference.posteriors import identity_posterior
-from vaecourse.widgets.shared import Hand, check_number, page_files
+from vaecourse.widgets.shared import Explorer, Hand, check_number, page_files
 
 RANGES = {"x": (-3.0, 3.0), "alpha": (0.2, 4.0), "beta": (0.2, 4.0), "step": (0.05, 20.0)}
 START = {"x": 2.0, "alpha": 1.0, "beta": 1.0, "step": 0.1}
@@ -31,7 +30,7 @@ def numbers(x, alpha, beta, step):
     }
 
 
-class PrecisionExplorer(anywidget.AnyWidget):
+class PrecisionExplorer(Explorer):
     """One latent under a Gaussian prior, seen once through Gaussian noise, and a walk on it.
 
     title: the line above the picture.

@@ -2,7 +2,6 @@
 
 from numbers import Integral
 
-import anywidget
 import torch
 import traitlets
 
@@ -11,6 +10,7 @@ from vaecourse._arguments import check_choice, check_whole
 from vaecourse.experiments.datasets import test_data
 from vaecourse.experiments.parameters import SyntheticParams
 from vaecourse.widgets.shared import (
+    Explorer,
     Hand,
     check_number,
     check_points,
@@ -25,7 +25,7 @@ LEVELS = 255
 MOST = 1e9  # nats
 
 
-class TrainingExplorer(anywidget.AnyWidget):
+class TrainingExplorer(Explorer):
     """Data, samples, codes and loss of trained models, at the epoch that a hand picks.
 
     runs: a list; each is the name of a run that the course ships, or a dict as `shipped_run`
