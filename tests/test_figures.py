@@ -104,3 +104,96 @@ def test_latent_map_takes_words_and_lists_and_refuses_what_has_no_colour(ax):
         "label has values other than the integers 0 to 9; at most ten kinds, words say, become "
         "such numbers by np.unique(label, return_inverse=True)[1]."
     )
+
+
+@pytest.mark.parametrize(
+    ("images", "shape", "sentence"),
+    [
+        (
+            np.full((4, 192), 255, np.uint8),
+            (3, 8, 8),
+            "images has values up to 255; these look like grey levels, whole numbers from 0 to "
+            "255: divide by 255.",
+        ),
+        (
+            torch.full((4, 64), 254.5),
+            (8, 8),
+            "images has values up to 254.5; these look like grey levels, numbers from 0 to 255: "
+            "divide by 255.",
+        ),
+        (
+            np.full((4, 64), 4000.0),
+            (8, 8),
+            "images has values up to 4000; if these are levels from 0 to 4095, divide by 4095.",
+        ),
+        (
+            np.zeros((4, 8, 8, 3)),
+            (3, 8, 8),
+            "each row of images has the axes [8, 8, 3]; it must have [3, 8, 8] (move the channel "
+            "axis first: numpy.moveaxis(x, -1, 1)).",
+        ),
+        (
+            np.zeros((4, 3, 8, 8)),
+            (8, 8),
+            "each row of images has the axes [3, 8, 8]; it must have [8, 8].",
+        ),
+        (np.zeros((4, 191)), (3, 8, 8), "images has shape [4, 191]; it must be [..., 192]."),
+        (
+            np.zeros((4, 8, 8, 3)),
+            (8, 8, 3),
+            "shape is (8, 8, 3); it must be (height, width) or (3, height, width), whole numbers.",
+        ),
+        (
+            np.zeros((4, 64)),
+            64,
+            "shape is 64; it must be (height, width) or (3, height, width), whole numbers.",
+        ),
+    ],
+)
+def test_images_that_would_be_drawn_wrong_are_refused(ax, images, shape, sentence):
+    assert refused(vc.figures.image_grid, ax, images, 2, shape) == sentence
+    assert not ax.images
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ((4, 4), (2, 2)),
+        ((2, 2, 4), (2, 2)),
+        ((4, 2, 2), (2, 2)),
+        ((4, 1, 2, 2), (2, 2)),
+        ((4, 2, 2), (1, 2, 2)),
+        ((4, 1, 2, 2), (1, 2, 2)),
+    ],
+)
+def test_images_may_have_their_axes(ax, axes, shape):
+    images = (np.arange(16) / 15).reshape(axes)
+    vc.figures.image_grid(ax, images, 2, shape, gap=0)
+    canvas = 15 * np.asarray(ax.images[0].get_array())
+    assert canvas.round().tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
+
+
+def test_one_image_may_have_its_axes_and_what_is_outside_0_to_1_is_cut(ax):
+    vc.figures.image_grid(ax, [[-0.7, 0.5], [1.5, 15.0]], 1, (2, 2))
+    assert ax.images[0].get_array().tolist() == [[-0.7, 0.5], [1.5, 15.0]]
+    assert ax.images[0].get_clim() == (0, 1)
+
+
+def test_counts_of_columns_and_rows_without_names_are_refused(ax):
+    assert refused(vc.figures.image_grid, ax, torch.zeros(4, 4), 0, (2, 2)) == (
+        "columns is 0; it must be an integer of at least 1."
+    )
+    assert refused(vc.figures.image_rows, [torch.zeros(4, 4)]) == (
+        "named_images is a list; it must be a dict of names and images."
+    )
+
+
+def test_a_history_of_fit_is_drawn_as_its_losses(ax):
+    history = vc.training.fit(
+        vc.models.VAE(4, 2, [3]), torch.eye(4), epochs=3, batch_size=4, progress=False
+    )
+    for given in (history, history.epoch_loss):
+        vc.figures.loss_curve(ax, given, "VAE", "black")
+    for line in ax.lines:
+        assert line.get_xdata().tolist() == [1, 2, 3]
+        assert list(line.get_ydata()) == history.epoch_loss

@@ -411,6 +411,30 @@ def bytes_hint(x):
     return f"; these look like grey levels, {whole} from 0 to 255: divide by 255"
 
 
+def check_levels(argument, x):
+    """Raise ValueError for images whose levels are not from 0 to 1, but for rounding."""
+    low, high = x.min().item(), x.max().item()
+    if low < -0.01 or high > 1.01:
+        raise ValueError(
+            f"{argument} has values from {low:g} to {high:g}; it must hold levels from 0 to 1"
+            f"{bytes_hint(x)}."
+        )
+
+
+def check_image_shape(argument, shape):
+    """`shape` as a list, [H, W] or [3, H, W]; ValueError for others. A single plane may be told."""
+    try:
+        sides = [operator.index(side) for side in shape]
+    except TypeError:
+        sides = []
+    if len(sides) not in (2, 3) or min(sides) < 1 or (len(sides) == 3 and sides[0] not in (1, 3)):
+        raise ValueError(
+            f"{argument} is {shape!r}; it must be (height, width) or (3, height, width), whole "
+            "numbers."
+        )
+    return sides
+
+
 def first_column(wrong):
     """The number, from 1, of the column of the first true entry of `wrong` [..., D]."""
     return int(wrong.nonzero()[0, -1]) + 1

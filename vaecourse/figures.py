@@ -6,6 +6,8 @@
 Colours come from `vaecourse.palette`: one colour for one idea, in formulas, figures and widgets.
 """
 
+import math
+from collections.abc import Mapping
 from contextlib import contextmanager
 
 import matplotlib as mpl
@@ -15,7 +17,16 @@ import torch
 from matplotlib.text import Annotation
 from scipy.stats import norm
 
-from vaecourse._arguments import as_array, check_classes, check_shape
+from vaecourse._arguments import (
+    as_array,
+    bytes_hint,
+    check_axes,
+    check_classes,
+    check_count,
+    check_image_shape,
+    check_last_axis,
+    check_shape,
+)
 from vaecourse.palette import COLOURS, DIGIT_COLOURS, DIGIT_LETTERS
 
 _STYLE = {
@@ -53,10 +64,12 @@ def image_grid(ax, images, columns, shape=(28, 28), gap=2):
     """Draw images [N, D] with values in [0, 1] on one axes, row by row.
 
     All digits of the course are drawn like this, in figures and widgets: light ink on black.
-    Images in colour have the shape (3, height, width), plane after plane. The page shows in the
-    gaps, whatever its colour.
+    Images in colour have the shape (3, height, width), plane after plane. Images may also have
+    these axes, [N, *shape]. The page shows in the gaps, whatever its colour. Raises ValueError for
+    images of other axes, and for grey levels that want to be divided.
     """
-    images = as_array(images, "images").reshape(-1, *shape)
+    check_count("columns", columns)
+    images, shape = _images(images, check_image_shape("shape", shape))
     rows = -(-len(images) // columns)
     height, width = shape[-2:]
     if len(shape) == 3:
@@ -75,8 +88,26 @@ def image_grid(ax, images, columns, shape=(28, 28), gap=2):
     ax.set_axis_off()
 
 
+def _images(images, shape):
+    """Images as an array [N, *shape], and their shape, without the axis of a single plane."""
+    images = as_array(images, "images")
+    axes = list(images.shape)
+    if axes != shape and axes[-1:] != [math.prod(shape)]:
+        if len(axes) < 3:
+            check_last_axis("images", images, math.prod(shape))
+        elif [n for n in axes[1:] if n > 1] != [n for n in shape if n > 1]:
+            check_axes("images", axes[1:], shape)
+    if "divide" in (hint := bytes_hint(images) if images.size else ""):
+        raise ValueError(f"images has values up to {images.max():g}{hint}.")
+    shape = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
+    return images.reshape(-1, *shape), shape
+
+
 def image_rows(named_images, shape=(28, 28)):
     """A figure with one labelled row of images for each entry of a dict name → images [N, D]."""
+    if not isinstance(named_images, Mapping) or not named_images:
+        kind = type(named_images).__name__
+        raise ValueError(f"named_images is a {kind}; it must be a dict of names and images.")
     columns = len(next(iter(named_images.values())))
     with style():
         fig, axes = plt.subplots(
@@ -193,7 +224,11 @@ def quantile_grid(n, low=0.02):
 
 
 def loss_curve(ax, history, label, colour):
-    """The loss of every epoch against its number, in the units of the model's loss."""
+    """The loss of every epoch against its number, in the units of the model's loss.
+
+    history: what `fit` returns, or its `epoch_loss`, a list.
+    """
+    history = getattr(history, "epoch_loss", history)
     epochs = np.arange(1, len(history) + 1)
     ax.plot(epochs, history, color=colour)
     ax.annotate(

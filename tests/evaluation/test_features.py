@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from sentences import refused
 
 import vaecourse as vc
 from vaecourse.evaluation import features, frechet_distance, inception_features, mnist_features
@@ -66,3 +67,28 @@ def test_images_of_another_shape_are_refused():
         mnist_features(torch.rand(1, 100))
     with pytest.raises(ValueError, match="x has NaN or infinite values in 1 of 2 rows"):
         mnist_features(torch.cat([torch.rand(1, 784), torch.full((1, 784), math.nan)]))
+
+
+@pytest.mark.parametrize(
+    "features_of", [mnist_features, lambda x: inception_features(x, (1, 28, 28))]
+)
+def test_images_of_other_levels_are_refused(digits, features_of, monkeypatch):
+    monkeypatch.setattr(features, "_inception", None)  # is not come to
+    x = digits.x[:100]
+    assert refused(features_of, 255 * x) == (
+        "x has values from 0 to 255; it must hold levels from 0 to 1; these look like grey "
+        "levels, whole numbers from 0 to 255: divide by 255."
+    )
+    assert refused(features_of, 2 * x - 1) == (
+        "x has values from -1 to 1; it must hold levels from 0 to 1; if these are levels from -1 "
+        "to 1, give (x + 1) / 2."
+    )
+    assert refused(features_of, (x - 0.1307) / 0.3081) == (
+        "x has values from -0.424213 to 2.82149; it must hold levels from 0 to 1."
+    )
+
+
+def test_what_rounding_moves_beyond_0_and_1_is_no_other_level(digits):
+    x = digits.x[:5]
+    moved = 1.001 * x - 0.0005
+    assert (mnist_features(moved) - mnist_features(x)).abs().max() < 0.05

@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 from linear_vae import NOISE, data, exact_linear_vae
+from sentences import refused
 
 import vaecourse as vc
 from vaecourse.evaluation import (
+    active_units,
     aggregate_kl,
     bits_per_dimension,
     importance_estimate,
@@ -176,3 +178,40 @@ def test_an_aggregate_of_full_covariances_is_refused():
     vae, evidence, _ = exact_linear_vae()
     with pytest.raises(ValueError, match="not diagonal; its mixture needs that"):
         aggregate_kl(vae, data(evidence, 5))
+
+
+class Bare:
+    """What the docstring asks for, and no more: the parts of a linear VAE."""
+
+    def __init__(self, vae):
+        self.encode, self.decode, self.prior = vae.encode, vae.decode, vae.prior
+
+
+class Weighed(torch.nn.Module):
+    """The same by `log_weights` alone."""
+
+    def __init__(self, vae):
+        super().__init__()
+        self.vae = vae
+
+    def log_weights(self, x, num_samples, generator=None):
+        assert x.dtype == torch.float64  # that of the weights
+        return self.vae.log_weights(x, num_samples, generator)
+
+
+def test_a_model_of_ones_own_needs_no_check():
+    vae, evidence = widened(0.2)
+    vae.requires_grad_(False)
+    x = data(evidence, 20)
+    wanted = importance_log_likelihood(vae, x, 30, generator())
+    assert torch.equal(importance_log_likelihood(Bare(vae), x, 30, generator()), wanted)
+    assert torch.equal(importance_log_likelihood(Bare(vae), x.numpy(), 30, generator()), wanted)
+    single = x.float()  # what is whole of float32 stays itself
+    assert torch.equal(
+        importance_log_likelihood(Weighed(vae), single, 30, generator()),
+        importance_log_likelihood(vae, single, 30, generator()),
+    )
+    assert torch.equal(kl_per_dimension(Bare(vae), x), kl_per_dimension(vae, x))
+    assert torch.equal(active_units(Bare(vae), x), active_units(vae, x))
+    assert aggregate_kl(Bare(vae), x, 2, generator()) == aggregate_kl(vae, x, 2, generator())
+    assert refused(importance_estimate, Bare(vae), x[0], 3).startswith("x has shape [")

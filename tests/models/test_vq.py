@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from sentences import refused
 from sklearn.cluster import KMeans
 
 import vaecourse as vc
@@ -135,3 +136,23 @@ def test_its_loss_trains_it():
     assert model.log_evidence(x).mean().item() > before + 0.5
     assert set(model.sample(50, torch.Generator().manual_seed(0)).unique().tolist()) <= {0, 1}
     assert vc.models.build(model.params).params == model.params
+
+
+def test_the_cure_of_a_far_column_is_there_and_trains_it():
+    x = 1e5 * normal(60, 6, seed=7)
+    plain = vc.models.VQVAE(6, 2, 4, (8,), likelihood="gaussian")
+    assert refused(vc.training.fit, plain, x, epochs=1, progress=False).endswith(
+        ", of which training breaks: use standardize."
+    )
+    model = vc.models.VQVAE(6, 2, 4, (8,), likelihood="gaussian", standardize=True)
+    before = model.elbo(x).mean().item()
+    vc.training.fit(model, x, epochs=20, batch_size=20, learning_rate=1e-2, progress=False)
+    assert model.elbo(x).mean().item() > before
+    assert model.reconstruct(x).std().item() > 1e4  # in the units of the data
+    torch.testing.assert_close(
+        model.likelihood.scaled(x.float()).double().std(0, correction=0),
+        torch.ones(6, dtype=torch.float64),
+    )
+    assert refused(vc.models.VQVAE, 6, 2, 4, standardize=True) == (
+        "standardize is True; a bernoulli likelihood has none."
+    )

@@ -205,7 +205,7 @@ def broken():
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        (no_decoder, {}, "model has no network `decoder`, which the page runs: give it"),
+        (no_decoder, {}, r"model is a Linear without encode\(x\); `vc.models.wrap`"),
         (lambda: vc.models.VAE(24, 3, (16,)), {}, "model has 3 latent dimensions"),
         (gelu, {}, "model.decoder has a GELU where the page can run only"),
         (broken, {}, "model.decoder has weights that are NaN"),

@@ -144,6 +144,16 @@ def test_a_module_that_is_not_wrapped_is_refused_with_the_line_that_wraps_it():
     )
 
 
+def test_a_wrapped_module_whose_decoder_has_another_name_is_refused():
+    own = Own(lambda own, z: own.other(z))
+    del own.decoder
+    wrapped = vc.models.wrap(own, shape=(24,))
+    assert refused(LatentExplorer, wrapped, X, image_shape=(6, 4)) == (
+        "model has no network `decoder`, which the page runs: give it that name, or make the "
+        "model by vc.models.wrap(encoder, decoder, …)."
+    )
+
+
 @pytest.mark.parametrize(
     "model", [vc.models.FactorAnalysis(24, 2), vc.models.Diffusion(24, 4)], ids=["fa", "diffusion"]
 )

@@ -16,7 +16,7 @@ from torch.nn.functional import grid_sample
 from tqdm import tqdm
 
 from vaecourse import checkpoint
-from vaecourse._arguments import as_rows, as_tensor
+from vaecourse._arguments import as_rows, as_tensor, check_levels
 
 _INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 _INCEPTION_SIDE = 299
@@ -26,11 +26,13 @@ _INCEPTION_SIDE = 299
 def mnist_features(x, chunk=1_000):
     """The last hidden layer of the shipped digit classifier, [N, 64], for x [N, 784] in [0, 1].
 
-    Raises ValueError for x of another shape or with NaN. The classifier was made by
-    `vaecourse reproduce mnist_classifier`.
+    Raises ValueError for x of another shape, with NaN, or of other levels. The classifier was made
+    by `vaecourse reproduce mnist_classifier`.
     """
     classifier, _ = checkpoint.pretrained("mnist_classifier")
-    return torch.cat([classifier.features(rows) for rows in as_tensor(x).split(chunk)])
+    x = as_rows(x, classifier.data_dim)
+    check_levels("x", x)
+    return torch.cat([classifier.features(rows) for rows in x.split(chunk)])
 
 
 @torch.no_grad()
@@ -39,10 +41,11 @@ def inception_features(x, image_shape=(3, 32, 32), chunk=50):
 
     image_shape: (3, H, W), with D = 3·H·W. Images are brought to 299 × 299 as TensorFlow 1 did,
     linearly and with the corners of source and target aligned. A few images a second on a
-    CPU. Raises ValueError for x of another shape or with NaN, ModuleNotFoundError without the
-    extra `inception`.
+    CPU. Raises ValueError for x of another shape, with NaN, or of other levels,
+    ModuleNotFoundError without the extra `inception`.
     """
     x = as_rows(as_tensor(x).float(), math.prod(image_shape))
+    check_levels("x", x)
     network = _inception()
     parts = x.split(chunk)
     images = (rows.reshape(-1, *image_shape) for rows in tqdm(parts, "Inception", delay=2))

@@ -2,7 +2,7 @@
 
 from torch.distributions import kl_divergence
 
-from vaecourse.models.base import check_latent, judging
+from vaecourse.models.base import check_latent, checked, judging
 
 
 @judging
@@ -13,7 +13,7 @@ def kl_per_dimension(model, x):
     full covariance, whose KL does not split over dimensions.
     """
     check_latent(model)
-    x = model.check(x)
+    x = checked(model, x)
     q = model.encode(x)
     if not hasattr(q, "base_dist"):
         raise ValueError("The posterior of this model is not diagonal; its KL does not split.")
@@ -24,5 +24,5 @@ def kl_per_dimension(model, x):
 def active_units(model, x, threshold=0.01):
     """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16]."""
     check_latent(model)
-    x = model.check(x)
+    x = checked(model, x)
     return model.encode(x).mean.var(dim=0) > threshold

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from vaecourse import objectives
 from vaecourse._arguments import check_count
 from vaecourse.evaluation.divergence import monte_carlo
-from vaecourse.models.base import check_latent, judging
+from vaecourse.models.base import check_latent, checked, judging
 
 ROWS = 500  # pairs of image and draw that are decoded at once: what fits a processor's cache
 
@@ -47,9 +47,10 @@ def importance_log_likelihood(model, x, num_samples, generator=None, *, rows=ROW
 def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, progress=True):
     """log p(x) for each row of x [B, D], with standard error and effective sample size.
 
-    model: anything with `check` and `log_weights`, or with `encode`, `decode` and `prior` of one
-    latent z. Any number of draws is taken, at most `rows` pairs of image and draw at a time: memory
-    is bounded by rows · D values, and a bar shows when it takes longer than two seconds. Raises
+    model: anything with `log_weights`, or with `encode`, `decode` and `prior` of one latent z,
+    which give distributions as those of the course; its `check`, if any, says what x it takes.
+    Any number of draws is taken, at most `rows` pairs of image and draw at a time: memory is
+    bounded by rows · D values, and a bar shows when it takes longer than two seconds. Raises
     ValueError for a count that is not positive, or for a model or x that it cannot take. [BGS16];
     chapter 13.
     """
@@ -59,7 +60,7 @@ def importance_estimate(model, x, num_samples, generator=None, *, rows=ROWS, pro
     if log_weights is None:
         check_latent(model)
         log_weights = partial(objectives.log_weights, model)
-    x = model.check(x)
+    x = checked(model, x)
     parts = []
     with tqdm(total=len(x), unit="image", delay=2, disable=not progress) as bar:
         for images in x.split(max(1, rows // num_samples)):
@@ -101,7 +102,7 @@ def aggregate_kl(model, x, num_samples=1, generator=None, *, chunk=256, progress
     """
     check_latent(model)
     check_count("num_samples", num_samples)
-    x = model.check(x)
+    x = checked(model, x)
     q = model.encode(x)
     if not hasattr(q, "log_var"):
         raise ValueError("The posterior of this model is not diagonal; its mixture needs that.")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaecourse._arguments import as_tensor, check_positive
 from vaecourse.inference.posteriors import gauss_hermite
-from vaecourse.models.base import check_latent, judging
+from vaecourse.models.base import check_latent, checked, judging
 
 
 class RateDistortion(NamedTuple):
@@ -84,7 +84,7 @@ def encoder_terms(model, x, num_nodes=16):
     The rate is in closed form, the distortion by num_nodes² Gauss–Hermite nodes in place of draws.
     """
     check_latent(model)
-    x = model.check(x)
+    x = checked(model, x)
     nodes, weights = (part.to(x) for part in gauss_hermite(num_nodes, 2))
     rates, distortions = [], []
     for rows in x.split(20):

@@ -79,6 +79,15 @@ def check_latent(model, prior=True):
         ) from None
 
 
+def checked(model, x):
+    """x as `model.check` gives it; for a model of one's own without it, finite rows [N, D] of the
+    type of its weights, if it has some."""
+    if hasattr(model, "check"):
+        return model.check(x)
+    weights = model.parameters() if isinstance(model, nn.Module) else ()
+    return as_rows(x, like=next(iter(weights), None))
+
+
 def error_of_mean(values):
     """The standard error of the mean of `values` [N], as a float; NaN of one."""
     return (values.std() / len(values) ** 0.5).item() if len(values) > 1 else math.nan

@@ -51,6 +51,7 @@ class VQVAE(Model):
     activation: between hidden layers: "relu", "tanh", "softplus" or "sigmoid".
     noise_variance: of a Gaussian likelihood, as for the VAE.
     variance_floor: the least value of a learned variance, as for the VAE.
+    standardize: of a Gaussian likelihood, as for the VAE.
     commitment: what holds e(x) to its word, relative to what draws the word to e(x).
     seed: of the initial weights and words.
     """
@@ -69,13 +70,16 @@ class VQVAE(Model):
         noise_variance: NoiseVariance = None,
         variance_floor: Positive | None = None,
         commitment: Positive = 0.25,
+        standardize: bool = False,
         seed: Seed = 0,
     ):
         super().__init__(locals())
         check_counts(data_dim=data_dim, latent_dim=latent_dim, num_words=num_words)
         self.data_dim, self.latent_dim, self.num_words = data_dim, latent_dim, num_words
         self.commitment = commitment
-        self.likelihood = likelihood_of(likelihood, data_dim, noise_variance, variance_floor)
+        self.likelihood = likelihood_of(
+            likelihood, data_dim, noise_variance, variance_floor, standardize
+        )
         generator = torch.Generator().manual_seed(seed)
         self.encoder = mlp([data_dim, *hidden, latent_dim], activation, generator=generator)
         self.decoder = mlp(

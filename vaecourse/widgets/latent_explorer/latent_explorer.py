@@ -2,7 +2,6 @@
 
 import copy
 import math
-import operator
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from vaecourse._arguments import (
     check_axes,
     check_classes,
     check_finite_rows,
+    check_image_shape,
     first_column,
 )
 from vaecourse.likelihoods import PoissonLikelihood
@@ -211,15 +211,7 @@ def _check_shape(shape, dim):
         if side * side != dim:
             raise ValueError(f"image_shape is None and {dim} pixels make no square; give it.")
         return [side, side]
-    try:
-        sides = [operator.index(side) for side in shape]
-    except TypeError:
-        sides = []
-    if len(sides) not in (2, 3) or min(sides) < 1 or (len(sides) == 3 and sides[0] not in (1, 3)):
-        raise ValueError(
-            f"image_shape is {shape!r}; it must be (height, width) or (3, height, width), whole "
-            "numbers."
-        )
+    sides = check_image_shape("image_shape", shape)
     if math.prod(sides) != dim:
         raise ValueError(f"image_shape is {' × '.join(map(str, sides))}; x has {dim} pixels.")
     return sides
