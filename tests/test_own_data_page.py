@@ -9,7 +9,9 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from torch.distributions import Bernoulli, Normal, Poisson
 
+import vaecourse as vc
 from vaecourse import checkpoint, cli
 
 PAGE = (Path(__file__).parents[1] / "own_data.md").read_text(encoding="utf-8")
@@ -52,6 +54,26 @@ def test_what_the_cells_print_is_what_the_text_says(cells):
         program = torch.export.export(names["Mean"](model), (z,))
         torch.testing.assert_close(program.module()(z), model.decode(z).mean)
     assert not torch.allclose(names["vae"].decoder(z), names["vae"].decode(z).mean, rtol=0.1)
+
+
+RETURNS = {  # what an own decode may return so that an export can follow it
+    "normal": lambda out: Normal(out, out.exp(), validate_args=False),
+    "probabilities": lambda out: Bernoulli(probs=out.sigmoid(), validate_args=False),
+    "logits": lambda out: Bernoulli(logits=out, validate_args=False),
+    "poisson": lambda out: Poisson(out.exp(), validate_args=False),
+    "tensor": lambda out: out,
+}
+
+
+@pytest.mark.parametrize("name", RETURNS)
+def test_a_wrapped_module_can_be_exported_as_the_page_says(cells, name):
+    torch.manual_seed(0)
+    module = cells[0]["Own"]()
+    module.decode = lambda z: RETURNS[name](module.decoder(z))
+    model, z = vc.models.wrap(module, shape=(1, 8, 8)), torch.tensor([[0.5, -1.0]])
+    program = torch.export.export(cells[0]["Mean"](model), (z,))
+    torch.testing.assert_close(program.module()(z), model.decode(z).mean)
+    assert "`Normal(mean, deviation, validate_args=False)` say" in PAGE
 
 
 def test_the_parameter_file_of_the_page_trains_on_the_table(cells, tmp_path, monkeypatch):

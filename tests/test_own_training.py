@@ -1038,7 +1038,7 @@ def test_what_float32_cannot_hold_is_told_no_cure_of_what_it_blurs(tmp_path):
     )
     np.save(tmp_path / "a.npy", x)
     assert refused(read_rows, tmp_path / "a.npy") == (
-        "a.npy has NaN, infinite or too large values in 200 of 200 rows."
+        "a.npy has NaN, infinite or too large values in 200 of 200 rows, first at [0, 1]."
     )
 
 

@@ -159,7 +159,7 @@ def test_labels_are_kept_apart_and_numbered_in_their_order(tmp_path):
         (b"kind,a\nx,1\ny,no\n", r"line 3, column 2 \('a'\): 'no' is not a number\.$"),
         (b"kind,a\nx,1\ny,inf\n", r"line 3, column 2 \('a'\): inf is no finite number"),
         (b"kind,a\nx,1\ny\n", r"line 3: 1 cells, where line 2 has 2\.$"),
-        (b"kind\nx\ny\n", r"a\.csv has shape \[2, 0\]"),
+        (b"kind\nx\ny\n", r"data\.label and data\.ignore leave no column of a\.csv"),
         (
             b"kind,a\n" + b"".join(b"%d,1\n" % k for k in range(11)),
             r"data.label: 'kind' in a\.csv has 11 different values; a label has at most 10\.$",
@@ -277,7 +277,18 @@ class Pandas:
     def __init__(self, path):
         self.path = path
 
-    def read_csv(self, path, sep, decimal=".", thousands="", header=0, dtype=(), engine="c"):
+    def read_csv(
+        self,
+        path,
+        sep,
+        decimal=".",
+        thousands="",
+        header=0,
+        dtype=(),
+        engine="c",
+        keep_default_na=True,
+        na_values=(),
+    ):
         if engine == "c" and not thousands.isascii():
             thousands = ""  # of which pandas says nothing
         rows = [
@@ -287,6 +298,8 @@ class Pandas:
         names = rows.pop(0) if header == 0 else range(len(rows[0]))
 
         def read(name, cell):
+            if keep_default_na and cell in ("NA", "None", "n/a"):
+                return ""
             if name in dtype:
                 return cell
             plain = (cell.replace(thousands, "") if thousands else cell).replace(decimal, ".")
@@ -333,6 +346,16 @@ GERMAN = "ort;einwohner;flaeche\no0;1.234;12,5\no1;987;3,25\no2;45.678;101,75\no
             [[1234, 2.5]],
         ),
         ("a;b\n0.123;2.345\n1.5;2\n", "sep=';'", [[0.123, 2.345], [1.5, 2]]),
+        (
+            "a;kind\n1,5;NA\n2,5;DE\n",
+            "sep=';', decimal=',', keep_default_na=False, na_values=['']",
+            [[1.5], [2.5]],
+        ),
+        (
+            "kind\ta\nNone\t1.5\nn/a\t2.5\n",
+            "sep='\\t', keep_default_na=False, na_values=['']",
+            [[1.5], [2.5]],
+        ),
         (
             "tag;a;b;kind\n01.02.2024;1.234;2,5;1.x\n02.02.2024;987;3,5;2.x\n",
             "sep=';', decimal=',', thousands='.', dtype={'tag': str, 'kind': str}",
@@ -1061,3 +1084,55 @@ def test_names_to_ignore_are_a_list(tmp_path, ignore):
         f"ignore is {ignore!r}; it must be a list of names."
     )
     assert read_rows(tmp_path / "a.csv", ignore=("date",)).columns == ["a", "b"]
+
+
+def test_labels_that_pandas_takes_for_no_value_stay_what_they_are(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a;kind\n1,5;NA\n2,5;DE\n3,5;None\n")
+    cured(refused(read_rows, path, label="kind"), path)
+    rows = read_rows(path, label="kind")
+    assert rows.kinds == ["DE", "NA", "None"] and rows.label.tolist() == [1, 0, 2]
+
+
+def test_a_missing_number_between_semicolons_asks_for_no_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a;b\n1,5;NA\n2,5;3,5\n")
+    sentence = refused(read_rows, path)
+    assert "keep_default_na" not in sentence
+    cured(sentence, path)
+    assert refused(read_rows, path) == "a.csv, line 2, column 2 ('b') is empty."
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_cell_that_float32_cannot_hold_is_named(tmp_path, quoted):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n\n3,1e39\n".replace("3,", '"3",' if quoted else "3,"))
+    assert refused(read_rows, path) == (
+        "t.csv, line 4, column 2 ('b'): 1e+39 is too large for float32 (1 such cells in all)."
+    )
+
+
+def test_a_value_of_an_array_that_is_no_number_is_named_by_its_place(tmp_path):
+    x = np.zeros((40, 2, 3))
+    x[6:12, 1, 2] = np.nan
+    np.save(tmp_path / "n.npy", x)
+    assert refused(read_rows, tmp_path / "n.npy") == (
+        "n.npy has NaN, infinite or too large values in 6 of 40 rows, first at [6, 1, 2]."
+    )
+
+
+@pytest.mark.parametrize(("label", "ignore"), [(None, ["a", "b"]), ("a", ["b"])])
+def test_a_table_of_which_no_column_is_left_is_refused(tmp_path, label, ignore):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    assert refused(read_rows, tmp_path / "t.csv", label=label, ignore=ignore) == (
+        "data.label and data.ignore leave no column of t.csv."
+    )
+
+
+def test_labels_with_a_zero_before_them_are_words(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,kind\n1,01\n2,1\n3,02\n")
+    rows = read_rows(path, label="kind")
+    assert rows.kinds == ["01", "02", "1"] and rows.label.tolist() == [0, 2, 1]
+    path.write_text("a,kind\n1,10\n2,9\n3,0\n4,0.5\n")
+    assert read_rows(path, label="kind").kinds == ["0", "0.5", "9", "10"]

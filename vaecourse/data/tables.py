@@ -20,6 +20,9 @@ READERS = (".npy", ".npz", ".csv")
 KINDS = 10  # of labels, for each of which figures have a colour
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # beside the comma
 MISSING = {"na", "nan", "null", "none"}  # words for a value that is not there
+# What pandas takes for an empty cell where its text is not asked for.
+TAKEN = {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
+TAKEN |= {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
 OTHERS = {  # what else bears such an ending, by how it begins
     b"\x1f\x8b": "compressed by gzip: unpack it first",
     b"PK\x03\x04": "a zip archive or an Excel file: unpack it, or save its sheet as CSV UTF-8",
@@ -151,7 +154,8 @@ def _numbered(labels, rows, label, path, most):
             f"data.label: {label!r} in {_name(path)} has shape {list(labels.shape)}; of {rows} "
             f"rows it must be [{rows}]."
         )
-    if labels.dtype.kind == "U" and all(map(_is_number, labels)):
+    codes = labels.dtype.kind == "U" and any(re.match(r"0\d", text) for text in labels)  # 01, say
+    if labels.dtype.kind == "U" and not codes and all(map(_is_number, labels)):
         values = labels.astype(float)  # so that 9 comes before 10
         labels = labels if (abs(values) >= 2**53).any() else values
     none = labels != labels  # NaN among numbers, NaT among dates
@@ -210,6 +214,8 @@ def _read_csv(file, label, ignore):
     apart = None if label is None else names.index(label)
     dropped = {apart, *(index for index, column in enumerate(names) if column in ignore)}
     keep = [index for index in range(len(top[1])) if index not in dropped]
+    if not keep:
+        raise _Refusal(f"data.label and data.ignore leave no column of {name}.")
     table = None if '"' in text else _by_lines(filled[bool(names) :], len(top[1]), keep, apart)
     if table is None:
         table = _by_cells(name, lines, top, names, keep, apart)
@@ -220,13 +226,15 @@ def _read_csv(file, label, ignore):
     def name_of(place):
         return _column(keep[place], names)
 
-    wrong = np.argwhere(~np.isfinite(values))
+    wrong = np.argwhere(~np.isfinite(_single(values)))
     if len(wrong):
         row, column = wrong[0]
         number, _ = list(_records(name, lines))[row + bool(names)]
+        value = values[row, column]
+        what = "too large for float32" if np.isfinite(value) else "no finite number"
         raise _Refusal(
             f"{name}, line {number}, {name_of(column)}: "
-            f"{values[row, column]} is no finite number ({len(wrong)} such cells in all)."
+            f"{value} is {what} ({len(wrong)} such cells in all)."
         )
     _check_index(name, names, values, keep)
     how = None if names else _orders(top[1], values)
@@ -370,6 +378,9 @@ def _as_commas(rows, separator):
         if not _decimals(cell) and {*".,", *apart} & {*cell}
     }
 
+    columns = ([row[k] for row in rows[named:] if k < len(row)] for k in range(len(rows[0])))
+    lost = any(TAKEN & {*cells} and not any(map(_decimals, cells)) for cells in columns)
+
     def marks(decimal, thousands):
         options = [f"decimal={decimal!r}"] * (decimal == ",")
         if thousands:
@@ -380,6 +391,7 @@ def _as_commas(rows, separator):
 
     sep = r"\s+" if separator == " " else separator
     options = [f"sep={sep!r}", found := marks(decimal, mark or (other if other in used else ""))]
+    options += ["keep_default_na=False, na_values=['']"] * lost  # such a column may be labels
     options += [] if named else ["header=None"]
     none, doubt = "" if named else "header=False, ", ""
     if used and not certain and not mark:
@@ -620,14 +632,21 @@ def _checked(values, path, name_of):
     if values.ndim < 2 or 0 in values.shape:
         raise ValueError(f"{_name(path)} has shape {list(values.shape)}; it must be [N, D].")
     check_precision(_name(path), values, name_of)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused with the infinities
-        values = np.ascontiguousarray(values, dtype=np.float32)
-    wrong = int((~np.isfinite(values.reshape(len(values), -1))).any(1).sum())
-    if wrong:
+    values = _single(values)
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        rows = int(wrong.reshape(len(values), -1).any(1).sum())
         raise ValueError(
-            f"{_name(path)} has NaN, infinite or too large values in {wrong} of {len(values)} rows."
+            f"{_name(path)} has NaN, infinite or too large values in {rows} of {len(values)} rows, "
+            f"first at {np.argwhere(wrong)[0].tolist()}."
         )
     return torch.from_numpy(values)
+
+
+def _single(values):
+    """Values as float32, infinite where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def _name(path):
