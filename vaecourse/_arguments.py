@@ -218,6 +218,8 @@ def check_axes(argument, axes, wanted):
         hint = (
             " (leave out the fourth channel, and move the axis: numpy.moveaxis(x[..., :3], -1, 1))"
         )
+    elif [1, *axes] == wanted:
+        hint = " (the axis of one is missing: x[:, None])"
     elif sorted(axes) == sorted(wanted):
         hint = " (the axes are there in another order: numpy.transpose)"
     raise ValueError(f"each row of {argument} has the axes {axes}; it must have {wanted}{hint}.")
@@ -624,6 +626,14 @@ def _refuse_shape(argument, x, lead, columns):
     raise ValueError(f"{argument} has shape {list(x.shape)}; it must be [{lead}, {columns}]{hint}.")
 
 
+def check_several(argument, x, what):
+    """The tensor `x` [N, ...]; ValueError unless it has two rows, which `what` needs."""
+    if len(x) < 2:
+        rows = "1 row" if len(x) else "no rows"
+        raise ValueError(f"{argument} has {rows}; {what} needs at least 2.")
+    return x
+
+
 def check_finite_rows(argument, x):
     """The tensor `x` [N, ...]; ValueError, naming the place, unless it has rows, all finite."""
     if len(x) == 0:
@@ -747,7 +757,8 @@ def _part(dataset):
         item = dataset[0]
         while isinstance(item, (dict, tuple, list)):
             parts = item if isinstance(item, dict) else dict(enumerate(item))
-            keys = [key for key, part in parts.items() if isinstance(part, dict) or _ndim(part)]
+            keys = [key for key, part in parts.items() if _is_wide(part)]
+            keys = [key for key in keys if not _is_one_hot(parts[key])] or keys
             if isinstance(item, dict) and len(keys) != 1:
                 which = f", where key is {' or '.join(map(repr, keys or parts))}"
                 return "np.stack", f"{path}[key]", which
@@ -763,13 +774,26 @@ def _has_gradient(value):
     return getattr(value, "requires_grad", False)
 
 
+def _is_wide(part):
+    """Whether a part of an item has axes, or parts of its own."""
+    return isinstance(part, dict | tuple | list) or _ndim(part) > 0
+
+
 def _ndim(part):
     return part.ndim if hasattr(part, "ndim") else np.ndim(part)
+
+
+def _is_one_hot(part):
+    """Whether a part of an item looks like a label of one 1 among 0s."""
+    if getattr(part, "ndim", 0) != 1:
+        return False
+    return bool(((part == 0) | (part == 1)).all() and part.sum() == 1)
 
 
 def _tensors(dataset):
     """The first of the tensors of a data set that has rows of values: labels may stand before."""
     wide = [index for index, tensor in enumerate(dataset.tensors) if tensor.ndim > 1]
+    wide = [k for k in wide if not _is_one_hot(dataset.tensors[k][:1].flatten())] or wide
     return f"tensors[{(wide or [0])[0]}]"
 
 

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 
 from vaecourse._arguments import bytes_hint
-from vaecourse.distributions import Likelihood, generator_of
+from vaecourse.distributions import Likelihood, drawn_shape, generator_of
 
 
 class DiscretizedLogistic(Distribution):
@@ -47,7 +47,7 @@ class DiscretizedLogistic(Distribution):
     def sample(self, sample_shape=(), generator=None):
         """Multiples of 1 / 255, [*sample_shape, ..., D]."""
         with torch.no_grad():
-            shape = (*sample_shape, *self.loc.shape)
+            shape = drawn_shape(sample_shape, self.loc.shape)
             generator = generator_of(generator, self.loc.device)
             options = {"dtype": self.loc.dtype, "device": self.loc.device}
             u = torch.rand(shape, generator=generator, **options).clamp(1e-6, 1 - 1e-6)

@@ -32,6 +32,16 @@ def generator_of(generator, device="cpu"):
     return generator
 
 
+def drawn_shape(sample_shape, shape):
+    """The shape of draws, [*sample_shape, *shape]; ValueError for a number in place of a shape."""
+    try:
+        return (*sample_shape, *shape)
+    except TypeError:
+        raise ValueError(
+            f"sample_shape is {sample_shape!r}; it must be a tuple, ({sample_shape!r},) say."
+        ) from None
+
+
 def standard_noise(shape, like, generator):
     """ε ~ N(0, I) of the given shape, with the dtype and device of `like`."""
     generator = generator_of(generator, like.device)
@@ -78,7 +88,7 @@ class DiagonalGaussian(Reparametrized, Independent):
 
     def rsample(self, sample_shape=(), generator=None):
         """z = loc + scale ⊙ ε, [*sample_shape, ..., D]; gradients reach loc and log_var."""
-        eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
+        eps = standard_noise(drawn_shape(sample_shape, self.loc.shape), self.loc, generator)
         return self.loc + self.scale * eps
 
 
@@ -90,7 +100,7 @@ class FullGaussian(Reparametrized, MultivariateNormal):
 
     def rsample(self, sample_shape=(), generator=None):
         """z = loc + L ε, [*sample_shape, ..., D]; gradients reach loc and L."""
-        eps = standard_noise((*sample_shape, *self.loc.shape), self.loc, generator)
+        eps = standard_noise(drawn_shape(sample_shape, self.loc.shape), self.loc, generator)
         return self.loc + (self.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
 
 
@@ -115,7 +125,7 @@ class BernoulliPixels(Independent):
     def sample(self, sample_shape=(), generator=None):
         """Zeros and ones, [*sample_shape, ..., D]."""
         with torch.no_grad():
-            probabilities = self.mean.expand(*sample_shape, *self.logits.shape)
+            probabilities = self.mean.expand(drawn_shape(sample_shape, self.logits.shape))
             generator = generator_of(generator, self.logits.device)
             return torch.bernoulli(probabilities, generator=generator)
 
@@ -156,7 +166,7 @@ class PoissonCounts(Independent):
     def sample(self, sample_shape=(), generator=None):
         """Whole numbers from zero, [*sample_shape, ..., D]."""
         with torch.no_grad():
-            rate = self.rate.expand(*sample_shape, *self.rate.shape)
+            rate = self.rate.expand(drawn_shape(sample_shape, self.rate.shape))
             return torch.poisson(rate, generator_of(generator, rate.device))
 
 

@@ -8,7 +8,7 @@ import math
 import torch
 from torch.distributions import Exponential, Gamma, Independent
 
-from vaecourse.distributions import Posterior, Reparametrized, at_least, generator_of
+from vaecourse.distributions import Posterior, Reparametrized, at_least, drawn_shape, generator_of
 
 SHAPE_FLOOR = 0.3  # below it, float32 draws of a gamma underflow to zero
 PRIOR_SHAPE = 2.0  # of the gamma prior; both priors have rate 1
@@ -27,7 +27,7 @@ class ExponentialLatents(Reparametrized, Independent):
 
         Gradients reach log_rate. [S3] section 3.6; chapter 08.
         """
-        eps = torch.empty_like(self.rate).expand(*sample_shape, *self.rate.shape).contiguous()
+        eps = self.rate.new_empty(drawn_shape(sample_shape, self.rate.shape))
         eps.exponential_(generator=generator_of(generator, eps.device))
         return eps.clamp_(min=torch.finfo(eps.dtype).tiny) / self.rate
 
@@ -51,7 +51,9 @@ class GammaLatents(Reparametrized, Independent):
         Gradients reach both parameters; log_shape by the implicit −(∂F/∂α)/p, which torch
         computes (chapter 08).
         """
-        concentration = self.concentration.expand(*sample_shape, *self.concentration.shape)
+        concentration = self.concentration.expand(
+            drawn_shape(sample_shape, self.concentration.shape)
+        )
         generator = generator_of(generator, self.rate.device)
         z = torch._standard_gamma(concentration, generator=generator) / self.rate
         return z.clamp(min=torch.finfo(z.dtype).tiny)

@@ -52,10 +52,16 @@ def test_a_file_is_split_at_random_but_always_alike(tmp_path):
 
 
 def test_a_file_needs_rows_for_both_parts(tmp_path):
-    np.save(tmp_path / "a.npy", np.ones((2, 2)))
     own = section(name="file", path=str(tmp_path / "a.npy"), test_fraction=0.9)
-    with pytest.raises(ValueError, match="of 2 rows 2 for testing leave none to train on"):
-        datasets.train_data(own, 0)
+    for rows, words in (
+        (1, "a.npy has 1 row; a run needs 3, for two are kept for testing."),
+        (2, "a.npy has 2 rows; a run needs 3, for two are kept for testing."),
+        (4, "data.test_fraction is 0.9; of 4 rows 4 for testing leave none to train on."),
+    ):
+        np.save(tmp_path / "a.npy", np.ones((rows, 2)))
+        with pytest.raises(ValueError) as caught:
+            datasets.train_data(own, 0)
+        assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("kinds", [["-1", "2", "10"], ["-1", "no", "yes"], ["(a)", "-1", "b"]])

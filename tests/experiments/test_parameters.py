@@ -7,6 +7,9 @@ import pytest
 
 from vaecourse import experiments, models
 from vaecourse.experiments import parameters
+from vaecourse.likelihoods import LIKELIHOODS
+from vaecourse.models.vae import POSTERIORS
+from vaecourse.training.optimizers import OPTIMIZERS
 
 GOOD = {
     "model": {"kind": "vae", "data_dim": 784, "latent_dim": 2},
@@ -212,6 +215,10 @@ def test_every_shipped_experiment_is_valid_and_an_unknown_one_gets_the_list():
 
 def test_the_example_is_valid_and_explains_itself():
     params = parameters.read(parameters.EXAMPLE)
+    text = parameters.EXAMPLE.read_text(encoding="utf-8")
+    for names in (LIKELIHOODS, POSTERIORS, OPTIMIZERS):
+        *most, last = names
+        assert f"{', '.join(most)} or {last}." in text
     assert params.model.decoder_hidden == [256]
     assert "schema" in params.comment and "optimizer" in params.training.comment
 

@@ -469,7 +469,11 @@ def with_value(x, value):
         (GaussianMixture, X * torch.tensor([1.0, 0.0]), "x is constant in column 2; every"),
         (GaussianMixture, with_value(X, math.nan), "x has NaN or infinite values in 1 of "),
         (BernoulliMixture, with_value(BITS, math.nan), "x has NaN or infinite values in 1 of"),
-        (BernoulliMixture, with_value(BITS, 0.5), "x contains 0.5; a Bernoulli mixture takes only"),
+        (
+            BernoulliMixture,
+            with_value(BITS, 0.5),
+            "x contains 0.5, in column 1; a Bernoulli mixture takes only",
+        ),
         (GaussianMixture, X[0], "x has shape [2]; it must be [N, D]."),
         (BernoulliMixture, BITS[None], "x has shape [1, 10, 2]; it must be [N, D]."),
         (GaussianMixture, None, "x is a NoneType that cannot be read as numbers; it must be a"),
@@ -514,5 +518,5 @@ def test_probabilities_outside_the_unit_interval_are_refused():
 def test_data_of_another_width_are_refused_after_the_fit():
     with pytest.raises(ValueError, match=r"x has shape \[10, 1\]; it must be \[N, 2\]."):
         GaussianMixture(2).fit(X).score(X[:, :1])
-    with pytest.raises(ValueError, match="x contains 2; a Bernoulli mixture"):
+    with pytest.raises(ValueError, match="x contains 2, in column 1; a Bernoulli mixture"):
         BernoulliMixture(2).fit(BITS).score(2 * BITS)

@@ -77,6 +77,11 @@ def test_it_is_built_and_loaded_again_from_its_parameters(model, tmp_path):
     [
         ({"likelihood": "gaussian"}, "likelihood is 'gaussian'; images here are discrete"),
         ({"likelihood": "cauchy"}, "likelihood is 'cauchy'; it must be one of 'bernoulli'"),
+        (
+            {"likelihood": "poisson"},
+            "likelihood is 'poisson'; it must be one of 'bernoulli', 'disc",
+        ),
+        ({"posterior": "gamma"}, "posterior is 'gamma'; it must be one of 'diagonal', 'full'"),
         ({"image_shape": (3, 8, 9)}, "it must be .C, H, W. with H and W multiples of 4"),
         ({"latent_dim": 0}, "latent_dim is 0; it must be an integer of at least 1"),
         ({"importance_samples": 0}, "importance_samples is 0; it must be an integer of at least 1"),

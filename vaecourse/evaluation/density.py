@@ -8,7 +8,7 @@ import math
 import torch
 from torch.distributions import LowRankMultivariateNormal
 
-from vaecourse._arguments import as_rows, as_tensor, check_count, check_positive
+from vaecourse._arguments import as_rows, as_tensor, check_count, check_positive, check_several
 from vaecourse.evaluation.divergence import Estimate
 
 
@@ -107,7 +107,7 @@ def silverman_bandwidth(points):
 
     σ² is the variance averaged over columns; the rule is best when the points are Gaussian.
     """
-    points = _points("points", points)
+    points = check_several("points", _points("points", points), "a bandwidth")
     m, d = points.shape
     sigma = points.var(0).mean().sqrt().item()
     return sigma * (4 / ((d + 2) * m)) ** (1 / (d + 4))

@@ -74,12 +74,13 @@ def mutual_information_gap(loc, scale, factors):
     ValueError for a single latent, or a factor with one value.
     """
     loc, scale = (as_tensor(v, argument=n).double() for v, n in ((loc, "loc"), (scale, "scale")))
-    factors = torch.as_tensor(factors)
+    factors = as_tensor(factors, argument="factors", keep_whole=True)
     if loc.ndim != 2 or loc.shape[1] < 2 or scale.shape != loc.shape:
         raise ValueError("loc and scale must be [N, J], of two latents or more.")
     if factors.ndim != 2 or len(factors) != len(loc):
         raise ValueError(f"factors has shape {list(factors.shape)}; it must be [{len(loc)}, K].")
-    entropy = torch.stack([entropy_from_counts(v.bincount().double()) for v in factors.T])
+    columns = [_factors(column, len(loc)) for column in factors.T]
+    entropy = torch.stack([entropy_from_counts(v.bincount().double()) for v in columns])
     if not (entropy > 0).all():
         raise ValueError("factors has a column with a single value, of which nothing can be told.")
     information = torch.tensor(
@@ -96,10 +97,10 @@ def _entropy(density, line):
 
 
 def _factors(factor, rows):
-    factor = torch.as_tensor(factor)
-    if factor.shape != (rows,) or factor.is_floating_point():
+    factor = as_tensor(factor, argument="factor", keep_whole=True)
+    if factor.shape != (rows,) or factor.is_floating_point() or (factor < 0).any():
         raise ValueError(
             f"factor has shape {list(factor.shape)} and {factor.dtype}; it must be whole numbers "
-            f"[{rows}]."
+            f"from 0, [{rows}]."
         )
     return factor

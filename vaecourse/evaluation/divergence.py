@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from vaecourse._arguments import check_choice
+from vaecourse._arguments import as_tensor, check_choice
 
 _DIRECTIONS = ("forward", "reverse")
 
@@ -66,6 +66,8 @@ def entropy_from_counts(counts, corrected=False):
     The plug-in value lies below the true one by E KL(empirical ‖ true), about (K − 1) / 2N for N
     draws; corrected=True adds that with the number of values seen for K [Mil55].
     """
+    if not isinstance(counts, torch.Tensor):
+        counts = as_tensor(counts, argument="counts")
     if (counts < 0).any() or (counts.sum(-1) <= 0).any():
         raise ValueError("counts must be non-negative, with at least one draw in each row.")
     n = counts.sum(-1)

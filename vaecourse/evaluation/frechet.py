@@ -13,7 +13,14 @@ import torch
 from scipy.linalg.lapack import dpstrf
 from torch import Tensor
 
-from vaecourse._arguments import as_tensor, check_count, check_finite, check_shape, seeded
+from vaecourse._arguments import (
+    as_tensor,
+    check_count,
+    check_finite,
+    check_several,
+    check_shape,
+    seeded,
+)
 
 _ROUNDING = 10 * torch.finfo(torch.float64).eps
 
@@ -180,8 +187,7 @@ def _sum_of_singular_values(product, tolerance):
 def _features(name, features):
     features = as_tensor(features, argument=name).detach().double().cpu()
     check_shape(name, features, (None, None))
-    if len(features) < 2:
-        raise ValueError(f"{name} has {len(features)} row; a covariance needs at least 2.")
+    check_several(name, features, "a covariance")
     check_finite(name, features)
     return features
 

@@ -2,6 +2,7 @@
 
 from torch.distributions import kl_divergence
 
+from vaecourse._arguments import check_several
 from vaecourse.models.base import check_latent, checked, judging
 
 
@@ -22,7 +23,10 @@ def kl_per_dimension(model, x):
 
 @judging
 def active_units(model, x, threshold=0.01):
-    """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16]."""
+    """Which latents are used, [J]: the variance over x of E_q[z_j] exceeds `threshold` [BGS16].
+
+    Raises ValueError for a single row.
+    """
     check_latent(model)
-    x = checked(model, x)
+    x = check_several("x", checked(model, x), "a variance over rows")
     return model.encode(x).mean.var(dim=0) > threshold

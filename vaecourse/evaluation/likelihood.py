@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vaecourse import objectives
-from vaecourse._arguments import check_count
+from vaecourse._arguments import as_tensor, check_count
 from vaecourse.evaluation.divergence import monte_carlo
 from vaecourse.models.base import check_latent, checked, judging
 
@@ -87,6 +87,9 @@ def _estimate(log_weights, x, num_samples, rows, generator):
 
 def bits_per_dimension(log_likelihood, dim):
     """−log p(x) / (D log 2): nats for an image of D discrete values, in bits for one of them."""
+    check_count("dim", dim)
+    if isinstance(log_likelihood, list | tuple):
+        log_likelihood = as_tensor(log_likelihood, argument="log_likelihood")
     return -log_likelihood / (dim * math.log(2))
 
 

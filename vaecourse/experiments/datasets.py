@@ -151,6 +151,11 @@ def _rows_of(content, path, *how):
 
 def _file(params, labels):
     x, label, kinds, _ = _own_rows(params, labels)
+    if len(x) < 3:
+        rows = "1 row" if len(x) == 1 else f"{len(x)} rows"
+        raise ValueError(
+            f"{Path(params.path).name} has {rows}; a run needs 3, for two are kept for testing."
+        )
     n_test = max(2, round(params.test_fraction * len(x)))  # a standard error needs two
     if n_test >= len(x):
         raise ValueError(

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from vaecourse._arguments import (
     as_rows,
+    bytes_hint,
     check_count,
     check_not_negative,
     first_column,
@@ -464,8 +465,10 @@ def _binary(x):
     for part in x.split(1_000):  # so that a check needs no copy of x
         other = (part != 0) & (part != 1)
         if other.any():
-            value = part[other][0].item()
-            raise ValueError(f"x contains {value:g}; a Bernoulli mixture takes only 0 and 1.")
+            raise ValueError(
+                f"x contains {part[other][0].item():g}, in column {first_column(other)}; a "
+                f"Bernoulli mixture takes only 0 and 1{bytes_hint(x)}."
+            )
     return x
 
 

@@ -19,11 +19,17 @@ def corrupt(x, corruption, level, generator=None):
     `corruption` is "mask" or "gaussian" [VLBM08]; the shape is that of x.
     """
     check_choice("corruption", corruption, CORRUPTIONS)
+    _check_level(corruption, level)
     if corruption == "mask":
         generator = generator_of(generator, x.device)
         keep = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) >= level
         return x * keep
     return x + level * standard_noise(x.shape, x, generator)
+
+
+def _check_level(corruption, level):
+    if not level >= 0 or (corruption == "mask" and level >= 1):
+        raise ValueError(f"level is {level}; it must be at least 0, and below 1 for a mask.")
 
 
 class Autoencoder(Model):
@@ -59,8 +65,7 @@ class Autoencoder(Model):
         check_counts(data_dim=data_dim, latent_dim=latent_dim)
         check_choice("output", output, tuple(OUTPUTS))
         check_choice("corruption", corruption, (None, *CORRUPTIONS))
-        if level < 0 or (corruption == "mask" and level >= 1):
-            raise ValueError(f"level is {level}; it must be at least 0, and below 1 for a mask.")
+        _check_level(corruption, level)
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.output, self.corruption, self.level = output, corruption, level
         generator = torch.Generator().manual_seed(seed)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from vaecourse._arguments import check_axes, check_counts, chosen
+from vaecourse._arguments import check_axes, check_choice, check_counts, chosen
 from vaecourse.convolutions import conv_decoder, conv_encoder
 from vaecourse.likelihoods import likelihood_of
 from vaecourse.models.base import Channels, Count, Dimension, ImageShape, Model, Seed
@@ -46,6 +46,8 @@ class ConvVAE(VAE):
         check_counts(latent_dim=latent_dim, importance_samples=importance_samples)
         if likelihood == "gaussian":
             raise ValueError("likelihood is 'gaussian'; images here are discrete: take another.")
+        check_choice("likelihood", likelihood, ("bernoulli", "discretized_logistic"))
+        check_choice("posterior", posterior, ("diagonal", "full"))
         self.data_dim, self.latent_dim = math.prod(image_shape), latent_dim
         self.importance_samples = importance_samples
         self.likelihood = likelihood_of(likelihood, self.data_dim)

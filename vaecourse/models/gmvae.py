@@ -18,7 +18,7 @@ from torch import nn
 from torch.distributions import Categorical, MixtureSameFamily, kl_divergence
 
 from vaecourse._arguments import check_counts, check_whole
-from vaecourse.distributions import DiagonalGaussian, generator_of, standard_noise
+from vaecourse.distributions import DiagonalGaussian, drawn_shape, generator_of, standard_noise
 from vaecourse.likelihoods import BernoulliLikelihood
 from vaecourse.models.base import Count, Dimension, LatentModel, Seed, Widths
 from vaecourse.networks import ACTIVATIONS, linear, mlp
@@ -52,7 +52,7 @@ class LabelledGaussian(MixtureSameFamily):
     def sample_label(self, sample_shape=(), generator=None):
         """Labels [*sample_shape, ...] from 0 to K − 1, by the Gumbel-max trick."""
         logits = self.label.logits
-        noise = gumbel_noise((*sample_shape, *logits.shape), logits, generator)
+        noise = gumbel_noise(drawn_shape(sample_shape, logits.shape), logits, generator)
         return (logits + noise).argmax(-1)
 
     def rsample(self, sample_shape=(), generator=None):

@@ -77,6 +77,7 @@ class HierarchicalVAE(LatentModel):
         check_choice("order", order, ORDERS)
         self.data_dim, self.latent_dim, self.upper_dim = data_dim, latent_dim, upper_dim
         self.order = order
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
         self.posterior = DiagonalPosterior(latent_dim)
         self.upper_posterior = DiagonalPosterior(upper_dim)

@@ -67,6 +67,7 @@ class VRNN(LatentModel):
         check_counts(data_dim=data_dim, latent_dim=latent_dim, state_dim=state_dim)
         check_choice("recurrence", recurrence, RECURRENCES)
         self.data_dim, self.latent_dim, self.state_dim = data_dim, latent_dim, state_dim
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.likelihood = likelihood_of(likelihood, data_dim, noise_variance)
         self.posterior = DiagonalPosterior(latent_dim)
         generator = torch.Generator().manual_seed(seed)

@@ -54,9 +54,9 @@ def wrap(encoder, decoder=None, *, shape, likelihood="bernoulli", noise_variance
     weights that are tried, a warning says so. Of other numbers nobody sees whether they are the
     logarithm of a variance or that of a deviation: a Normal says it.
 
-    p(z) is N(0, I). What judges a model puts it in evaluation for that time; with dropout or batch
-    normalization, call `eval()` before `elbo` and `log_weights`, which can be trained. Raises
-    ValueError, which names the method, for what it cannot take.
+    p(z) is N(0, I), whatever `prior` the module has. What judges a model puts it in evaluation for
+    that time; with dropout or batch normalization, call `eval()` before `elbo` and `log_weights`,
+    which can be trained. Raises ValueError, which names the method, for what it cannot take.
     """
     check_list("shape", shape)
     return Wrapped(encoder, decoder, tuple(shape), likelihood, noise_variance)
@@ -80,6 +80,12 @@ class Wrapped(LatentModel):
                         f"{type(encoder).__name__} has no method {method}; it needs encode and "
                         "decode, or give an encoder and a decoder."
                     )
+            if hasattr(encoder, "prior"):
+                warnings.warn(
+                    f"{type(encoder).__name__} has a prior, which is not used: p(z) of a wrapped "
+                    "module is N(0, I).",
+                    stacklevel=3,  # who called wrap
+                )
             self.module, self._encode, self._decode = encoder, encoder.encode, encoder.decode
         else:
             self._encode, self._decode = encoder, decoder
