@@ -472,10 +472,10 @@ def with_value(x, value):
         (
             BernoulliMixture,
             with_value(BITS, 0.5),
-            "x contains 0.5, in column 1; a Bernoulli mixture takes only",
+            "x contains 0.5, in column 2; a Bernoulli mixture takes only",
         ),
         (GaussianMixture, X[0], "x has shape [2]; it must be [N, D]."),
-        (BernoulliMixture, BITS[None], "x has shape [1, 10, 2]; it must be [N, D]."),
+        (BernoulliMixture, BITS[None], "x has shape [1, 10, 2]; it must be [N, D]: x.reshape("),
         (GaussianMixture, None, "x is a NoneType that cannot be read as numbers; it must be a"),
         (
             GaussianMixture,
@@ -518,5 +518,5 @@ def test_probabilities_outside_the_unit_interval_are_refused():
 def test_data_of_another_width_are_refused_after_the_fit():
     with pytest.raises(ValueError, match=r"x has shape \[10, 1\]; it must be \[N, 2\]."):
         GaussianMixture(2).fit(X).score(X[:, :1])
-    with pytest.raises(ValueError, match="x contains 2, in column 1; a Bernoulli mixture"):
+    with pytest.raises(ValueError, match="x contains 2, in column 2; a Bernoulli mixture"):
         BernoulliMixture(2).fit(BITS).score(2 * BITS)

@@ -359,7 +359,7 @@ def test_the_encoder_comes_as_a_script_on_first_use(visit, vae, images, tmp_path
         ({"images": torch.zeros(2, 783)}, "images"),
         ({"model": vc.models.VAE(784, 3, (8,))}, "two latents and 784 pixels"),
         ({"model": vc.models.VAE(784, 2, (8,), posterior="full")}, "diagonal posterior"),
-        ({"model": torch.nn.Linear(2, 784)}, "model.decoder is a NoneType"),
+        ({"model": torch.nn.Linear(2, 784)}, "model is a Linear without encode"),
         ({"picked": 2}, "picked is 2; it must be an integer from 0 to 1"),
         ({"eps": [9, 0]}, r"eps\[0\] is 9; it must be a number from -3 to 3"),
     ],

@@ -73,14 +73,14 @@ def same_logits(logits, raw):
 def check_prior(model):
     """Raise ValueError unless the model codes and decodes, and has the page's prior, N(0, I), if
     any."""
+    if isinstance(model, (LatentModel, LabelledModel)):
+        check_latent(model)
     if isinstance(model, Model) and model.kind != "own" and not hasattr(model, "decoder"):
         raise ValueError(
             f"model is a {type(model).__name__}, which has no network `decoder` for the page to "
             "run; VAE and Autoencoder have one."
         )
     check_methods(model, encode="(x)", decode="(z)")
-    if isinstance(model, (LatentModel, LabelledModel)):
-        check_latent(model)
     prior = getattr(model, "prior", None)
     if prior is not None and not ((prior.mean == 0).all() and (prior.stddev == 1).all()):
         raise ValueError("model.prior is not N(0, I), the only prior that the page knows.")
