@@ -11,9 +11,10 @@ import textwrap
 
 from matplotlib.text import Text
 
-SIZES = [(4.8, 1), (4.8, 1.3), (5.8, 1), (5.8, 1.3)]  # inches across, at most; times as tall
+# inches across, at most; times as tall
+SIZES = [(4.8, 1), (4.8, 1.3), (5.8, 1), (5.8, 1.3), (7, 1), (7, 1.3)]
 PHONE = 358  # pixels: a text of the course on a screen of 390
-SMALLEST = 7.5  # pixels, of letters; of 8 points at the widest
+SMALLEST = 7.5  # pixels, of letters; of 8 points at 5.3 inches
 TOUCH = 5  # of 150 dots an inch, by which texts may overlap
 SIDES = {2: ("left", "right"), 3: ("left", "middle", "right")}
 SIDE_SIZE, SIDE_COLOUR = 9, "#6B7280"

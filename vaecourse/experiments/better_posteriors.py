@@ -2,8 +2,8 @@
 
     vaecourse reproduce better_posteriors
 
-takes about ten minutes of one core and writes `data/results/better_posteriors.json`. Every setting
-is fixed here, and every seed is reported.
+takes about twenty minutes of one core and writes `data/results/better_posteriors.json`. Every
+setting is fixed here, and every seed is reported.
 """
 
 import json
@@ -47,7 +47,7 @@ def run(path=PATH, command=f"vaecourse reproduce {NAME}"):
             labels(count, seed, steps)
             for steps in (250, 1_000)
             for count in (10, 100, 1_000)
-            for seed in range(5)
+            for seed in range(10)
         ],
     }
     record = checkpoint.provenance(command, time.perf_counter() - start, metrics)
