@@ -4,6 +4,7 @@ import shutil
 from importlib.metadata import distribution
 
 import nbformat
+from ipykernel.ipkernel import IPythonKernel
 from prepare_lab import ROOT, prepare
 
 
@@ -13,10 +14,12 @@ def test_notebooks_are_prepared_once(tmp_path):
         shutil.copy(ROOT / name, tmp_path / name)
     lab = tmp_path / "lab"
     assert prepare(lab, tmp_path) == ["07_elbo.ipynb", "solutions/07_elbo.ipynb"]
-    student, solved = (
-        "\n".join(cell.source for cell in nbformat.read(lab / name, as_version=4).cells)
-        for name in ("07_elbo.ipynb", "solutions/07_elbo.ipynb")
-    )
+    names = ("07_elbo.ipynb", "solutions/07_elbo.ipynb")
+    notebooks = [nbformat.read(lab / name, as_version=4) for name in names]
+    student, solved = ("\n".join(cell.source for cell in book.cells) for book in notebooks)
+    for book in notebooks:  # else the kernel writes it, and the notebook is changed once opened
+        assert book.metadata["language_info"] == IPythonKernel.language_info
+        assert book.metadata["kernelspec"]["display_name"] == "Python 3 (ipykernel)"
     for text in (student, solved):
         assert "{cite}" not in text and "{bibliography}" not in text
         assert "**Exercise 7.1: " in text and r"\tag{7.1}" in text
