@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import pytest
 import torch
@@ -102,6 +103,17 @@ def test_rows_that_do_not_fit_are_refused(m2):
         m2.check(IMAGES)
     with pytest.raises(ValueError, match="pixels from 0 to 2; they must lie between 0 and 1"):
         m2.check(labelled(2 * IMAGES, torch.zeros(8)))
+
+
+def test_what_is_coded_and_decoded_has_its_width(m2):
+    x, y, z = torch.zeros(2, m2.data_dim), torch.eye(m2.num_classes)[:2], torch.zeros(2, 9)
+    for code, said in [
+        (lambda: m2.encode(x[:, :1], y), "x has shape [2, 1]"),
+        (lambda: m2.encode(x, y[0, :1]), "y has shape [1]"),
+        (lambda: m2.decode(z, y), "z has shape [2, 9]"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(f"{said}; it must be [..., ")):
+            code()
 
 
 def test_metrics_of_rows_without_labels_are_refused(m2):

@@ -72,10 +72,12 @@ class M2(LabelledModel):
 
     def encode(self, x, y):
         """q(z|x, y) for x [..., D] and one-hot y [..., K]."""
+        x, y = self.tensor(x, self.data_dim), self.tensor(y, self.num_classes, "y")
         return self.posterior(_joined(self.encoder, x, y))
 
     def decode(self, z, y):
         """p(x|y, z) for z [..., J] and one-hot y [..., K]."""
+        z, y = self.tensor(z, self.latent_dim, "z"), self.tensor(y, self.num_classes, "y")
         return BernoulliPixels(_joined(self.decoder, z, y))
 
     def bounds(self, x, generator=None):
