@@ -9,18 +9,10 @@ import sys
 from pathlib import Path
 
 import nbformat
-from ipykernel.ipkernel import IPythonKernel
-from ipykernel.kernelspec import get_kernel_dict
 from notebook_versions import Bibliography, chapter_number, install_cell, versions
+from write_students import KERNEL
 
 ROOT = Path(__file__).parents[1]
-
-# What JupyterLab would write, and then call the notebook changed although nobody has touched it.
-KERNEL = {
-    "kernelspec": {key: get_kernel_dict()[key] for key in ("display_name", "language")}
-    | {"name": "python3"},
-    "language_info": IPythonKernel.language_info,
-}
 
 
 def prepare(folder, root=ROOT):

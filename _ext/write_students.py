@@ -4,9 +4,18 @@ import sys
 from pathlib import Path
 
 import nbformat
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelspec import get_kernel_dict
 from notebook_versions import Bibliography, install_cell, versions
 
 ROOT = Path(__file__).parents[1]
+
+# What JupyterLab would write, and then call the notebook changed although nobody has touched it.
+KERNEL = {
+    "kernelspec": {key: get_kernel_dict()[key] for key in ("display_name", "language")}
+    | {"name": "python3"},
+    "language_info": IPythonKernel.language_info,
+}
 
 
 def students(numbers=()):
@@ -21,6 +30,7 @@ def students(numbers=()):
 def write(folder, numbers=()):
     folder.mkdir(parents=True, exist_ok=True)
     for path, notebook in students(numbers):
+        notebook.metadata |= KERNEL
         nbformat.write(notebook, folder / path.name)
 
 
