@@ -758,10 +758,10 @@ def _part(dataset):
         while isinstance(item, (dict, tuple, list)):
             parts = item if isinstance(item, dict) else dict(enumerate(item))
             keys = [key for key, part in parts.items() if _is_wide(part)]
-            keys = [key for key in keys if not _is_one_hot(parts[key])] or keys
             if isinstance(item, dict) and len(keys) != 1:
                 which = f", where key is {' or '.join(map(repr, keys or parts))}"
                 return "np.stack", f"{path}[key]", which
+            keys = [key for key in keys if not _is_one_hot(parts[key])] or keys
             if not keys:
                 break
             path, item = f"{path}[{keys[0]!r}]", parts[keys[0]]

@@ -27,9 +27,11 @@ def corrupt(x, corruption, level, generator=None):
     return x + level * standard_noise(x.shape, x, generator)
 
 
-def _check_level(corruption, level):
-    if not level >= 0 or (corruption == "mask" and level >= 1):
-        raise ValueError(f"level is {level}; it must be at least 0, and below 1 for a mask.")
+def _check_level(corruption, level, most="at most"):
+    """Raise ValueError for a level that is none; a mask of everything teaches a model nothing."""
+    beyond = level >= 1 if most == "below" else level > 1
+    if not level >= 0 or (corruption == "mask" and beyond):
+        raise ValueError(f"level is {level}; it must be at least 0, and {most} 1 for a mask.")
 
 
 class Autoencoder(Model):
@@ -65,7 +67,7 @@ class Autoencoder(Model):
         check_counts(data_dim=data_dim, latent_dim=latent_dim)
         check_choice("output", output, tuple(OUTPUTS))
         check_choice("corruption", corruption, (None, *CORRUPTIONS))
-        _check_level(corruption, level)
+        _check_level(corruption, level, "below")
         self.data_dim, self.latent_dim = data_dim, latent_dim
         self.output, self.corruption, self.level = output, corruption, level
         generator = torch.Generator().manual_seed(seed)
