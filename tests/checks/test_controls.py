@@ -5,6 +5,7 @@ honest style.
 """
 
 import functools
+import inspect
 
 import numpy as np
 import pytest
@@ -171,4 +172,121 @@ ODD = {
 @pytest.mark.parametrize("style", ODD)
 @pytest.mark.parametrize("name", CHECKS)
 def test_an_odd_style_passes(name, style):
-    assert CHECKS[name](ODD[style](CHECKS[name].right)).startswith("Right:")
+    verdict = CHECKS[name](ODD[style](CHECKS[name].right))
+    assert verdict.startswith("Right:") and verdict.count("gradient") <= 1
+
+
+@functools.cache
+def tried(name):
+    """{argument: its values in every trial of a check}, as tensors, and what is right there."""
+    right, seen, answers = CHECKS[name].right, [], []
+
+    def spy(*arguments):
+        seen.append([torch.as_tensor(a).detach().clone() for a in arguments])
+        answer = right(*arguments)
+        parts = answer if isinstance(answer, tuple) else (answer,)
+        answers.append(torch.cat([part.detach().flatten() for part in parts]))
+        return answer
+
+    CHECKS[name](spy)
+    return dict(zip(inspect.signature(right).parameters, zip(*seen), strict=True)), answers
+
+
+# a line takes two sizes, a gap two latents, a deviation or a mean of the others two draws;
+# torch.cov with weights overwrites a single point, so that a right step would be refused for it
+MORE = {
+    ("bias_free", "sizes", 0): 2,
+    ("bias_free", "distances", 0): 2,
+    ("em_step", "x", 0): 8,
+    ("information_gap", "information", 0): 2,
+    ("monte_carlo", "values", 0): 2,
+    ("score_function_gradient", "values", 0): 2,
+    ("score_function_gradient", "z", 0): 2,
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_size_is_one_in_some_trial(name):
+    for argument, values in tried(name)[0].items():
+        for axis in range(values[0].ndim):
+            least = min(value.shape[axis] for value in values)
+            assert least == MORE.get((name, argument, axis), 1), (argument, axis)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_two_trials_of_one_shape_have_unlike_answers(name):
+    """Else an answer that is kept by the shape of the arguments passes."""
+    kept, (arguments, answers) = {}, tried(name)
+    for values, answer in zip(zip(*arguments.values()), answers, strict=True):
+        kept.setdefault(tuple(value.shape for value in values), []).append(answer)
+    assert any(not torch.allclose(one, many[0]) for many in kept.values() for one in many)
+
+
+def test_log_variances_run_from_minus_20_to_20():
+    """The logarithms of rates and of signal to noise, too."""
+    looked = 0
+    for name in CHECKS:
+        for argument, values in tried(name)[0].items():
+            if argument.startswith(("log_var", "log_rate", "log_snr")):
+                looked += 1
+                assert min(v.min() for v in values) <= -20, (name, argument)
+                assert max(v.max() for v in values) >= 20, (name, argument)
+    assert looked == 12
+
+
+# What is subtracted before the exponentials: only the largest of each row will do.
+SHIFTS = {
+    "first": lambda v: v[:, :1],
+    "last": lambda v: v[:, -1:],
+    "least": lambda v: v.amin(1, keepdim=True),
+    "mean": lambda v: v.mean(1, keepdim=True),
+    "middle": lambda v: v.median(1, keepdim=True).values,
+    "largest of all": lambda v: v.max(),
+    "nothing": lambda v: 0 * v[:, :1],
+}
+
+
+def softmax_by(shift):
+    def softmax(v):
+        e = (v - shift(v)).exp()
+        return e / e.sum(1, keepdim=True)
+
+    return softmax
+
+
+def mean_by(shift):
+    return lambda v: shift(v).expand(len(v), 1)[:, 0] + (v - shift(v)).exp().mean(1).log()
+
+
+def chosen(v, k):
+    return v.gather(1, k[:, None])
+
+
+UNSTABLE = {
+    "log_evidence": lambda shift: lambda v: mean_by(shift)(v.T),
+    "importance_log_likelihood": lambda shift: lambda p, q: mean_by(shift)((p - q).T),
+    "word_evidence": lambda shift: (
+        lambda v, k: (mean_by(shift)(v), CHECKS["word_evidence"].right(v, k)[1])
+    ),
+    "word_gradient": lambda shift: (
+        lambda v, f: (lambda q: q * (f - (q * f).sum(1, keepdim=True)))(softmax_by(shift)(v))
+    ),
+    "missing_pixels": lambda shift: lambda p, v: softmax_by(shift)(p) @ v.sigmoid(),
+    "mixture_elbo": lambda shift: (
+        lambda a, f, k: (
+            (softmax_by(shift)(a) * (f - k - a.log_softmax(1))).sum(1) - np.log(a.shape[1])
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("name", UNSTABLE)
+def test_exponentials_that_leave_the_range_are_refused(name, shift):
+    with pytest.raises(Mistake):
+        CHECKS[name](UNSTABLE[name](SHIFTS[shift]))
+
+
+@pytest.mark.parametrize("name", UNSTABLE)
+def test_exponentials_after_the_largest_of_each_row_are_right(name):
+    CHECKS[name](UNSTABLE[name](lambda v: v.amax(1, keepdim=True)))

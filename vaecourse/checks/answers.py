@@ -20,6 +20,7 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -314,7 +315,8 @@ class Student:
         for pattern, sentence in _ERRORS:
             if re.search(pattern, f"{kind}: {words}", re.I):
                 return Mistake(sentence.format(first=first) + where)
-        return Mistake(f"Your function stops with {kind} ({first}), so there is no answer.{where}")
+        said = f" ({first})" if first else ""
+        return Mistake(f"Your function stops with {kind}{said}, so there is no answer.{where}")
 
 
 def _shortened(words):
@@ -366,7 +368,11 @@ _ERRORS = [
         "A tensor that needs a gradient is changed in place; make a new one.",
     ),
     (
-        "singular|positive.definite|LinAlgError|ill-conditioned|PositiveDefinite",
+        "must be square|square matri|two-dimensional",
+        "A matrix is inverted or decomposed that is not square ({first}).",
+    ),
+    (
+        "singular|positive.definite|ill-conditioned|PositiveDefinite|converge",
         "A matrix cannot be inverted or decomposed: it is singular, or not positive definite, or "
         "holds NaN.",
     ),
@@ -379,7 +385,8 @@ _ERRORS = [
         "A gradient is asked of something that is detached, or in which nothing requires one.",
     ),
     ("second time|retain_graph", "backward() is called twice through one graph."),
-    ("math domain|division by zero|range error|Overflow", "A number leaves its range ({first})."),
+    ("division by zero", "There is a division by zero."),
+    ("math domain|range error|Overflow", "A number leaves its range ({first})."),
     (
         "NameError|UnboundLocal",
         "A name is used that is not defined ({first}).",
@@ -703,12 +710,23 @@ def _asked(student, place, outputs):
 
 
 def _judge_order(answers, rights, trials, outputs):
-    """Raise a Mistake where each of two outputs is right in the other's place, and only there."""
-    if len(outputs) != 2 or not answers or all(close(*right) for right in rights):
+    """Raise a Mistake where the outputs are right in another order, and only there."""
+    if not answers:
         return
-    turned = zip(answers, (right[::-1] for right in rights), trials)
-    if all(close(a, r, t.rtol, t.atol) for pair, two, t in turned for a, r in zip(pair, two)):
-        raise Mistake(f"The two are in the wrong order: return {outputs[0]} first.")
+
+    def fits(order):
+        return all(
+            close(a, right[k], t.rtol, t.atol)
+            for answer, right, t in zip(answers, rights, trials)
+            for a, k in zip(answer, order)
+        )
+
+    first, *others = permutations(range(len(outputs)))
+    if not fits(first) and any(map(fits, others)):
+        if len(outputs) == 2:
+            raise Mistake(f"The two are in the wrong order: return {outputs[0]} first.")
+        listed = ", ".join(outputs)
+        raise Mistake(f"The numbers are right and their order is not: return {listed}.")
 
 
 def judge(
@@ -748,7 +766,8 @@ def judge(
     where = ", ".join(text for text in (where, f"in {output}" if output else "") if text)
     text = first_difference(answer, right, trial.rtol, trial.atol)
     text = f"{where}, {text}" if where else text
-    if trial.where and all(tried[k][2].where in (trial.where, ALONE) for k in off):
+    ran = len(tried) == len(trials)  # else the answers ended early
+    if ran and trial.where and all(tried[k][2].where in (trial.where, ALONE) for k in off):
         text += "; in all other trials it is right"
     raise Mistake(f"{text[0].upper()}{text[1:]}.{advice}")
 
@@ -799,7 +818,10 @@ def _misshapen(answer, tried, number):
                 return f"is one number, reduced over the batch as well ({name}); give {wanted}."
         return f"is one number for the whole batch; give {wanted}."
     if answer.shape == (*right.shape, 1) and close(answer[..., 0], right):
-        return f"has shape {given}; sum without keepdim, so that it is {wanted}."
+        return (
+            f"has shape {given}; drop the last axis, by [..., 0], or sum without keepdim, so that "
+            f"it is {wanted}."
+        )
     for value in arguments:
         reduced = (answer.sum(-1), answer.mean(-1)) if answer.shape == value.shape else ()
         if any(close(one, right) for one in reduced):
@@ -1074,7 +1096,7 @@ def _judge_gradients(student, right, trials, names, outputs):
             # at 0 abs and relu have a kink, and any slope between those beside it is right
             smooth = trial.arguments[student.names.index(name)] != 0
             theirs = torch.where(smooth, theirs, mine)
-            _compare_gradient(f"gradient{of} by {name}", mine, theirs, trial)
+            _compare_gradient(output, name, mine, theirs, trial)
     return True
 
 
@@ -1100,15 +1122,18 @@ def _gradients(fn, student, trial, names, place, number):
     return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves)]
 
 
-def _compare_gradient(what, right, given, trial):
+def _compare_gradient(output, name, right, given, trial):
     scale = max(1.0, right.abs().max().item())
     if close(given, right, 10 * trial.rtol, trial.atol * scale):
         return
     if not given.any():
+        source = f" from {output}" if output else ""
         raise Mistake(
-            f"No gradient reaches {what.split()[-1]}: the value is right, but detached on the way."
+            f"No gradient reaches {name}{source}: the value is right, but detached on the way."
         )
+    of = f" of {output}" if output else ""
     difference = first_difference(given, right, 10 * trial.rtol, trial.atol * scale)
     raise Mistake(
-        f"The value is right, but not the {what}: {difference.replace('your answer', 'it')}."
+        f"The value is right, but not the gradient{of} by {name}: "
+        f"{difference.replace('your answer', 'it')}."
     )

@@ -4,6 +4,7 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from vaecourse.checks.answers import Trial, check, normal, uniform
+from vaecourse.checks.slips import UNUSABLE
 
 
 def _mixtures():
@@ -28,6 +29,8 @@ def _mixtures():
     thin = torch.tensor([[1.0, 0.95], [0.95, 1.0]], dtype=torch.float64).expand(3, 2, 2).clone()
     yield Trial((x, weights, means, thin), "With narrow covariances", advice)
     yield Trial((x, weights[:1] / 0.5, means[:1], covariances[:1]), "With one component")
+    line = x[:, :1], weights, means[:, :1], covariances[:, :1, :1]
+    yield Trial(line, "In one dimension")
     tilted = torch.eye(3).double() + 0.4 * uniform(3, 3, 3, seed=7)
     three = normal(8, 3, seed=8), weights, normal(3, 3, seed=9), tilted @ tilted.mT
     yield Trial(three, "With as many components as dimensions")
@@ -69,6 +72,23 @@ def _scatters(x, r, means):
     return torch.einsum("nk,nki,nkj->kij", r, offsets, offsets)
 
 
+_DAMPED = "half the old and half the new; the M step takes the new."
+
+
+def _step(x, *theta):
+    r = _responsibilities(x, *theta)
+    means = _weighted_means(x, r)
+    return r.mean(0), means, _scatters(x, r, means) / r.sum(0)[:, None, None]
+
+
+def _twice(x, *theta):
+    """The weights after two steps, NaN where the first leaves a covariance singular."""
+    try:
+        return _step(x, *_step(x, *theta))[0]
+    except UNUSABLE:
+        return torch.full_like(theta[0], torch.nan)
+
+
 def _wrong_weights(x, *theta):
     weights, means, covariances = theta
     r = _responsibilities(x, *theta)
@@ -85,6 +105,11 @@ def _wrong_weights(x, *theta):
     spread = torch.einsum("nki,kij,nkj->nk", offsets, covariances, offsets)
     not_inverted = torch.softmax(weights.log() - 0.5 * (spread + covariances.logdet()), 1)
     hard = torch.nn.functional.one_hot(r.argmax(1), len(weights)).to(r)
+    eye = torch.eye(x.shape[1], dtype=x.dtype)
+    wrong_sign = torch.softmax(weights.log() + log_density + covariances.logdet(), 1)
+    as_factor = MultivariateNormal(means, scale_tril=covariances.tril()).log_prob(x[:, None])
+    inverse = torch.linalg.inv(covariances)
+    raised = [(joint + small, small) for small in (1e-6, 1e-8, 1e-10, 1e-12, 1e-16, 1e-300)]
     return [
         (counts, "weights are the counts N_k; divide them by N."),
         (counts / len(weights), "weights are N_k / K; divide the counts by N."),
@@ -130,6 +155,36 @@ def _wrong_weights(x, *theta):
             "The covariance stands where its inverse belongs, in the exponent of your Gaussian.",
         ),
         (full_det.mean(0), "The determinant counts twice in your Gaussian: its root is enough."),
+        (wrong_sign.mean(0), "The determinant has the wrong sign in your Gaussian."),
+        (
+            _responsibilities(x, weights, means, covariances * eye).mean(0),
+            "Your E step has lost what is off the diagonal of the covariances.",
+        ),
+        (
+            _responsibilities(x, weights, means, eye.expand_as(covariances)).mean(0),
+            "Your E step takes I for every covariance.",
+        ),
+        (
+            _responsibilities(x, weights, means, 0.5 * (inverse + inverse.mT)).mean(0),
+            "Your E step takes the covariances for precisions.",
+        ),
+        (
+            torch.softmax(weights.log() + as_factor, 1).mean(0),
+            "Your E step takes the covariances for Cholesky factors, scale_tril.",
+        ),
+        *(
+            (some.mean(0), "A small number is added to the densities; stay in the logarithm.")
+            for p, small in raised
+            for some in (p / p.sum(1, keepdim=True), joint / (joint.sum(1, keepdim=True) + small))
+        ),
+        (r.mean(0).flip(0), "The components come in reversed order; keep theirs."),
+        (r.mean(0).sort().values, "The components are sorted by weight; keep their order."),
+        (
+            r.mean(0).sort(descending=True).values,
+            "The components are sorted by weight; keep their order.",
+        ),
+        (0.5 * (weights + r.mean(0)), f"weights are {_DAMPED}"),
+        (_twice(x, *theta), "These are two steps; one is asked for."),
     ]
 
 
@@ -153,11 +208,13 @@ def _wrong_means(x, *theta):
             _weighted_means(x, r.square()),
             "means are weighted by the responsibilities twice.",
         ),
+        (0.5 * (means + right), f"means are {_DAMPED}"),
     ]
 
 
 def _wrong_covariances(x, *theta):
     _, old_means, covariances = theta
+    eye = torch.eye(x.shape[1], dtype=x.dtype)
     r = _responsibilities(x, *theta)
     counts, means = r.sum(0), _weighted_means(x, r)
     scatters = _scatters(x, r, means)
@@ -165,6 +222,8 @@ def _wrong_covariances(x, *theta):
     even = torch.ones_like(r)
     second = torch.einsum("nk,ni,nj->kij", r, x, x) / counts[:, None, None]
     about_old = _scatters(x, r, old_means) / counts[:, None, None]
+    middle = x.mean(0).expand_as(means)
+    later = _responsibilities(x, r.mean(0), means, covariances)
     return [
         (covariances, "covariances have not changed; the M step updates them as well."),
         (
@@ -189,6 +248,23 @@ def _wrong_covariances(x, *theta):
             "The responsibilities are missing in covariances: every point counts fully.",
         ),
         (
+            _scatters(x, even, middle) / len(x),
+            "The responsibilities are missing in covariances: every point counts fully.",
+        ),
+        (
+            _scatters(x, r, middle) / counts[:, None, None],
+            "covariances are taken around the mean of x; take each around its own new mean.",
+        ),
+        (
+            _scatters(x, later, means) / later.sum(0)[:, None, None],
+            "covariances have responsibilities of a second E step; those of the first serve all.",
+        ),
+        (
+            right.diagonal(dim1=1, dim2=2).mean(1)[:, None, None] * eye,
+            "covariances are one variance times I; each axis has its own, and they are correlated.",
+        ),
+        (0.5 * (covariances + right), f"covariances are {_DAMPED}"),
+        (
             _scatters(x, r.square(), means) / counts[:, None, None],
             "covariances are weighted by the squares of the responsibilities.",
         ),
@@ -198,7 +274,7 @@ def _wrong_covariances(x, *theta):
         ),
         (second, "covariances are second moments about zero; subtract the new means."),
         (
-            right * torch.eye(x.shape[1], dtype=right.dtype),
+            right * eye,
             "covariances have lost what is off the diagonal.",
         ),
         (
@@ -224,6 +300,4 @@ def em_step(x, weights, means, covariances):
     Points x [N, D] of a mixture of K Gaussians, with weights [K], means [K, D] and covariances
     [K, D, D], all float64. Chapter 04.
     """
-    r = _responsibilities(x, weights, means, covariances)
-    means = _weighted_means(x, r)
-    return r.mean(0), means, _scatters(x, r, means) / r.sum(0)[:, None, None]
+    return _step(x, weights, means, covariances)

@@ -254,12 +254,13 @@ def _likelihoods():
     yield Trial((moderate + 1_000,), "With values near 1,000", advice)
     apart = torch.tensor([0.0, -1e4, -100.0, 500.0], dtype=torch.float64)
     yield Trial((moderate + apart,), "With columns 10,000 apart", advice)
-    far = moderate + 1000 * normal(6, 1)
-    yield Trial((far,), "With rows far apart", advice, gradients=False)
+    far = moderate + 1000 * normal(6, 1).roll(2, 0)  # the largest is neither first nor last
+    yield Trial((far,), "With rows far apart", advice)
     turns = torch.tensor([[-9000, -100, -5000], [-100, -9000, -5001], [-105, -8000, -4000]])
     where = "With another draw the best in every column"
-    yield Trial((turns.double(),), where, advice, gradients=False)
+    yield Trial((turns.double(),), where, advice)
     yield Trial((moderate[:2],), "With two draws")
+    yield Trial((moderate[:1],), "With one draw")
     yield Trial((normal(500, 3, seed=2),), "With 500 draws")
     small = torch.cat([torch.zeros(1, 1), torch.full((2000, 1), -8.0)]).double()
     yield Trial((small,), "With one image, and many small terms that are alike")
@@ -285,13 +286,14 @@ def _wrong_evidences(values):
             "log B is subtracted, the number of data; it must be log S, that of draws.",
         ),
         (
-            values.logsumexp(0) - math.log(len(values) - 1),
+            values.logsumexp(0) - math.log(len(values) - 1 or math.nan),
             "log (S − 1) is subtracted; a mean divides by S.",
         ),
         (
             values.logsumexp(0) - math.log10(len(values)),
             "log S is to base 10; take the natural one.",
         ),
+        (values.logsumexp(0) - math.log2(len(values)), "log S is to base 2; take the natural one."),
         (values.logsumexp(0) - len(values), "You subtracted S; it is log S."),
         (_log_mean(values) / math.log(2), "This is in bits; the unit is the nat."),
         (values.logsumexp(0), "The sum is not divided by S; subtract log S."),
@@ -315,7 +317,6 @@ def _wrong_evidences(values):
     _likelihoods,
     "the logarithm of the mean, also where every single likelihood underflows.",
     _wrong_evidences,
-    gradients=("log_likelihood",),
     parts=lambda values: {"log S": torch.full_like(values[0], -math.log(len(values)))},
 )
 def log_evidence(log_likelihood):

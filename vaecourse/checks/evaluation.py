@@ -151,6 +151,14 @@ def _wrong_distances(mean1, cov1, mean2, cov2):
             "eigh and eigvalsh read one triangle, for symmetric matrices; C₂C₁ is not symmetric, "
             "C₁^½ C₂ C₁^½ is.",
         ),
+        (
+            means + traces - 2 * torch.linalg.eigvalsh(root)[-1],
+            "Only the largest eigenvalue of the root counts; its trace is the sum of all.",
+        ),
+        (
+            means + traces - 2 * torch.linalg.det(root),
+            "The determinant of the root stands where its trace belongs.",
+        ),
         (_kl(mean1, cov1, mean2, cov2), "This is KL(1 ‖ 2), another divergence."),
         (_kl(mean2, cov2, mean1, cov1), "This is KL(2 ‖ 1), another divergence."),
         (right - means + (mean1 + mean2).square().sum(), "The means are added; subtract them."),
@@ -246,10 +254,11 @@ def _weights():
         yield Trial((log_joint + shift, log_q), where, advice)
     apart = torch.tensor([0.0, -1e4, -100.0, 500.0], dtype=torch.float64)
     yield Trial((log_joint + apart, log_q), "With columns 10,000 apart", advice)
-    shift = 1000 * normal(6, 1)
+    shift = 1000 * normal(6, 1).roll(2, 0)  # neither the first row nor the last is the largest
     yield Trial((log_joint + shift, log_q), "With rows far apart", advice)
     yield Trial((log_joint - 3000, log_q - 3000), "With both densities near e⁻³⁰⁰⁰", advice)
     yield Trial((log_joint[:1], log_q[:1]), "With a single draw")
+    yield Trial((log_joint[:, :1], log_q[:, :1]), "For one row of data alone")
     yield Trial(weights(4, 4, 6), "With as many draws as data")
     yield Trial((log_q + 2.345678, log_q), "With weights that are equal")
 
@@ -308,6 +317,16 @@ def _wrong_likelihoods(log_joint, log_q):
         (
             log_w.logsumexp(0) - math.log10(len(log_w)),
             "log S is to base 10; take the natural one.",
+        ),
+        (log_w.logsumexp(0) - math.log2(len(log_w)), "log S is to base 2; take the natural one."),
+        (
+            log_w.logsumexp(0) - math.log(len(log_w) - 1 or math.nan),
+            "log (S − 1) is subtracted; a mean divides by S.",
+        ),
+        (right - log_w.amax(0), "The largest value is subtracted and not added back."),
+        *(
+            (_log_mean_weight(log_joint[:half], log_q[:half]), "Only half of the draws count.")
+            for half in {len(log_w) // 2 or 1, (len(log_w) + 1) // 2}
         ),
     ]
 

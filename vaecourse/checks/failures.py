@@ -47,7 +47,8 @@ def _divergences():
     yield Trial((100 * uniform(4, 3), 0.5), "With no latent below the floor")
     yield Trial((4 * uniform(6, 1, seed=3), 0.25), "With one latent")
     yield Trial((uniform(1, 5, seed=4), 0.5), "With one row")
-    yield Trial((4000 * uniform(4, 3, seed=5), 0.5), "With a KL of up to 4,000 nats")
+    # some entries of each column far below its mean, so that a cut of one is none of the other
+    yield Trial((4000 * uniform(4, 3, seed=5) ** 8, 0.5), "With a KL of up to 4,000 nats")
     yield Trial((2 * uniform(200, 64, seed=6), 1.0), "With 200 rows and 64 latents")
     yield Trial((uniform(4, 4, seed=7), 0.456789), "With as many rows as latents")
     few = torch.tensor([[0.5, 0.0, 0.5, 1.0], [0.25, 0.0, 0.25, 1.0], [0.75, 0.0, 0.75, 1.0]])
@@ -106,6 +107,10 @@ def _wrong_floors(kl, floor):
         (
             (len(kl) / (len(kl) - 1 or math.nan) * average).clamp(min=floor).sum(),
             "The mean over the rows is divided by B − 1; divide by B.",
+        ),
+        (
+            average.clamp(min=floor * kl.shape[1]).sum(),
+            "The floor is multiplied by the number of latents; each has its own.",
         ),
         (average.clamp(min=0.5).sum(), "A floor of 0.5 is written in; use the one handed in."),
         (

@@ -35,6 +35,10 @@ def _factor_problems():
     yield normal(5, 4), normal(4, 2, seed=1), normal(4, seed=2), noise[:4]
     yield normal(2, 6, seed=3), normal(6, 3, seed=4), normal(6, seed=5), noise
     yield Trial((normal(5, 3), normal(3, 1), normal(3), noise[:3]), "With one latent")
+    line = normal(4, 1), normal(1, 2, seed=1), normal(1), noise[:1]
+    yield Trial(line, "With one variable")
+    alone = normal(1, 4), normal(4, 2, seed=1), normal(4, seed=2), noise[:4]
+    yield Trial(alone, "With one row of x")
     more = normal(3, 2), normal(2, 4, seed=1), normal(2), noise[:2]
     yield Trial(more, "With more latents than variables")
     apart = 1e4 * normal(4, seed=7)
@@ -167,6 +171,8 @@ def _labels():
     yield Trial((logits + 400, log_likelihood, kl_z), "With logits near 400")
     yield Trial((logits - 1000, log_likelihood, kl_z), "With logits near −1,000")
     yield Trial((logits - 9, log_likelihood, kl_z), "With logits near −9")
+    rows_apart = logits - 1000 * torch.arange(5).double()[:, None]
+    yield Trial((rows_apart, log_likelihood, kl_z), "With rows of logits 1,000 apart")
     apart = torch.tensor([0.0, -1e4, -100.0, -5.0], dtype=torch.float64)
     yield Trial((logits, log_likelihood + apart, kl_z), "With log-likelihoods 10,000 apart")
     advice = (

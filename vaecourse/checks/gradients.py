@@ -31,6 +31,7 @@ def _draws():
     yield Trial(draws(3, 3, 8, "below"), "With as many samples as latents")
     values, z, loc, log_var = draws(5, 2, 9)
     yield Trial((values, z + 1000, loc + 1000, log_var), "With a loc near 1,000", atol=1e-4)
+    values, z, loc, log_var = draws(5, 2, 10)
     yield Trial((values, z - 1000, loc - 1000, log_var), "With a loc near −1,000", atol=1e-4)
     wide = torch.linspace(-20, 20, 41, dtype=torch.float64)
     z = normal(4, 41) * (0.5 * wide).exp()
@@ -225,6 +226,19 @@ def _wrong_samples(loc, log_var, raw, eps):
             "log_var stands on the diagonal; σ is exp(½ log_var).",
         ),
         (below + torch.diag_embed(1 / scale), "σ is inverted: it is exp(+½ log_var)."),
+        (
+            below + torch.diag_embed(0.5 * log_var),
+            "log σ stands on the diagonal; σ is exp(½ log_var).",
+        ),
+        (
+            below + torch.diag_embed(torch.nn.functional.softplus(log_var)),
+            "softplus(log_var) stands on the diagonal; σ is exp(½ log_var).",
+        ),
+        (
+            raw.tril(-2) + sigma,
+            "tril(−2) leaves out what is next to the diagonal; take tril(−1).",
+        ),
+        (torch.linalg.inv(right), "You solved L v = ε; multiply ε by L."),
         (right @ right.mT, "You multiplied by the covariance L Lᵀ; a draw takes L."),
         (
             below + torch.eye(raw.shape[-1], dtype=raw.dtype),
@@ -263,6 +277,7 @@ def _wrong_densities(loc, log_var, raw, eps):
             noise - 2 * log_det,
             "log |det L| is Σ log σ, half the sum of log_var; you subtracted log |det L Lᵀ|.",
         ),
+        (noise - 4 * log_det, "log |det L| is ½ Σ log_var; you subtracted 2 Σ log_var."),
         (
             noise - deviations.log().sum(-1),
             "You took the deviations of z for the diagonal of L; they are the norms of its rows.",
@@ -291,7 +306,7 @@ def _wrong_densities(loc, log_var, raw, eps):
 
 @check(
     _encoder_outputs,
-    "z = loc + L ε and log q(z) = log p(ε) − Σ log σ, with gradients to all of L.",
+    "z = loc + L ε and log q(z) = log p(ε) − Σ log σ.",
     (_wrong_samples, _wrong_densities),
     gradients=("loc", "log_var", "raw"),
     outputs=("z", "log q(z)"),

@@ -68,6 +68,10 @@ def _wrong_loc(loc_1, log_var_1, loc_2, log_var_2):
             for small in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
         ),
         (loc_1 * loc_2, "The means are multiplied; it is the densities that are."),
+        (
+            (one * loc_1 + two * loc_2) * (one + two),
+            "The weighted sum is multiplied by the sum of precisions; divide by it.",
+        ),
         (loc_1, "This is the first mean; the second one counts too."),
         (loc_2, "This is the second mean; the first one counts too."),
     ]
@@ -122,10 +126,11 @@ def _noisy_points():
     for log_snr, seed in ((0.0, 0), (2.5, 1), (-3.0, 2), (8.0, 3)):
         yield (*normal(2, 4, 2, seed=seed), log_snr)
     yield Trial((*normal(2, 3, 5, seed=4), 1.0), "For five dimensions")
+    yield Trial((*normal(2, 3, 1, seed=6), 1.0), "For one dimension")
     y, score = normal(2, 3, 3, seed=5)
     yield Trial((1e4 * y, 100 * score, 2.345678), "For points near 10,000")
-    yield Trial((y, score, -12.0), "With a log SNR of −12")
-    yield Trial((y, 0 * score, 15.0), "With a log SNR of 15, and no score")
+    yield Trial((y, score, -20.0), "With a log SNR of −20")
+    yield Trial((y, 0 * score, 20.0), "With a log SNR of 20, and no score")
 
 
 def _denoised(y, score, log_snr):

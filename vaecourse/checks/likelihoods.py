@@ -8,6 +8,7 @@ from torch.nn.functional import softplus
 from vaecourse.checks.answers import Trial, check, normal, seeded, uniform
 
 LOG_2PI = math.log(2 * math.pi)
+_EPS = math.log(1e-6)
 
 
 # --- Gaussian --------------------------------------------------------------------------------
@@ -21,10 +22,9 @@ def _gaussians():
     )
     square = normal(3, 4, 4, seed=6)
     yield Trial((*square[:2], square[2].abs()), "With as many rows as dimensions")
-    # gaussian_nll_loss takes no variance below 1e-6, e⁻¹³·⁸
-    column = torch.linspace(-12, 20, 33, dtype=torch.float64)[:, None]
+    column = torch.linspace(-20, 20, 41, dtype=torch.float64)[:, None]
     point = torch.zeros_like(column)
-    yield Trial((point, 0.01 + point, column), "For one dimension, with log_var from −12 to 20")
+    yield Trial((point, 1e-3 + point, column), "For one dimension, with log_var from −20 to 20")
     far = torch.linspace(-40, 40, 41, dtype=torch.float64)[:, None]
     point = torch.zeros_like(far)
     where, along = "For one dimension, with x − loc from −40 to 40", ("x − loc", far)
@@ -38,6 +38,11 @@ def _gaussians():
     yield Trial(
         wide, "For 784 dimensions", "Stay in logarithms: a product of 784 densities is lost."
     )
+
+
+def _gaussian_terms(x, loc, log_var):
+    """The terms of the log density, [B, D], not yet summed."""
+    return -0.5 * (LOG_2PI + log_var + (x - loc).square() / log_var.exp())
 
 
 def _wrong_gaussian(x, loc, log_var):
@@ -112,6 +117,17 @@ def _wrong_gaussian(x, loc, log_var):
         ),
         (-square.sum(-1), "This is a squared error, not a log density."),
         (right.exp(), "This is the density itself; take its logarithm."),
+        (right + 0.5 * d * (LOG_2PI - 2 * math.pi), "2π stands where log 2π belongs."),
+        (right + 0.5 * d * math.log(2), "The constant has log π; it is log 2π."),
+        (
+            _gaussian_terms(x, loc, log_var)[:, 1:].sum(-1),
+            "The first dimension is left out; sum over all.",
+        ),
+        (
+            minus_half(LOG_2PI + log_var.clamp(min=_EPS) + square / var.clamp(min=1e-6)),
+            "Variances are cut off below 10⁻⁶, as gaussian_nll_loss does unless told otherwise: "
+            "hand it a smaller eps.",
+        ),
         (
             -(log_var + square / var).sum(-1),
             "The ½ before both terms is missing, and the constant −½ log 2π.",
@@ -135,7 +151,7 @@ def gaussian_log_likelihood(x, loc, log_var):
 
     All three are [B, D].
     """
-    return -0.5 * (LOG_2PI + log_var + (x - loc).square() / log_var.exp()).sum(-1)
+    return _gaussian_terms(x, loc, log_var).sum(-1)
 
 
 _gaussian = gaussian_log_likelihood.right

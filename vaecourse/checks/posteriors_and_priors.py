@@ -211,7 +211,7 @@ def _with_sum_one(gradient, bounds, log_q):
 
 @check(
     _labels,
-    "a sum over K labels, so that no label is drawn and no noise of it reaches the gradient.",
+    "a sum over K labels, so that no label is drawn and none of its noise comes in.",
     _wrong_sums,
     gradients={"bounds": None, "log_q": _with_sum_one},
 )

@@ -202,6 +202,9 @@ def _likelihoods():
     yield Trial((normal(1, 3, seed=3), torch.tensor([2])), "With one row")
     low = 400 * normal(5, 3, seed=4) - 2_000
     yield Trial((low, low.argmax(1)), "With log-likelihoods near −2,000", "Use logsumexp.")
+    worst = 3 * low - 30_000  # the chosen word lies up to 4,000 nats below the best
+    where = "Where the chosen word is the worst by far"
+    yield Trial((worst, worst.argmin(1)), where, "Subtract the largest, or use logsumexp.")
     some = normal(4, 4, seed=5), torch.tensor([3, 0, 0, 2])
     yield Trial(some, "With as many rows as words")
     equal = torch.full((2, 3), 345.678, dtype=torch.float64)
@@ -224,6 +227,16 @@ def _wrong_evidence(log_likelihood, chosen):
         (log_likelihood.max(1).values, "This is the best word alone; sum over the words."),
         ((total - math.log(k)).mean(), "You averaged over the rows; give each its own."),
         ((total - math.log(k)).exp(), "This is p(x); the logarithm is asked for."),
+        (
+            (log_likelihood.softmax(1) * log_likelihood).sum(1),
+            "The logarithms are averaged with weights p(k|x); take the logarithm of the mean.",
+        ),
+        (total - k, "You subtracted K; it is log K."),
+        (total / k, "The logarithm is divided by K; subtract log K."),
+        (
+            log_likelihood.gather(1, chosen[:, None])[:, 0] - math.log(k),
+            "This is the bound, which has the chosen word alone; sum over the words.",
+        ),
     ]
 
 
@@ -241,6 +254,11 @@ def _wrong_bounds(log_likelihood, chosen):
             "You averaged over the words; q lies on the chosen one.",
         ),
         (log_likelihood.logsumexp(1) - math.log(k), "This is log p(x), not the bound."),
+        (log_likelihood.logsumexp(1) - at, "This is the gap, log p(x) less the bound."),
+        (at - log_likelihood.logsumexp(1), "This is log p(k|x), the posterior at the chosen word."),
+        (log_likelihood[:, 0] - math.log(k), "You took the first word; q lies on the chosen one."),
+        (at - k, "You subtracted K; it is log K."),
+        (at / k, "The logarithm is divided by K; subtract log K."),
     ]
 
 
@@ -249,7 +267,6 @@ def _wrong_bounds(log_likelihood, chosen):
     "the sum needs every word, the bound only the chosen one.",
     (_wrong_evidence, _wrong_bounds),
     outputs=("evidence", "bound"),
-    gradients=("log_likelihood",),
 )
 def word_evidence(log_likelihood, chosen):
     """Check `fn(log_likelihood, chosen) -> (evidence, bound)`, each [B] in nats [OVK17].
@@ -270,12 +287,13 @@ def _choices():
     yield 2 * normal(3, 6, seed=2), normal(3, 6, seed=3) - 4
     yield Trial((normal(4, 2, seed=4), 50 + normal(4, 2, seed=5)), "With values near 50", rtol=1e-4)
     yield Trial((normal(1, 3, seed=6), normal(1, 3, seed=7)), "With one row")
+    yield Trial((normal(5, 1, seed=16), normal(5, 1, seed=17)), "With one word")
     yield Trial((normal(4, 4, seed=8), normal(4, 4, seed=9)), "With as many rows as words")
     far = 400 * normal(5, 3, seed=10)
     advice = "exp(800) is infinite: softmax takes any logits."
     yield Trial((far, normal(5, 3, seed=11)), "With logits from −800 to 800", advice)
-    low = normal(6, 3, seed=12) - 1000
-    yield Trial((low, normal(6, 3, seed=13)), "With logits near −1,000")
+    low = normal(5, 3, seed=12) - 1000
+    yield Trial((low, normal(5, 3, seed=13)), "With logits near −1,000")
     spread = 5_000 * normal(6, 4, seed=14)
     where = "With values from −10,000 to 10,000"
     yield Trial((normal(6, 4, seed=15), spread), where, rtol=1e-4, atol=1e-3)
@@ -314,6 +332,16 @@ def _wrong_slopes(logits, values):
             "The value of the likeliest word is subtracted; it must be the mean of all.",
         ),
         (q * through, "The factor q_k counts twice; it belongs there once."),
+        *(
+            (p * (values - (p * values).sum(1, keepdim=True)), words)
+            for p, words in (
+                (
+                    logits / logits.sum(1, keepdim=True),
+                    "The logits are divided by their sum; q is their softmax.",
+                ),
+                (logits.log_softmax(1), "log q stands where q belongs."),
+            )
+        ),
         (
             values - q * values.sum(1, keepdim=True),
             "This is the derivative of Σ values · log q; the mean weighs the words by q itself.",

@@ -6,6 +6,7 @@ slips are the same for all checks, since the right answer itself is run with the
 
 import contextlib
 import math
+import re
 import sys
 import warnings
 from itertools import combinations
@@ -29,8 +30,18 @@ _ENDS = (1e4, 1e3, 700, 500, 255, 100, 80, 50, 30, 25, 20, 15, *range(10, 0, -1)
 _COUNTS = (2, 3, 4, 5, 8, 10, 16, 20, 28, 32, 50, 64, 100, 128, 200, 256, 500, 512, 784, 1000)
 
 
+class _Ends:
+    """Where numbers are cut off; `times` moves all ends, to see whether an answer tells them."""
+
+    times = 1.0
+
+
 def _cut(low=None, high=None):
-    return lambda value: value.clamp(low, high)
+    def cut(value):
+        low_, high_ = (end and end * _Ends.times for end in (low, high))
+        return value.clamp(low_, high_)
+
+    return cut
 
 
 def _plus(small):
@@ -114,8 +125,33 @@ def explained(tried, again, names):
     for slips in (_other_arguments, _altered_steps):
         for sentence, run in slips(again, names, first[2].arguments):
             if _gives(run, *first, tight) and all(_gives(run, *item) for item in others):
-                return sentence
+                return _without_ends(sentence) if _ends_may_move(sentence, run, tried) else sentence
     return None
+
+
+def _ends_may_move(sentence, run, tried):
+    """Whether a slip that cuts off gives all answers as well where it cuts a little elsewhere."""
+    if " cut off " not in sentence or re.search(r"off (below|above) 0(?!\.\d)", sentence):
+        return False
+    try:
+        for _Ends.times in (0.95, 1.05):
+            if all(_gives(run, *item) for item in tried):
+                return True
+    finally:
+        _Ends.times = 1.0
+    return False
+
+
+def _without_ends(sentence):
+    """A sentence about what is cut off, without the numbers, where others would do as well."""
+    number = r"(−?\d[\d,.⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*)(?<![.,])"
+    for pattern, words in (
+        (rf"off below {number}", "off from below"),
+        (rf"off above {number}", "off from above"),
+        (rf"off at {number} and {number}", "off on both sides"),
+    ):
+        sentence = re.sub(pattern, words, sentence)
+    return sentence
 
 
 _AS_IT_IS = object()
@@ -335,6 +371,16 @@ def _along(other):
     return change
 
 
+def _divided(function, args, kwargs):
+    numbers = [a for a in args[:2] if not isinstance(a, torch.Tensor)]
+    # v / 0.5 in place of v · 0.5 is no slip that anyone makes: 2 v is 4 times what is right
+    return None if numbers else args[0] / args[1]
+
+
+def _all_alike(value):
+    return bool((value == value.flatten()[:1]).all())
+
+
 def _norm(value, dim, keepdim):
     return torch.linalg.vector_norm(value, dim=dim, keepdim=keepdim)
 
@@ -409,7 +455,7 @@ _INSTEAD = {
     "add": [("minus in place of plus, in {}", lambda f, a, k: a[0] - a[1])],
     "sub": [("plus in place of minus, in {}", lambda f, a, k: a[0] + a[1])],
     "rsub": [("plus in place of minus, in {}", lambda f, a, k: a[0] + a[1])],
-    "mul": [("a division in place of {}", lambda f, a, k: a[0] / a[1])],
+    "mul": [("a division in place of {}", _divided)],
     "div": [
         ("a product in place of {}", lambda f, a, k: a[0] * a[1]),
         ("{} upside down", lambda f, a, k: a[1] / a[0]),
@@ -484,7 +530,11 @@ def _altered_steps(again, names, arguments):
         if name == "sub":
             found += [(words.format(text), _after(change)) for words, change in _CUTS]
         if name in _GUARDED:
-            found += [(words.format(text), change) for words, change in _GUARDS]
+            found += [
+                (words.format(text), change)
+                for words, change in _GUARDS
+                if not _all_alike(change(torch.clone, (value,), {})) or _all_alike(value)
+            ]
         if name not in ("__getitem__", ""):
             found += [(words.format(text), change) for words, change in _ANY]
         for words, change in found:

@@ -132,6 +132,10 @@ def summed(a, k):
     return torch.logsumexp(a, 1) - n, a[torch.arange(len(a)), k] - n
 
 
+def chosen(a, k):
+    return a.gather(1, k[:, None])
+
+
 WORDS = {
     "wrong": [
         (lambda a, k: (torch.logsumexp(a, 1), summed(a, k)[1]), "prior is missing"),
@@ -144,12 +148,34 @@ WORDS = {
         (lambda a, k: (summed(a, k)[0].mean(), summed(a, k)[1].mean()), "reduced|averaged"),
         (lambda a, k: (summed(a, k)[0], a[range(len(a)), k] - math.log2(a.shape[1])), "bits"),
         (lambda a, k: summed(a, k)[0], "2 things"),
-        (lambda a, k: (summed(a, k)[0].detach(), summed(a, k)[1]), "gradient of evidence"),
-        (lambda a, k: (summed(a, k)[0], summed(a, k)[1].detach()), "gradient of bound"),
+        (lambda a, k: (summed(a, k)[1],) * 2, "This is the bound, which has the chosen word alone"),
+        (lambda a, k: (summed(a, k)[0], summed(a, k)[0] - summed(a, k)[1]), "This is the gap"),
+        (lambda a, k: (summed(a, k)[0], chosen(a.log_softmax(1), k)[:, 0]), "posterior at the"),
+        (lambda a, k: (summed(a, k)[0], a[:, 0] - math.log(a.shape[1])), "the first word"),
+        (lambda a, k: (a.logsumexp(1) - a.shape[1], summed(a, k)[1]), "subtracted K; it is log K"),
+        (lambda a, k: (a.logsumexp(1) / a.shape[1], summed(a, k)[1]), "divided by K; subtract log"),
+        (lambda a, k: ((a.softmax(1) * a).sum(1), summed(a, k)[1]), "averaged with weights p"),
         (lambda a, k: summed(a, k)[::-1], "evidence|our answer"),
+        (
+            lambda a, k: (
+                (a - chosen(a, k)).exp().mean(1).log() + chosen(a, k)[:, 0],
+                summed(a, k)[1],
+            ),
+            "Where the chosen word is the worst by far",
+        ),
+        (
+            lambda a, k: (
+                summed(a, k)[1] - chosen(a.softmax(1), k)[:, 0].log(),
+                summed(a, k)[1],
+            ),
+            "Where the chosen word is the worst by far",
+        ),
+        (lambda a, k: [p.squeeze() for p in summed(a, k)], "alone|With one row"),
     ],
     "right": [
         summed,
+        torch.no_grad()(summed),
+        lambda a, k: tuple(part.detach() for part in summed(a, k)),
         lambda a, k: [(a - math.log(a.shape[1])).logsumexp(1), summed(a, k)[1]],
         lambda a, k: (
             np.logaddexp.reduce(a.numpy(), axis=1) - np.log(a.shape[1]),
@@ -189,6 +215,12 @@ SLOPE = {
         (lambda a, f: a.softmax(1) * (1 - a.softmax(1)) * f, "own share"),
         (lambda a, f: slope(a.T, f.T).T, "another answer alone"),
         (lambda a, f: (a.softmax(1) * f).sum(1), "has shape"),
+        *(
+            (lambda a, f, c=c: slope(a.clamp(-c, c), f), "logits cut off on both sides, not for")
+            for c in (30, 50, 60, 200)
+        ),
+        (lambda a, f: slope(a.clamp(-3, 3), f), "logits cut off at −3 and 3, not for"),
+        (lambda a, f: (1 + (a.shape[1] == 1)) * slope(a, f) + (a.shape[1] == 1), "With one word"),
     ],
     "right": [
         slope,

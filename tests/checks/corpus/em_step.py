@@ -297,7 +297,7 @@ WRONG = [
     ),
     (with_r(no_half), "The ½ in the exponent of your Gaussian"),
     (with_r(plain_densities), "stay in the logarithm"),
-    (with_r(plain_with_floor), "With a point far from every component"),
+    (with_r(plain_with_floor), "A small number is added to the densities"),
     (
         lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), around=m),
         "around the old means",
@@ -322,10 +322,13 @@ WRONG = [
         r"In covariances: 0\.01 is added to the diagonal\.",
     ),
     (diagonal, "off the diagonal"),
-    (twice, "our answer is"),
+    (twice, "These are two steps; one is asked for"),
     (in_place, "You change means in place"),
     (lambda x, w, m, c: exact(x, w, m, c)[:2], "return 3 things"),
-    (lambda x, w, m, c: exact(x, w, m, c)[::-1], r"weights has shape \[3, 2, 2\]; it must"),
+    (
+        lambda x, w, m, c: exact(x, w, m, c)[::-1],
+        "order is not: return weights, means, covariances",
+    ),
     (in_densities, "With a point far|stay in the logarithm"),
     (step_with(2, lambda s, *_: s + 0.01 * torch.eye(s.shape[1])), "n covariances"),
     (step_with(2, lambda s, *_: 0.5 * (s + s.mean(0))), "n covariances"),
@@ -333,7 +336,10 @@ WRONG = [
     (step_with(0, lambda w, *_: w / 2), "1/2|0.5 times"),
     (step_with(0, lambda w, *_: w.softmax(0)), "n weights"),
     (step_with(0, lambda w, *_: w.log()), "n weights"),
-    (lambda *a: step(*a)[::-1], "weights has shape"),
+    (
+        lambda *a: [step(*a)[k] for k in (0, 2, 1)],
+        "order is not: return weights, means, covariances",
+    ),
     (lambda *a: step(*a)[:2], "3 things"),
     (lambda x, w, m, s: (w, m, s), "weights have not changed"),
     (step_with(2, lambda s, *_: torch.diag_embed(s.diagonal(dim1=1, dim2=2))), "diagonal"),
@@ -371,6 +377,34 @@ WRONG = [
     (lambda *a: exact(*a)[1], "return 3 things"),
     (lambda *a: None, "returns nothing"),
     (lambda x, *theta: exact(x.sub_(1), *theta), "You change x in place"),
+    (
+        step_with(2, lambda s, x, *_: torch.cov(x.T, correction=0).expand_as(s)),
+        "responsibilities are missing in covariances",
+    ),
+    (step_with(2, lambda s, *theta: 0.5 * (s + theta[3])), "half the old and half the new"),
+    (lambda *a: [part.flip(0) for part in step(*a)], "reversed order"),
+    (
+        with_r(lambda x, w, m, c: responsibilities(x, w, m, c * torch.eye(len(c[0])))),
+        "off the diagonal of the",
+    ),
+    (
+        with_r(lambda x, w, m, c: responsibilities(x, w, m, torch.linalg.inv(c))),
+        "covariances for precisions",
+    ),
+    (
+        with_r(lambda x, w, m, c: (w.log() + log_density(x, m, c) + c.logdet()).softmax(1)),
+        "determinant has the wrong sign",
+    ),
+    (
+        lambda x, w, m, c: maximize(x, responsibilities(x, w, m, c), around=x.mean(0) + 0 * m),
+        "around the mean of x",
+    ),
+    (by_cov, r"In one dimension, covariances has shape \[3\]; it must be \[3, 1, 1\]"),
+    (
+        lambda *a: step(*a)[:1] + tuple(p.squeeze() for p in step(*a)[1:]),
+        "In one dimension|With one",
+    ),
+    (lambda *a: [(1 + (a[0].shape[1] == 1)) * p for p in step(*a)], "In one dimension"),
 ]
 RIGHT = [
     with_scipy,
@@ -380,7 +414,7 @@ RIGHT = [
     np_cov,
     lambda *arguments, **kw: list(exact(*arguments)),
     lambda x, w, m, c: exact(*(a.float() for a in (x, w, m, c))),
-    by_cov,
+    lambda *a: (*by_cov(*a)[:2], by_cov(*a)[2].reshape(a[3].shape)),
     lambda *a: tuple(part.numpy() for part in step(*a)),
     lambda *a: [part.float() for part in step(*a)],
     lambda x, w, m, s: step(x, 1.0 * w, m, 0.5 * (s + s.mT)),

@@ -299,6 +299,13 @@ WRONG = [
     (without_an_inverse, "singular covariances.* your answer is 9 where 8 is right"),
     (lambda mean1, cov1, mean2, cov2: mean1 - mean2, "must be one number"),
 ]
+WRONG += [
+    (plain_unclamped, "unlike size, your answer is NaN where 1.997e.05 is right[.]|clamp eigen"),
+    (lambda m, c, n, d: np.linalg.inv(m.numpy()), "inverted or decomposed that is not square"),
+    (lambda m, c, n, d: np.linalg.inv(c.numpy()[:2]), "inverted or decomposed that is not square"),
+    (lambda m, c, n, d: torch.linalg.inv(c[:2]), "inverted or decomposed that is not square"),
+    (lambda m, c, n, d: 1 / 0, "There is a division by zero"),
+]
 RIGHT = [
     lambda m, c, n, d: (
         float((m - n) @ (m - n)) + np.trace(c + d - 2 * linalg.sqrtm((c @ d).numpy()).real)

@@ -97,6 +97,13 @@ WRONG = [
     (lambda k, f: (k.mean(0) - f).relu().sum(), "floor is subtracted"),
     (lambda k, f: floor_of(k.clamp_(min=f), f), "change kl in place"),
 ]
+WRONG += [
+    (
+        lambda kl, floor: kl.mean(0).clamp(max=100).clamp(min=floor).sum(),
+        "^(?!.*for kl cut off)",
+    ),
+    (lambda kl, floor: exact(kl, floor * kl.shape[1]), "multiplied by the number of latents"),
+]
 RIGHT = [
     by_loops,
     lambda k, f: torch.maximum(k.mean(0), torch.full_like(k[0], f)).sum(),

@@ -190,6 +190,22 @@ WRONG = [
     (lambda m, v, r, e: sample(m.detach(), v, r, e), "No gradient reaches loc"),
     (lambda m, v, r, e: sample(m, v.detach(), r, e), "No gradient reaches log_var"),
 ]
+WRONG += [
+    (
+        lambda m, v, r, e: (exact(m, v.detach(), r, e)[0], exact(m, v, r, e)[1]),
+        r"^No gradient reaches log_var from z: the value is right",
+    ),
+    (
+        lambda m, v, r, e: (exact(m, v, r, e)[0], log_noise(e) - 2 * v.sum(1)),
+        "you subtracted 2 Σ log_var",
+    ),
+    (
+        lambda m, v, r, e: (m[..., None] + factor(v, r) @ e[..., None], exact(m, v, r, e)[1]),
+        r"^z has shape \[5, 3, 1\]; drop the last axis, by \[..., 0\], or sum",
+    ),
+    (of(lambda v, r: r.tril(-2) + torch.diag_embed((0.5 * v).exp())), "next to the diagonal"),
+    (of(lambda v, r: torch.linalg.inv(factor(v, r))), "You solved L v = ε"),
+]
 RIGHT = [
     row_by_row,
     solved,

@@ -150,11 +150,22 @@ WRONG = [
     (lambda x, m, v: half(LOG_2PI + v + 2 * (x - m) ** 2 / v.exp()), "square is there without"),
     (lambda x, m, v: half(LOG_2PI + v.log() + (x - m) ** 2 / v), "log_var as the variance itself"),
     (lambda x, m, v: gaussian(x, m, v.abs()), "the absolute value of log_var"),
+    (
+        lambda x, m, v: (
+            -functional.gaussian_nll_loss(m, x, v.exp(), full=True, reduction="none").sum(1)
+        ),
+        "Variances are cut off below 10⁻⁶, as gaussian_nll_loss does",
+    ),
+    (
+        lambda x, m, v: Normal(m, (v / 2).exp().clamp(min=1e-3)).log_prob(x).sum(1),
+        "Variances are cut off below 10⁻⁶|wrong from −14 down",
+    ),
+    (lambda x, m, v: gaussian(x, m, v) + 0.5 * x.shape[1] * (LOG_2PI - math.tau), "log 2π bel"),
+    (lambda x, m, v: gaussian(x, m, v) + 0.5 * x.shape[1] * math.log(2), "it is log 2π"),
+    (lambda x, m, v: gaussian(x, m, v.clamp(min=-12)), "log_var tried from −12 to 20|below −12"),
+    (lambda x, m, v: gaussian(x, m, v.clamp(min=-15)), "log_var cut off below −15"),
 ]
 RIGHT = [
-    lambda x, m, v: (
-        -functional.gaussian_nll_loss(m, x, v.exp(), full=True, reduction="none").sum(1)
-    ),
     by_loops,
     library_loss,
     with_scipy,

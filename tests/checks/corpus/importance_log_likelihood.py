@@ -81,7 +81,7 @@ WRONG = [
     (lambda a, b: (a - b).max(0).values, "largest weight is kept"),
     (
         lambda a, b: (a - b).logsumexp(0) - math.log2(len(a)),
-        "our answer is .* where .* is right",
+        "log S is to base 2",
     ),
     (lambda a, b: exact(a, b) / math.log(2), "in bits"),
     (lambda a, b: exact(a, b).exp(), r"p\(x\) itself"),
@@ -122,6 +122,14 @@ WRONG = [
         ),
         "near 10,000, at",
     ),
+    (lambda p, q: importance(p, q) - (p - q).amax(0), "subtracted and not added back"),
+    (
+        lambda p, q: importance(p[: len(p) // 2], q[: len(p) // 2]),
+        "Only half of the draws",
+    ),
+    (lambda p, q: (p - q).logsumexp(0) - np.log(max(len(p) - 1, 1)), r"log \(S − 1\)"),
+    (lambda p, q: importance(p, q).squeeze(), r"alone, the answer is a number without axes"),
+    (lambda p, q: (1 + (p.shape[1] == 1)) * importance(p, q), "For one row of data alone"),
 ]
 RIGHT = [
     running,
@@ -135,6 +143,7 @@ RIGHT = [
     ),
     lambda a, b: exact(a.float(), b.float()),
     importance,
+    torch.no_grad()(exact),
     lambda p, q: special.logsumexp((p - q).numpy(), axis=0, b=1 / len(p)),
     lambda p, q: [float(torch.logsumexp(w, 0)) - math.log(len(w)) for w in (p - q).T],
 ]

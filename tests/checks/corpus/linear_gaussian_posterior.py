@@ -163,7 +163,7 @@ WRONG = [
         "The off-diagonal entries are missing",
     ),
     (with_changed(lambda m, c: (c, m)), "wrong order: return mean first"),
-    (with_changed(lambda m, c: (m[:, None], c)), r"mean has shape \[3, 1\]; sum without"),
+    (with_changed(lambda m, c: (m[:, None], c)), r"mean has shape \[3, 1\]; drop the last axis"),
     (with_changed(lambda m, c: (m, c.sqrt())), "You took the square root; the"),
     (with_changed(lambda m, c: m), "return 2 things"),
     (

@@ -114,7 +114,7 @@ WRONG = [
     (lambda v: v.exp().sum(0).log(), "not divided by S"),
     (lambda v: v.logsumexp(0) - math.log(v.shape[1]), "log B"),
     (lambda v: v.logsumexp(0) - math.log10(len(v)), "base 10"),
-    (lambda v: v.logsumexp(0) - math.log2(len(v)), "log S counts 1.443"),
+    (lambda v: v.logsumexp(0) - math.log2(len(v)), "log S is to base 2"),
     (lambda v: plain_log_mean(v) / math.log(2), "bits"),
     (lambda v: v.logsumexp(1) - math.log(v.shape[1]), "over the draws, dimension 0"),
     (lambda v: plain_log_mean(v).mean(), "reduced over the batch"),

@@ -70,8 +70,16 @@ RIGHT = {
     "gaussian_log_likelihood": [lambda x, m, v: DiagonalGaussian(m, v).log_prob(x)],
     "kl_estimate": [lambda log_q, log_p: kl_samples(log_q - log_p, "k3").mean()],
     "linear_gaussian_posterior": [linear_posterior],
-    "log_evidence": [lambda log_likelihood: naive_log_evidence(log_likelihood).value],
-    "mask_corruption": [lambda x, level, generator: corrupt(x, "mask", level, generator)],
+    "log_evidence": [
+        # which has no error of a single draw
+        lambda v: naive_log_evidence(v).value if len(v) > 1 else v[0],
+    ],
+    "mask_corruption": [
+        # which refuses a mask that leaves nothing
+        lambda x, level, generator: (
+            corrupt(x, "mask", level, generator) if level < 1 else torch.zeros_like(x)
+        ),
+    ],
     "monte_carlo": [monte_carlo],
     "normal_gamma_sweep": [normal_gamma],
     "poisson_log_likelihood": [lambda x, log_rate: PoissonCounts(log_rate).log_prob(x)],
