@@ -74,12 +74,7 @@ RIGHT = {
         # which has no error of a single draw
         lambda v: naive_log_evidence(v).value if len(v) > 1 else v[0],
     ],
-    "mask_corruption": [
-        # which refuses a mask that leaves nothing
-        lambda x, level, generator: (
-            corrupt(x, "mask", level, generator) if level < 1 else torch.zeros_like(x)
-        ),
-    ],
+    "mask_corruption": [lambda x, level, generator: corrupt(x, "mask", level, generator)],
     "monte_carlo": [monte_carlo],
     "normal_gamma_sweep": [normal_gamma],
     "poisson_log_likelihood": [lambda x, log_rate: PoissonCounts(log_rate).log_prob(x)],
