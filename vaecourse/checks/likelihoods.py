@@ -125,8 +125,8 @@ def _wrong_gaussian(x, loc, log_var):
         ),
         (
             minus_half(LOG_2PI + log_var.clamp(min=_EPS) + square / var.clamp(min=1e-6)),
-            "Variances are cut off below 10⁻⁶, as gaussian_nll_loss does unless told otherwise: "
-            "hand it a smaller eps.",
+            "Variances are cut off below 10⁻⁶, which gaussian_nll_loss does unless its eps is "
+            "smaller.",
         ),
         (
             -(log_var + square / var).sum(-1),

@@ -102,6 +102,10 @@ WRONG += [
         lambda kl, floor: kl.mean(0).clamp(max=100).clamp(min=floor).sum(),
         "^(?!.*for kl cut off)",
     ),
+    (
+        lambda kl, floor: kl.mean(0).clamp(max=1000).clamp(min=floor).sum(),
+        "cut off above 1,000|With a KL of up to 4,000 nats",
+    ),
     (lambda kl, floor: exact(kl, floor * kl.shape[1]), "multiplied by the number of latents"),
 ]
 RIGHT = [

@@ -154,7 +154,7 @@ WRONG = [
         lambda x, m, v: (
             -functional.gaussian_nll_loss(m, x, v.exp(), full=True, reduction="none").sum(1)
         ),
-        "Variances are cut off below 10⁻⁶, as gaussian_nll_loss does",
+        "Variances are cut off below 10⁻⁶, which gaussian_nll_loss does",
     ),
     (
         lambda x, m, v: Normal(m, (v / 2).exp().clamp(min=1e-3)).log_prob(x).sum(1),
