@@ -220,7 +220,7 @@ def grade(
     csv: Annotated[Path | None, typer.Option(help="Write the table to this file, too.")] = None,
 ):
     """Grade a folder of submissions, each in a process of its own; print a table and reasons."""
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     from vaecourse import _files, grading
 

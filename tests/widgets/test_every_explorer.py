@@ -75,6 +75,13 @@ def step(page, times=1):
     press(page, "ArrowUp", times)
 
 
+def finish(page):
+    """Wait until every explorer is painted whole: some compute before they paint."""
+    page.wait_for_function(
+        "[...document.querySelectorAll('.vw-figure')].every((one) => one.matches('[data-done]'))"
+    )
+
+
 def rest(page):
     """Wait until the hand is known to rest."""
     page.wait_for_function("document.querySelector('.vw-live').textContent")
@@ -158,7 +165,7 @@ def test_home_end_and_page_keys_reach_all_of_a_handle(visit, pages, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_reset_brings_back_the_start(visit, pages, name):
     page = visit(pages[name])
-    page.locator(".vw-figure[data-done]").first.wait_for()  # some compute before they paint
+    finish(page)
     before = pictures(page), text(page)
     step(page)
     for button in page.locator(".vw-body [data-trait]:enabled:visible").all():
@@ -199,6 +206,7 @@ def test_two_views_agree(visit, name):
     step(page, 2)
     page.evaluate("document.activeElement.blur()")
     settle(page)
+    finish(page)
     settle(page)
     found = pictures(page)
     assert found[: len(found) // 2] == found[len(found) // 2 :]
