@@ -179,6 +179,7 @@ def test_reset_brings_back_the_start(visit, pages, name):
     page.evaluate("document.activeElement.blur()")
     settle(page)
     assert text(page) == before[1]
+    finish(page)
     settle(page)
     assert pictures(page) == before[0]
 
@@ -445,11 +446,13 @@ def test_it_invites_until_it_is_touched_and_keeps_still_where_motion_is_not_want
         if motion == "no-preference":
             assert ring[1] == "3"  # some five seconds, then no more
         else:
+            finish(page)
             still = pictures(page)
             settle(page)
             assert pictures(page) == still
         step(page)
         assert page.locator(".vw-inviting").count() == 0
+        finish(page)
         moved = pictures(page)
         settle(page)
         if name not in ("TrainingExplorer", "FamilyExplorer"):  # which go on for some frames
